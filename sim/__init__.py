@@ -1,0 +1,59 @@
+"""Monte Carlo engine of the customer relationship lifecycle, checked against exact answers.
+
+    import sim
+    scenario = sim.load("publisher")
+    result = sim.simulate(scenario)
+    print(result.summary()["clv"], sim.exact(scenario))
+
+Names are imported on first use: ``import sim`` loads neither numba nor pandas.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.config import load, scenarios
+    from sim.exact import exact
+    from sim.measures.result import Result
+    from sim.scenario import Scenario, ScenarioError
+    from sim.studies.folder import verify, write_run
+    from sim.studies.simulate import simulate
+
+__version__ = "0.1.0"
+
+__all__ = ["Result", "Scenario", "ScenarioError", "exact", "load", "scenarios", "simulate", "verify", "write_run"]
+
+_HOME = {
+    "Result": "sim.measures.result",
+    "Scenario": "sim.scenario",
+    "ScenarioError": "sim.scenario",
+    "exact": "sim.exact",
+    "load": "sim.config",
+    "scenarios": "sim.config",
+    "simulate": "sim.studies.simulate",
+    "verify": "sim.studies.folder",
+    "write_run": "sim.studies.folder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+class _Package(ModuleType):
+    """A package whose ``exact`` stays the function: importing the module of that name does not bind it here."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "exact" or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,112 @@
+"""The Tables of one scenario or several: a stack of numbers the kernels can run without knowing what they mean."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sim.compile.hazards import edge_below, leave_below
+from sim.compile.quantiles import Library
+from sim.compile.variant import Variant, compile_variant
+from sim.kernels.types import BETA_PURPOSES, STAGE_KINDS, Array, Tables
+from sim.scenario import Fault, Scenario, ScenarioError
+from sim.scenario.sample import cells
+
+AMOUNT_NODES = (*range(1, 33), 40, 48, 64, 96, 128, 256, 1024)
+
+
+def beta_edges(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+    """Return ``stage.edge`` of all edges with a beta, in file order."""
+    found = {
+        f"{stage_id}.{edge_id}": None
+        for scenario in scenarios
+        for stage_id, stage in scenario.stages.items()
+        for edge_id, edge in stage.to.items()
+        if edge.beta is not None
+    }
+    return tuple(found)
+
+
+def beta_purposes(edges: Sequence[str]) -> Array:
+    """Return the purpose each beta edge draws at, (beta,) uint64: its name decides, so that other edges move nothing."""
+    purposes = [BETA_PURPOSES + int.from_bytes(hashlib.sha256(edge.encode()).digest()[:2]) % 0x4000 for edge in edges]
+    if len(set(purposes)) < len(purposes):
+        clash = next(edge for edge, purpose in zip(edges, purposes, strict=True) if purposes.count(purpose) > 1)
+        raise ScenarioError([Fault(f"stages.{clash}", "", "would share its random draws with another beta edge", "rename the edge")])
+    return np.array(purposes, np.uint64)
+
+
+def compile_tables(*scenarios: Scenario) -> Tables:
+    """Return the tables of one case, or of several that share graph, horizon and sample: their k axis is in the order given.
+
+    Raises ScenarioError where an amount could pass what the ledger holds, or a beta edge's draws clash with another's.
+    """
+    first = scenarios[0]
+    horizon = int(first.horizon)
+    by_case = [list(scenario.by_segment.values()) for scenario in scenarios]
+    everything = [variant for case in by_case for variant in case]
+    betas = beta_edges(everything)
+    library = Library()
+    sampled = cells(first)
+    last = max(cell.arrival for cell in sampled) + horizon
+    nodes = AMOUNT_NODES if any(s.purchases.kind == "poisson" for s in everything) else (1,)
+    variants = [compile_variant(scenario, betas, library, nodes, last) for scenario in everything]
+    rows = max(variant.row_stage.size for variant in variants)
+    padded = [variant.padded(rows) for variant in variants]
+    segments = list(first.segment_shares)
+    return Tables(
+        variant=np.arange(len(everything), dtype=np.uint32).reshape(len(scenarios), len(segments)),
+        segment=np.array([cell.slot for cell in sampled], np.uint32),
+        cohort=np.array([cell.cohort for cell in sampled], np.uint32),
+        arrival=np.array([cell.arrival for cell in sampled], np.uint32),
+        address=np.array([cell.arrival << 48 | cell.slot << 40 for cell in sampled], np.uint64),
+        key=np.array([first.run.seed & 0xFFFFFFFF, first.run.seed >> 32], np.uint64),
+        **_graph(first),
+        **_thresholds(padded),
+        **_stacked(padded),
+        beta_purpose=beta_purposes(betas),
+        amount_nodes=np.array(nodes, np.int64),
+        quantiles=library.stacked(),
+    )
+
+
+def _graph(scenario: Scenario) -> dict[str, Array]:
+    """Return what all cases share: kinds, ranks and edges of the stages."""
+    ids = list(scenario.stages)
+    widest = max(1, *(len(stage.to) for stage in scenario.stages.values()))
+    edge = np.zeros((len(ids), widest), np.uint32)
+    targets: list[int] = []
+    for s, (stage_id, stage) in enumerate(scenario.stages.items()):
+        for j, edge_id in enumerate(stage.to):
+            edge[s, j] = len(targets)
+            targets.append(ids.index(scenario.target(stage_id, edge_id)))
+    return {
+        "stage_kind": np.array([STAGE_KINDS.index(stage.kind) for stage in scenario.stages.values()], np.uint32),
+        "stage_rank": np.array([stage.rank or 0 for stage in scenario.stages.values()], np.uint32),
+        "edges": np.array([len(stage.to) for stage in scenario.stages.values()], np.uint32),
+        "edge": edge,
+        "edge_target": np.array(targets or [0], np.uint32),
+    }
+
+
+def _thresholds(variants: Sequence[Variant]) -> dict[str, Array]:
+    """Return the integer thresholds of all rows, from the float32 hazards that the kernels would add up."""
+    hazard = np.stack([variant.hazard for variant in variants])
+    certain = np.stack([variant.certain for variant in variants]) != 0
+    total = np.zeros(certain.shape, np.float32)
+    for j in range(hazard.shape[2]):
+        total = total + hazard[:, :, j]
+    return {
+        "leave_below": leave_below(total.ravel(), certain.ravel()).reshape(total.shape),
+        "edge_below": edge_below(hazard.reshape(-1, hazard.shape[2])).reshape(hazard.shape),
+    }
+
+
+STACKED = tuple(field for field in Variant.__dataclass_fields__ if field in Tables._fields)
+
+
+def _stacked(variants: Sequence[Variant]) -> dict[str, Any]:
+    """Return the fields that each variant has of its own, stacked along the v axis."""
+    return {field: np.stack([getattr(variant, field) for variant in variants]) for field in STACKED}
+

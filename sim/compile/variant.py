@@ -1,0 +1,339 @@
+"""The numbers of one variant: one segment of one case, as arrays with no leading axis."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from sim.compile.hazards import ages, stage_hazards
+from sim.compile.quantiles import Library, beta, positive, standardised
+from sim.kernels.types import BERNOULLI, LIMIT, POISSON, SUBSCRIPTION, UNIT, Array
+from sim.scenario import Fault, Scenario, ScenarioError
+from sim.scenario.base import PERIODS_PER_YEAR, at
+from sim.scenario.purchases import Bernoulli, Poisson, Trait
+from sim.scenario.world import OFFSET, Season
+
+FIXED_CELLS = 2**20
+"""Largest (t, r) for which discounted amounts are tabled; above it they are computed, with the same result."""
+
+BY_ROW = ("row_stage", "stay_row", "hazard", "certain", "purchase_units", "service_units", "orders")
+PURCHASES = {"subscription": SUBSCRIPTION, "bernoulli": BERNOULLI, "poisson": POISSON}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Fields named as in Tables, without the v axis; see there for meanings. ``fixed_*`` are (t, r) or of length 0 on t."""
+
+    start_stage: Array
+    row_stage: Array
+    stay_row: Array
+    first_row: Array
+    droppable: Array
+    entry_row: Array
+    nowhere: Array
+    edge_units: Array
+    plain: Array
+    hazard: Array
+    certain: Array
+    frail: Array
+    seasonal: Array
+    beta: Array
+    beta_scale: Array
+    until_exit: Array
+    purchase: Array
+    fixed: Array
+    fixed_purchase: Array
+    fixed_service: Array
+    purchase_units: Array
+    service_units: Array
+    orders: Array
+    amount_cv: Array
+    amount: Array
+    purchase_factor: Array
+    service_factor: Array
+    acquisition_units: Array
+    acquisition_at_arrival: Array
+    season_hazard: Array
+    season_orders: Array
+    season_margin: Array
+    square_shift: Array
+    long_lasting: Array
+    wallet_table: Array
+    wallet_value: Array
+    rate_table: Array
+    rate_value: Array
+    wallet_by_rate: Array
+    frailty_table: Array
+    beta_table: Array
+    mixing: Array
+
+    def padded(self, rows: int) -> "Variant":
+        """Return the variant with its row axis lengthened; no customer ever stands in the added rows."""
+        more = rows - self.row_stage.size
+        if more == 0:
+            return self
+        longer = {name: np.pad(getattr(self, name), [(0, more)] + [(0, 0)] * (getattr(self, name).ndim - 1)) for name in BY_ROW}
+        for name in ("fixed_purchase", "fixed_service"):
+            longer[name] = np.pad(getattr(self, name), [(0, 0), (0, more)])
+        return replace(self, **longer)
+
+
+def season(values: Season, periods: int, periods_per_year: int) -> Array:
+    """Return the factor of each calendar period 0 … periods - 1, (periods,) float64."""
+    y = np.arange(periods)
+    multiplier = np.array(values.multiplier or (1.0,))
+    return np.asarray(multiplier[y % multiplier.size] * (1.0 + values.growth_annual) ** (y / periods_per_year))
+
+
+def named_edges(scenario: Scenario, names: Sequence[str] | None) -> list[tuple[int, int]]:
+    """Return (stage, place) of the edges named ``stage.edge``, of all into a lost stage where None."""
+    return [
+        (s, j)
+        for s, (stage_id, stage) in enumerate(scenario.stages.items())
+        for j, edge_id in enumerate(stage.to)
+        if (f"{stage_id}.{edge_id}" in names if names is not None else _leads_to_lost(scenario, stage_id, edge_id))
+    ]
+
+
+def _leads_to_lost(scenario: Scenario, stage: str, edge: str) -> bool:
+    return scenario.stages[scenario.target(stage, edge)].kind == "lost"
+
+
+def _marked(shape: tuple[int, int], places: Sequence[tuple[int, int]]) -> Array:
+    marks = np.zeros(shape, np.uint32)
+    for place in places:
+        marks[place] = 1
+    return marks
+
+
+def compile_variant(scenario: Scenario, betas: Sequence[str], library: Library, nodes: Sequence[int], last: int) -> Variant:
+    """Return one variant's numbers; betas: names of all beta edges; nodes: counts of orders tabled; last: calendar periods."""
+    parts: dict[str, Array] = {}
+    parts |= _rows(scenario)
+    parts |= _leaving(scenario, betas, last)
+    parts |= _time(scenario, last)
+    parts |= _traits(scenario, betas, library)
+    parts |= _amounts(scenario, library, nodes)
+    parts |= _fixed(scenario, parts)
+    parts["square_shift"] = _square_shift(scenario, parts, library)
+    return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
+
+
+def _rows(scenario: Scenario) -> dict[str, Array]:
+    """Lay the stages out in rows, one a stage age, and put on each what its stage is worth at that age."""
+    horizon = int(scenario.horizon)
+    stages = list(scenario.stages.values())
+    counts = [ages(stage, horizon) for stage in stages]
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    rows = int(sum(counts))
+    row_stage = np.repeat(np.arange(len(stages)), counts)
+    stay = np.minimum(np.arange(rows) + 1, (first + counts - 1)[row_stage])
+    entries = rows + np.arange(len(stages))
+    widest = max(1, *(len(stage.to) for stage in stages))
+    hazard = np.zeros((rows + len(stages) + 1, widest), np.float32)
+    certain = np.zeros(rows + len(stages) + 1, np.uint32)
+
+    def by_age(values: Callable[[int, int], float]) -> Array:
+        found = [values(s, row - int(first[s])) for row, s in enumerate(row_stage)]
+        return np.array(found + [0.0] * (len(stages) + 1))
+
+    for s, stage in enumerate(stages):
+        found = stage_hazards(scenario, stage)
+        hazard[first[s] : first[s] + counts[s], : len(stage.to)] = found.hazard
+        certain[first[s] : first[s] + counts[s]] = found.certain
+    price_margin = by_age(lambda s, age: at(stages[s].prices, age) * at(stages[s].margin, age))
+    service = by_age(lambda s, age: -at(stages[s].cost_to_serve, age))
+    cash = [edge.cash * UNIT for stage in stages for edge in stage.to.values()] or [0.0]
+    factor = scenario.discount_factor
+    earns = (price_margin != 0) | (service != 0)
+    done = [not stage.to and not earns[:rows][row_stage == s].any() for s, stage in enumerate(stages)]
+    return {
+        "start_stage": np.array(list(scenario.stages).index(scenario.start), np.uint32),
+        "row_stage": np.concatenate([row_stage, np.arange(len(stages)), [0]]).astype(np.uint32),
+        "stay_row": np.concatenate([stay, first, [rows + len(stages)]]).astype(np.uint32),
+        "first_row": first.astype(np.uint32),
+        "entry_row": entries.astype(np.uint32),
+        "nowhere": np.array(rows + len(stages), np.uint32),
+        "droppable": np.array(done, np.uint32),
+        "edge_units": _rounded(np.outer(factor ** np.arange(1.0, horizon + 1), cash)),
+        "hazard": hazard,
+        "certain": certain,
+        "purchase_units": price_margin * UNIT,
+        "service_units": service * UNIT,
+        "orders": by_age(lambda s, age: at(stages[s].orders, age)).astype(np.float32),
+    }
+
+
+def _rounded(units: Array) -> Array:
+    """Return amounts rounded once to whole units, half up, int64."""
+    _check_range(float(np.abs(units).max()))
+    return np.asarray(np.floor(units + 0.5).astype(np.int64))
+
+
+def _leaving(scenario: Scenario, betas: Sequence[str], last: int) -> dict[str, Array]:
+    """Say which edges the customer's frailty, the season and beta traits modify."""
+    stages = scenario.stages
+    shape = (len(stages), max(1, *(len(stage.to) for stage in stages.values())))
+    frail = _marked(shape, named_edges(scenario, scenario.frailty.edges) if scenario.frailty.variance > 0 else [])
+    calendar = season(scenario.calendar.hazards, last, scenario.periods_per_year)
+    seasonal = _marked(shape, named_edges(scenario, scenario.calendar.hazards.edges) if np.any(calendar != 1) else [])
+    beta_of = np.zeros(shape, np.uint32)
+    scale = np.zeros(len(betas), np.float32)
+    for s, (stage_id, stage) in enumerate(stages.items()):
+        for j, (edge_id, edge) in enumerate(stage.to.items()):
+            if edge.beta is not None:
+                trait = betas.index(f"{stage_id}.{edge_id}")
+                beta_of[s, j] = 1 + trait
+                scale[trait] = PERIODS_PER_YEAR[edge.rate_period or scenario.period] / scenario.periods_per_year
+    until_exit = scenario.exposure == "until_exit"
+    plain = not (frail.any() or seasonal.any() or beta_of.any() or until_exit)
+    return {
+        "frail": frail,
+        "seasonal": seasonal,
+        "beta": beta_of,
+        "beta_scale": scale,
+        "until_exit": np.array(until_exit, np.uint32),
+        "plain": np.array(plain, np.uint32),
+        "season_hazard": calendar.astype(np.float32),
+    }
+
+
+def _time(scenario: Scenario, last: int) -> dict[str, Array]:
+    """Discount factors by tenure, and the calendar's factors."""
+    horizon = int(scenario.horizon)
+    t = np.arange(horizon)
+    factor = scenario.discount_factor
+    per_year = scenario.periods_per_year
+    prospect = scenario.stages[scenario.start].kind == "prospect"
+    return {
+        "purchase_factor": factor ** (t + OFFSET[scenario.timing.purchase]),
+        "service_factor": factor ** (t + OFFSET[scenario.timing.service]),
+        "season_orders": season(scenario.calendar.orders, last, per_year).astype(np.float32),
+        "season_margin": season(scenario.calendar.margin, last, per_year),
+        "acquisition_units": _rounded(-scenario.acquisition.cost * UNIT * factor ** np.arange(horizon + 1.0)),
+        "acquisition_at_arrival": np.array(not prospect or scenario.acquisition.due == "arrival", np.uint32),
+        "long_lasting": np.array(min(scenario.long_lasting_periods, 2**31), np.uint32),
+    }
+
+
+def _table_of(trait: Trait, library: Library) -> int:
+    """Return 1 + the number of a trait's table of mean 1, or 0 for a trait that does not vary."""
+    cv, name = trait.cv_value, trait.distribution
+    return 1 + library.number((name, cv), lambda: positive(name, cv)) if cv > 0 else 0
+
+
+def _traits(scenario: Scenario, betas: Sequence[str], library: Library) -> dict[str, Array]:
+    """Tables and means of wallet (or order value), rate (or ordering chance), frailty and the beta edges."""
+    how = scenario.purchases
+    rate_table, rate_value, by_rate = 0, 1.0, False
+    if isinstance(how, Poisson):
+        wallet = how.order_value
+        rate_table = _table_of(how.rate, library)
+        rate_value = how.rate.mean_value * PERIODS_PER_YEAR[how.rate_period or scenario.period] / scenario.periods_per_year
+    elif isinstance(how, Bernoulli):
+        wallet, by_rate = (how.wallet, True) if how.wallet is not None else (how.order_value or Trait(mean=1.0), False)
+        chance = how.probability
+        if chance.a is not None and chance.b is not None:
+            a, b = chance.a, chance.b
+            rate_table = 1 + library.number(("beta", a, b), lambda: beta(a, b))
+        else:
+            rate_value = chance.value or 0.0
+    else:
+        wallet = how.wallet
+    frailty = Trait(mean=1.0, cv=scenario.frailty.variance**0.5)
+    beta_table = np.zeros(len(betas), np.uint32)
+    for stage_id, stage in scenario.stages.items():
+        for edge_id, edge in stage.to.items():
+            if edge.beta is not None:
+                a, b = edge.beta.a, edge.beta.b
+                beta_table[betas.index(f"{stage_id}.{edge_id}")] = 1 + library.number(("beta", a, b), lambda a=a, b=b: beta(a, b))
+    return {
+        "purchase": np.array(PURCHASES[how.kind], np.uint32),
+        "wallet_table": np.array(_table_of(wallet, library), np.uint32),
+        "wallet_value": np.array(wallet.mean_value, np.float32),
+        "rate_table": np.array(rate_table, np.uint32),
+        "rate_value": np.array(rate_value, np.float32),
+        "wallet_by_rate": np.array(by_rate, np.uint32),
+        "frailty_table": np.array(_table_of(frailty, library), np.uint32),
+        "beta_table": beta_table,
+        "mixing": correlation_factor(scenario).astype(np.float32),
+    }
+
+
+def correlation_factor(scenario: Scenario) -> Array:
+    """Return the Cholesky factor of the correlations of wallet, rate and frailty, (3, 3)."""
+    names = ("wallet", "rate", "frailty")
+    matrix = np.eye(3)
+    for one, others in scenario.correlations.items():
+        for other, rho in others.items():
+            i, j = names.index(one), names.index(other)
+            matrix[i, j] = matrix[j, i] = rho
+    return np.linalg.cholesky(matrix)
+
+
+def _amounts(scenario: Scenario, library: Library, nodes: Sequence[int]) -> dict[str, Array]:
+    """Tables of a period's total by number of orders, for each stage's coefficient of variation."""
+    cv = np.zeros(len(scenario.stages), np.float32)
+    tables = np.zeros((len(scenario.stages), len(nodes)), np.uint32)
+    how = scenario.purchases
+    if isinstance(how, Bernoulli | Poisson) and how.amount.distribution != "fixed":
+        name = how.amount.distribution
+        for s, stage in enumerate(scenario.stages.values()):
+            own = how.amount.cv if stage.amount_cv is None else stage.amount_cv
+            cv[s] = own
+            for place, n in enumerate(nodes if own > 0 else ()):
+                total = own / n**0.5
+                tables[s, place] = library.number(("standardised", name, total), lambda total=total: standardised(name, total))
+    return {"amount_cv": cv, "amount": tables}
+
+
+def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
+    """Tabulate the discounted amounts where every customer in a row spends the same."""
+    horizon, rows = int(scenario.horizon), parts["row_stage"].size
+    fixed = (
+        scenario.purchases.kind == "subscription"
+        and not parts["wallet_table"]
+        and not parts["until_exit"]
+        and not np.any(parts["season_margin"] != 1)
+        and horizon * rows <= FIXED_CELLS
+    )
+    if not fixed:
+        empty = np.zeros((0, rows), np.int64)
+        return {"fixed": np.array(0, np.uint32), "fixed_purchase": empty, "fixed_service": empty}
+    spend = np.float64(parts["wallet_value"])
+    bought = np.floor(spend * (parts["purchase_units"] * parts["purchase_factor"][:, None]) + 0.5)
+    served = np.floor(parts["service_units"] * parts["service_factor"][:, None] + 0.5)
+    largest = float(np.abs(bought).max() + np.abs(served).max())
+    _check_range(largest * horizon)
+    return {"fixed": np.array(1, np.uint32), "fixed_purchase": bought.astype(np.int64), "fixed_service": served.astype(np.int64)}
+
+
+def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library) -> Array:
+    """Return how far a period's money is shifted before it is squared, and check that no sum of a life can overflow."""
+
+    def highest(table: str, value: str) -> float:
+        number = int(parts[table])
+        return float(parts[value]) * (library.top(number - 1) if number else 1.0)
+
+    spend = highest("wallet_table", "wallet_value")
+    count = 1.0
+    if scenario.purchases.kind == "poisson":
+        mean = highest("rate_table", "rate_value") * float(parts["orders"].max()) * float(parts["season_orders"].max())
+        count = mean + 12.0 * mean**0.5 + 40.0
+    if parts["wallet_by_rate"]:
+        number = int(parts["rate_table"])
+        spend /= library.bottom(number - 1) if number else float(parts["rate_value"])
+    noise = 1.0 + max((library.top(int(table)) * cv for table, cv in zip(parts["amount"][:, 0], parts["amount_cv"], strict=True) if cv), default=0)
+    factors = max(1.0, scenario.discount_factor ** int(scenario.horizon)), float(parts["season_margin"].max())
+    period = spend * count * noise * float(np.abs(parts["purchase_units"]).max()) * factors[0] * factors[1]
+    period += float(np.abs(parts["service_units"]).max()) * factors[0]
+    once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())
+    _check_range((period + once) * int(scenario.horizon))
+    return np.array(max(0, int(period + once).bit_length() - 26), np.uint64)
+
+
+def _check_range(units: float) -> None:
+    """Refuse amounts that a life's sum could not hold."""
+    if not units < LIMIT:
+        rule = f"a customer's discounted money over the horizon could reach {units / UNIT:.3g}; at most {LIMIT / UNIT:.3g} can be counted"
+        raise ScenarioError([Fault("purchases", "", rule, "count money in thousands, or use a shorter horizon")])

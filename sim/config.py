@@ -1,0 +1,228 @@
+"""From configs/ and overrides to a Scenario: the one module that knows Hydra, which composes; the gate judges.
+
+A scenario is a file ``scenario/NAME.yaml`` of the folder that ships or of a user's own, which wins. It may build on others by a
+defaults list (``defaults: [publisher, _self_]``). The Compose API alone is used: nothing is written, no logging is touched, and
+nothing that a file names is ever instantiated. Hydra and YAML are imported on use: listing and refusing stay fast.
+"""
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from sim.scenario import Fault, Scenario, ScenarioError, read
+from sim.scenario.raw import show, suggest
+
+_LOCK = threading.Lock()
+"""Hydra keeps one composition a process in global state."""
+
+_SEARCH: list[Path] = []
+"""Folders that come before the one that ships, while a scenario is composed."""
+
+_OVERRIDE = re.compile(r"(?P<sign>\+\+|\+|~|)(?P<key>[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(?P<rest>=(?P<value>.*))?", re.DOTALL)
+_STRUCTURE = re.compile(r"[\[\]{}'\"\\,$]")
+"""What makes a value more than plain text; text without it needs no quotes, in any language."""
+
+
+def scenarios(configs: str | Path | None = None) -> dict[str, str]:
+    """Return the label of every scenario that ships or lies in a user's folder, by name."""
+    return {name: _label(file) for name, file in sorted(_files(_folders(configs)).items())}
+
+
+def shadowed(configs: str | Path | None = None) -> tuple[str, ...]:
+    """Return a note for each file of a user's folder that takes the place of one that ships."""
+    folders = _folders(configs)
+    ships = _files(folders[1:])
+    return tuple(f"{file}: used instead of the {name} that ships" for name, file in sorted(_files(folders[:1]).items()) if name in ships)
+
+
+def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = None) -> Scenario:
+    """Return the scenario of this name with overrides such as ``run.seed=3`` or ``stages.renewed.price=80``.
+
+    configs: a folder laid out like configs/, whose files win over those that ship. An override may begin with ``+`` (a key that
+    is not there yet) or ``~`` (take a key out). Raises ScenarioError with every fault found.
+    """
+    folders = _folders(configs)
+    files = _files(folders)
+    if name not in files:
+        raise ScenarioError([Fault("scenario", show(name), "no such scenario", suggest(name, files))])
+    given = [_override(text) for text in overrides]
+    found = [*_file_faults(name, files, ()), *(fault for fault in given if isinstance(fault, Fault))]
+    if found:
+        raise ScenarioError(sorted(found))
+    return read({**_compose(name, [text for text in given if isinstance(text, str)], folders), "name": name})
+
+
+def _folders(configs: str | Path | None) -> tuple[Path, ...]:
+    """Return the folders that hold scenarios, the one that wins first."""
+    here = Path(__file__).resolve().parent
+    inside = here / "_configs"  # in a wheel; in a checkout the folder lies beside the package
+    ships = (inside if inside.is_dir() else here.parent / "configs") / "scenario"
+    if configs is None:
+        return (ships,)
+    own = Path(configs).absolute()
+    if not own.is_dir():
+        raise ScenarioError([Fault("--configs", show(str(configs)), "no such folder")])
+    if not (own / "scenario").is_dir():
+        hint = "lay it out like configs/: scenario/NAME.yaml"
+        raise ScenarioError([Fault("--configs", show(str(configs)), "must hold a folder named scenario", hint)])
+    return (own / "scenario", ships)
+
+
+def _files(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return the file of every scenario by name; the first folder that has one wins."""
+    return {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.yaml"))}
+
+
+def _label(file: Path) -> str:
+    import yaml
+
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, OSError, ValueError):
+        return "(cannot be read)"
+    return str(content.get("label", "")) if isinstance(content, dict) else "(cannot be read)"
+
+
+def _file_faults(name: str, files: dict[str, Path], above: tuple[str, ...]) -> Iterator[Fault]:
+    """Yield what is wrong with a scenario's file, or with those it builds on, before any value is looked at."""
+    content = _content(files[name])
+    if isinstance(content, Fault):
+        yield content
+        return
+    if "hydra" in content:
+        yield Fault("hydra", "", "unknown key", f"take it out of {files[name]}")
+    if content.get("name", name) != name:
+        yield Fault("name", show(content["name"]), f"a scenario is named by its file, here {name}", "leave it out; the label is free")
+    if "defaults" in content:
+        yield from _defaults_faults(content["defaults"], name, files, (*above, name))
+
+
+def _content(file: Path) -> Any:
+    """Return what a YAML file holds, a mapping, or the Fault that prevents it."""
+    import yaml
+    from omegaconf import OmegaConf
+
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(file))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        return Fault(f"{file}{place}", "", f"broken YAML: {error.problem or error.context}")
+    except yaml.YAMLError as error:
+        return Fault(str(file), "", f"broken YAML: {_first_line(error)}")
+    except UnicodeDecodeError as error:
+        return Fault(str(file), "", f"must be text in UTF-8, is not at byte {error.start}")
+    except (PermissionError, IsADirectoryError) as error:
+        return Fault(str(file), "", f"cannot be read: {error.strerror}")
+    except RecursionError:
+        return Fault(str(file), "", "a value must not contain itself")
+    except Exception as error:  # what else YAML and OmegaConf refuse has no common class
+        return Fault(str(file), "", f"must be a mapping of keys to values: {_first_line(error)}")
+    return content if isinstance(content, dict) else Fault(str(file), "", "must be a mapping of keys to values")
+
+
+def _defaults_faults(listed: Any, name: str, files: dict[str, Path], above: tuple[str, ...]) -> Iterator[Fault]:
+    """Yield what is wrong with a defaults list and the files that it names."""
+    where = f"{files[name]}: defaults"
+    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+        yield Fault(where, show(listed), "must be a list of names of scenarios and _self_")
+        return
+    if "_self_" not in listed:
+        yield Fault(where, show(listed), "must have _self_ after what this file changes", "end the list with _self_")
+    for item in listed:
+        if item in above:
+            yield Fault(where, show(item), "a scenario cannot build on itself", "give the file another name")
+        elif item in files:
+            yield from _file_faults(item, files, above)
+        elif item != "_self_":
+            yield Fault(where, show(item), "no such scenario", suggest(item, files))
+
+
+def _override(text: str) -> str | Fault:
+    """Return an override in Hydra's terms, where ``++`` sets what may or may not be there, so that no unknown key hides another."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parts = _OVERRIDE.fullmatch(text.strip())
+    if not parts or (parts["rest"] is None and parts["sign"] != "~"):
+        return Fault(text.strip() or "''", "", "must be key=value with a dotted key", "for example run.seed=3")
+    key, value = parts["key"], (parts["value"] or "").strip()
+    if key.split(".")[0] == "hydra":
+        return Fault(key, value, "unknown key")
+    if key == "name":
+        return Fault(key, show(value), "a scenario is named by its file", "the label is free: label=…")
+    if parts["rest"] is None:
+        return text.strip()
+    sign = parts["sign"] or "++"
+    tries = [f"{sign}{key}={value}"] if _STRUCTURE.search(value) else [f"{sign}{key}={value}", f"{sign}{key}='{value}'"]
+    for line in tries:
+        try:
+            parsed = OverridesParser.create().parse_override(line)
+        except HydraException:
+            continue
+        if parsed.is_sweep_override():
+            return Fault(key, value, "must be one value", "put a list in brackets: [1,2]")
+        return line
+    return Fault(key, value, "cannot be read", "close brackets and quotes, and quote text twice, as in 'key=\"a, b\"'")
+
+
+def _compose(name: str, overrides: Sequence[str], folders: tuple[Path, ...]) -> dict[str, Any]:
+    """Return the scenario's files and overrides as one mapping."""
+    from hydra import compose
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with _hydra(folders):
+            content = OmegaConf.to_container(compose(name, overrides=list(overrides)), resolve=True)
+    except OmegaConfBaseException as error:
+        raise ScenarioError([Fault(error.full_key or name, "", _first_line(error))]) from None
+    except (HydraException, ValueError, OSError) as error:
+        raise ScenarioError([Fault(name, "", _first_line(error))]) from None
+    return cast(dict[str, Any], content)  # the files were read as mappings
+
+
+@contextmanager
+def _hydra(folders: tuple[Path, ...]) -> Iterator[None]:
+    """Set Hydra up for one composition, and leave its global state as it was."""
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    _register()
+    with _LOCK:
+        outside = GlobalHydra.instance().hydra
+        GlobalHydra.instance().clear()
+        _SEARCH[:] = folders[:-1]
+        version = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}  # 1.4 does away with it
+        try:
+            with hydra.initialize_config_dir(str(folders[-1]), job_name="clvsim", **version):
+                yield
+        finally:
+            _SEARCH.clear()
+            GlobalHydra.instance().hydra = outside
+
+
+@cache
+def _register() -> None:
+    """Make Hydra look into a user's folder first: its own search path option only appends, and what ships would win."""
+    from hydra.core.config_search_path import ConfigSearchPath
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+    class UserScenarios(SearchPathPlugin):
+        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+            for folder in _SEARCH:
+                search_path.prepend("clvsim", f"file://{folder}", anchor="main")
+
+    Plugins.instance().register(UserScenarios)
+
+
+def _first_line(error: BaseException) -> str:
+    """Return an error's first line of text, or its cause's."""
+    lines = [line.strip() for one in (error, error.__cause__) if one for line in str(one).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,111 @@
+"""Tallies, states and scratch: made empty, merged, made canonical."""
+
+import numpy as np
+
+from sim.kernels.types import BINS, COLUMNS, GROUP, PATTERNS, Array, Kept, Scratch, State, Tables, Tally
+
+TWO_WORDS = {"cash": 32, "cash_square": 52, "replicates": 32}
+"""Tally fields whose last axis is (hi, lo), with the bits of lo."""
+
+LARGEST = np.iinfo(np.int64).max
+
+
+def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
+    """Return a tally of zeros for these tables."""
+    k, segments = tables.variant.shape
+    g = tables.segment.size
+    cohorts = int(tables.cohort.max()) + 1
+
+    def zeros(*shape: int) -> Array:
+        return np.zeros(shape, np.int64)
+
+    extremes = zeros(k, g, 2, 2)
+    extremes[..., 0], extremes[..., 1] = LARGEST, -LARGEST
+    return Tally(
+        flows=zeros(k, g, horizon, tables.edge_target.size),
+        conversions=zeros(k, g, horizon),
+        losses=zeros(k, g, horizon),
+        sojourns=zeros(k, g, tables.stage_kind.size, horizon + 1),
+        orders=zeros(k, g, horizon),
+        cash=zeros(k, g, horizon, len(COLUMNS), 2),
+        cash_square=zeros(k, g, horizon, 2),
+        payback=zeros(k, g, horizon),
+        moments=zeros(k, g, len(PATTERNS), 2, 6),
+        extremes=extremes,
+        by_segment=zeros(k, segments, 2, BINS),
+        by_cohort=zeros(k, cohorts, 2, BINS),
+        replicates=zeros(replicates, k, g, 2, 2),
+    )
+
+
+def merge(into: Tally, other: Tally) -> None:
+    """Add another tally's counts; the order of merging changes nothing."""
+    for name, mine, theirs in zip(Tally._fields, into, other, strict=True):
+        if name == "extremes":
+            np.minimum(mine[..., 0], theirs[..., 0], out=mine[..., 0])
+            np.maximum(mine[..., 1], theirs[..., 1], out=mine[..., 1])
+        else:
+            mine += theirs
+
+
+def _carry(words: Array, bits: int) -> None:
+    words[..., 0] += words[..., 1] >> bits
+    words[..., 1] &= (1 << bits) - 1
+
+
+def canonical(tally: Tally) -> Tally:
+    """Carry the lower words of all two-word sums into the upper ones, in place, so that equal sums are equal arrays."""
+    for name, bits in TWO_WORDS.items():
+        _carry(getattr(tally, name), bits)
+    _carry(tally.moments[..., 2:4], 32)
+    _carry(tally.moments[..., 4:6], 52)
+    return tally
+
+
+def empty_state(tables: Tables, groups: int) -> State:
+    """Return room for ``groups`` groups of customers."""
+
+    def room(kind: type, *more: int) -> Array:
+        return np.zeros((groups, *more, GROUP), kind)
+
+    return State(
+        live=np.zeros(groups, np.int64),
+        row=room(np.uint32),
+        place=room(np.uint16),
+        history=room(np.uint64),
+        orders=room(np.uint32),
+        clv=room(np.int64),
+        acquisition=room(np.int64),
+        wallet=room(np.float32),
+        rate=room(np.float32),
+        frailty=room(np.float32),
+        beta=room(np.float32, tables.beta_purpose.size),
+    )
+
+
+def empty_scratch(tables: Tables) -> Scratch:
+    """Return one thread's scratch."""
+    return Scratch(
+        words=np.zeros((4, GROUP), np.uint32),
+        floats=np.zeros((4, GROUP), np.float32),
+        exposure=np.ones(GROUP, np.float32),
+        net=np.zeros(GROUP, np.int64),
+        value=np.zeros(GROUP),
+        leaves=np.zeros(GROUP, bool),
+        moved=np.zeros(GROUP, np.uint32),
+        place=np.zeros(GROUP, np.uint32),
+        after=np.zeros(GROUP, np.uint32),
+        dropped=np.zeros(GROUP, np.uint32),
+        hazards=np.zeros((1 + tables.edge.shape[1], GROUP), np.float32),
+        lives=np.zeros((len(PATTERNS), 2, 6), np.int64),
+    )
+
+
+def empty_kept(cases: int, customers: int) -> Kept:
+    """Return room for one entry a customer."""
+    return Kept(
+        clv=np.zeros((cases, customers, 2), np.int64),
+        pattern=np.zeros((cases, customers), np.uint8),
+        lost_at=np.zeros((cases, customers), np.int32),
+        orders=np.zeros((cases, customers), np.int32),
+    )

@@ -1,0 +1,135 @@
+"""The run: chunks of groups, handed to threads as they become free; each thread counts for itself, and the counts are added.
+
+Threads are Python's: the kernels hold no interpreter lock. A chunk takes a fraction of a second, so that progress shows, and
+Ctrl-C is obeyed, between two of them. No result depends on which thread ran what, or in which order.
+"""
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
+from sim.kernels.drivers import run_groups, run_periods
+from sim.kernels.types import GROUP, Array, Kept, Tables, Tally
+from sim.scenario.world import Run
+
+LARGEST_CHUNK = 64
+"""Groups handed out at once: 65,536 customers, well under half a second."""
+
+CHUNKS_A_THREAD = 16
+"""At least so many, so that threads end together."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves.
+
+    tally: its sums; kept: one entry a customer, in order of replicate, cell and serial (None unless asked for);
+    threads: used; seconds: wall clock in the kernels, from the first chunk to the last.
+    """
+
+    tally: Tally
+    kept: Kept | None
+    threads: int
+    seconds: float
+
+
+def available_threads() -> int:
+    """Return the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def groups(sampled: Sequence[int], replicates: int, keep: bool) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield (replicate, cell, first serial, customers, place in Kept or -1) of every group of customers."""
+    first = 0
+    for replicate in range(replicates):
+        for cell, count in enumerate(sampled):
+            for serial in range(0, count, GROUP):
+                yield replicate, cell, serial, min(GROUP, count - serial), first + serial if keep else -1
+            first += count
+
+
+def run(
+    tables: Tables, sampled: Sequence[int], settings: Run, horizon: int, on_progress: Callable[[int, int], None] | None = None
+) -> Outcome:
+    """Simulate ``sampled`` customers of each cell, all cases and replicates.
+
+    on_progress: called between chunks with the customers done and those in all, from the thread that called ``run``.
+    """
+    total = sum(sampled) * settings.replicates
+    kept = empty_kept(tables.variant.shape[0], total if settings.keep_customers else 0)
+    threads = min(settings.threads or available_threads(), 256)
+    every = groups(sampled, settings.replicates, settings.keep_customers)
+    n_groups = sum(-(-count // GROUP) for count in sampled) * settings.replicates
+    started = time.perf_counter()
+    if settings.driver == "period":
+        tally = _by_period(tables, kept, np.array(list(every), np.int64), horizon, settings.replicates)
+        threads = 1
+    else:
+        size = max(1, min(LARGEST_CHUNK, n_groups // (threads * CHUNKS_A_THREAD)))
+        chunks = _chunks(every, size)
+        tally = _by_group(tables, kept, chunks, (threads, horizon, settings.replicates), total, on_progress)
+    seconds = time.perf_counter() - started
+    return Outcome(canonical(tally), kept if settings.keep_customers else None, threads, seconds)
+
+
+def _chunks(every: Iterator[tuple[int, ...]], size: int) -> Iterator[Array]:
+    """Yield the groups in arrays of ``size``."""
+    while chunk := list(itertools.islice(every, size)):
+        yield np.array(chunk, np.int64)
+
+
+def _by_period(tables: Tables, kept: Kept, every: Array, horizon: int, replicates: int) -> Tally:
+    tally = empty_tally(tables, horizon, replicates)
+    run_periods(tables, tally, kept, empty_state(tables, len(every)), empty_scratch(tables), every)
+    return tally
+
+
+def _by_group(
+    tables: Tables,
+    kept: Kept,
+    chunks: Iterator[Array],
+    sizes: tuple[int, int, int],
+    total: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> Tally:
+    """Run chunks on threads; sizes: threads, horizon, replicates."""
+    threads, horizon, replicates = sizes
+    lock, stop = threading.Lock(), threading.Event()
+    finished = [0] * threads
+
+    def work(number: int) -> Tally:
+        tally = empty_tally(tables, horizon, replicates)
+        state, scratch = empty_state(tables, 1), empty_scratch(tables)
+        while not stop.is_set():
+            with lock:
+                chunk = next(chunks, None)
+            if chunk is None:
+                break
+            run_groups(tables, tally, kept, state, scratch, chunk)
+            finished[number] += int(chunk[:, 3].sum())
+        return tally
+
+    if threads == 1 and on_progress is None:
+        return work(0)
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            pending = [pool.submit(work, number) for number in range(threads)]
+            while on_progress is not None and not all(future.done() for future in pending):
+                on_progress(sum(finished), total)
+                time.sleep(0.1)
+            tallies = [future.result() for future in pending]
+        except BaseException:
+            stop.set()
+            raise
+    if on_progress is not None:
+        on_progress(total, total)
+    for other in tallies[1:]:
+        merge(tallies[0], other)
+    return tallies[0]

@@ -1,0 +1,290 @@
+"""How customers differ: quadrature over what changes their hazards, moments of what only scales their spending.
+
+Given the hazard traits (frailty, a probability drawn for a beta edge) a customer is a Markov chain. They are integrated by the
+trapezoid rule in s = log f (gamma) and s = logit p (beta), whose integrands are analytic in a strip and decay exponentially, so
+that the error falls like exp(-c/h) (Trefethen and Weideman 2014). Every second node is the same rule at twice the step: the
+difference between both is the node error.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.scenario.base import PERIODS_PER_YEAR
+from sim.scenario.model import Scenario
+from sim.scenario.purchases import Bernoulli, Chance, Poisson, Subscription, Trait
+
+Floats = NDArray[np.float64]
+
+MIXED_AT_MOST = 2
+STEP = 0.15
+STEP_BY_SPREAD = 0.3  # of the standard deviation of s, where that is small
+TAIL = 40.0  # nodes whose log weight is this far below the largest are left out
+FAR = 340.0  # end of s for infinite horizons: the long lives of few customers count there; their squares stay below overflow
+SCORE_STEP = 0.2
+SCORE_END = 9.0
+SHAPELESS = 1.1  # Beta(a below this): 1/q has its second moment with a correlated trait in tails beyond double precision
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Customers of given hazard traits, n nodes.
+
+    weights: (n,), sum 1; coarse: (n,) the same at twice the step, 0 on every second node;
+    frailty: (n,); beta: (edge, n) hazards -ln(1-p); names: of the traits mixed;
+    scale, square, noise, rate: (n,) moments, given the node, of the spending traits: the wallet part of CLV has conditional mean
+    ``scale * a``, second moment ``square * A + noise * B`` (see ``sim.exact.forward``), and orders come at ``rate``;
+    end: (n,) whether the node is one of the last on the side of long lives.
+    """
+
+    weights: Floats
+    coarse: Floats
+    frailty: Floats
+    beta: Floats
+    names: tuple[str, ...]
+    scale: Floats
+    square: Floats
+    noise: Floats
+    rate: Floats
+    end: NDArray[np.bool_]
+
+    def part(self, chosen: NDArray[np.bool_] | slice) -> "Nodes":
+        """Return some of the nodes, their weights unchanged."""
+        return replace(
+            self,
+            **{key: getattr(self, key)[chosen] for key in ("weights", "coarse", "frailty", "scale", "square", "noise", "rate", "end")},
+            beta=self.beta[:, chosen],
+        )
+
+
+@dataclass(frozen=True)
+class _Grid:
+    values: Floats
+    weights: Floats
+    coarse: Floats
+    end: NDArray[np.bool_]
+
+
+_POINT = _Grid(np.ones(1), np.ones(1), np.ones(1), np.zeros(1, bool))
+
+
+def build(scenario: Scenario, beta_edges: tuple[str, ...], frail: bool) -> Nodes:
+    """Return the nodes of the product rule. beta_edges: reachable beta edges; frail: frailty acts on a reachable edge."""
+    far = scenario.horizon == "inf"
+    names, grids = [], []
+    if frail:
+        names.append("frailty")
+        grids.append(_gamma(1.0 / scenario.frailty.variance, far))
+    for key in beta_edges:
+        stage, name = key.split(".")
+        law = scenario.stages[stage].to[name].beta
+        assert law is not None
+        names.append(f"stages.{stage}.to.{name}.beta")
+        grids.append(_beta(law.a, law.b, far))
+    if len(grids) > MIXED_AT_MOST:
+        none = np.zeros(0)
+        return Nodes(none, none, none, np.zeros((0, 0)), tuple(names), none, none, none, none, np.zeros(0, bool))
+    first, second = ([*grids, _POINT, _POINT])[:2]
+    weights = np.outer(first.weights, second.weights).ravel()
+    keep = weights > (0.0 if far else 1e-18 * weights.max())
+    values = [
+        np.repeat(first.values, len(second.values))[keep],
+        np.tile(second.values, len(first.values))[keep],
+    ][: len(grids)]
+    frailty = values.pop(0) if frail else np.ones(int(keep.sum()))
+    score = _score(frailty, scenario.frailty.variance) if frail else np.zeros(1)
+    scale, square, noise, rate = (np.broadcast_to(m, frailty.shape) for m in spending(scenario, score, frail))
+    return Nodes(
+        weights[keep],
+        np.outer(first.coarse, second.coarse).ravel()[keep],
+        frailty,
+        np.array(values).reshape(len(values), len(frailty)),
+        tuple(names),
+        scale,
+        square,
+        noise,
+        rate,
+        (first.end[:, None] | second.end).ravel()[keep],
+    )
+
+
+def _trapezoid(left: float, right: float, step: float, mode: float, far: bool) -> Floats:
+    low = -FAR if far and left > -FAR else left
+    return np.asarray(np.arange(math.floor((low - mode) / step), math.ceil((right - mode) / step) + 1) * step + mode, float)
+
+
+def _grid(s: Floats, log_density: Floats, values: Floats, far: bool, mode: float, step: float) -> _Grid:
+    """Cut negligible tails (the left one only for finite horizons) and normalise both rules."""
+    density = np.exp(log_density - log_density.max())
+    keep = (density > math.exp(-TAIL)) | ((s < mode) & far & (density > 0))
+    even = np.round((s - mode) / step) % 2 == 0
+    s, density, values, even = s[keep], density[keep], values[keep], even[keep]
+    coarse = np.where(even, density, 0.0)
+    return _Grid(values, density / density.sum(), coarse / coarse.sum(), np.arange(len(s)) < 3)
+
+
+def _gamma(shape: float, far: bool) -> _Grid:
+    """Nodes of a gamma of mean 1: in s = log f its density is exp(k (s - e^s)), with the mode at 0."""
+    step = min(STEP, STEP_BY_SPREAD / math.sqrt(shape))
+    room = TAIL / shape
+    s = _trapezoid(-1.0 - room, math.log(2.0 + 2.0 * room), step, 0.0, far)
+    return _grid(s, shape * (s - np.exp(s)), np.exp(s), far, 0.0, step)
+
+
+def _beta(a: float, b: float, far: bool) -> _Grid:
+    """Nodes of a Beta(a, b): in s = logit p its density is p^a (1-p)^b. Values are hazards -ln(1-p) = ln(1 + e^s)."""
+    step = min(STEP, STEP_BY_SPREAD * math.sqrt(1.0 / a + 1.0 / b))
+    mode = math.log(a / b)
+    depth = TAIL + a * math.log1p(b / a) + b * math.log1p(a / b)
+    s = _trapezoid(-depth / a, depth / b, step, mode, far)
+    hazard = np.logaddexp(0.0, s)
+    return _grid(s, -a * np.logaddexp(0.0, -s) - b * hazard, hazard, far, mode, step)
+
+
+def _score(frailty: Floats, variance: float) -> Floats:
+    """Return the standard normal score of each frailty, (n,), from the tail that is not near 1."""
+    from scipy import special
+
+    shape = 1.0 / variance
+    below, above = special.gammainc(shape, shape * frailty), special.gammaincc(shape, shape * frailty)
+    with np.errstate(divide="ignore"):
+        score = np.where(below < 0.5, special.ndtri(below), -special.ndtri(above))
+    return np.asarray(np.clip(score, -38.0, 38.0), float)
+
+
+def spending(scenario: Scenario, score: Floats, frail: bool) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the moments ``scale``, ``square``, ``noise`` and ``rate`` of ``Nodes``, given frailty's normal score (n,).
+
+    W is the wallet or the order value, theta the ordering rate or chance. Subscription: W, W^2, 0, 0. Orders of a given value:
+    W theta, (W theta)^2, W^2 theta, theta. Orders of W / theta: W, W^2, W^2 / theta, theta. An infinite moment is inf.
+    """
+    purchases = scenario.purchases
+    wallet, rate, ratio = _traits(scenario)
+    links = _links(scenario, frail)
+    one, zero = np.ones_like(score), np.zeros_like(score)
+
+    def moment(m: int, n: int) -> Floats:
+        return _joint(wallet, rate, (m, n), score, links) * ratio**n
+
+    if isinstance(purchases, Subscription) or rate is None:
+        return moment(1, 0), moment(2, 0), zero, zero
+    if isinstance(purchases, Bernoulli) and purchases.order_value is None:
+        if purchases.probability.value == 0.0:
+            return zero, zero, zero, zero
+        return moment(1, 0), moment(2, 0), moment(2, -1) * one, moment(0, 1)
+    return moment(1, 1), moment(2, 2), moment(2, 1), moment(0, 1)
+
+
+def _traits(scenario: Scenario) -> tuple[Trait, Trait | Chance | None, float]:
+    """Return the wallet (or order value), the rate (or chance) of ordering, and what turns the rate into one of a period."""
+    purchases = scenario.purchases
+    if isinstance(purchases, Subscription):
+        return purchases.wallet, None, 1.0
+    if isinstance(purchases, Poisson):
+        given = PERIODS_PER_YEAR[purchases.rate_period or scenario.period]
+        return purchases.order_value, purchases.rate, given / scenario.periods_per_year
+    worth = purchases.order_value or purchases.wallet
+    assert worth is not None
+    return worth, purchases.probability, 1.0
+
+
+_PLACE = {"wallet": 0, "order_value": 0, "rate": 1, "probability": 1, "frailty": 2}
+
+
+def _links(scenario: Scenario, frail: bool) -> tuple[float, float, float]:
+    """Return the correlations wallet-rate, wallet-frailty, rate-frailty; of frailty 0 where it moves no hazard."""
+    found = np.eye(3)
+    for one, row in scenario.correlations.items():
+        for other, value in row.items():
+            i, j = _PLACE[one], _PLACE[other]
+            found[i, j] = found[j, i] = value
+    if not frail:
+        found[2, :2] = 0.0
+    return float(found[0, 1]), float(found[2, 0]), float(found[2, 1])
+
+
+def _constant(trait: Trait | Chance) -> float | None:
+    if isinstance(trait, Chance):
+        return trait.value
+    return trait.mean_value if trait.cv_value == 0.0 else None
+
+
+def _joint(wallet: Trait, rate: Trait | Chance | None, powers: tuple[int, int], score: Floats, links: tuple[float, float, float]) -> Floats:
+    """Return E[W**m theta**n] given frailty's score, (n,), under a Gaussian copula with these correlations."""
+    m, n = powers
+    between, to_wallet, to_rate = links
+    if rate is None or n == 0:
+        return _given(wallet, m, to_wallet * score, _rest(to_wallet))
+    if m == 0 or _constant(wallet) is not None:
+        return _given(wallet, m, 0 * score, 1.0) * _given(rate, n, to_rate * score, _rest(to_rate))
+    own = _rest(to_wallet)
+    shared = (between - to_wallet * to_rate) / own if own > 0 else 0.0
+    rest = _rest(math.hypot(to_rate, shared))
+    if abs(shared) < 1e-12 or _constant(rate) is not None:
+        return _given(wallet, m, to_wallet * score, own) * _given(rate, n, to_rate * score, rest)
+    if isinstance(rate, Chance) and rate.a is not None and n < 0 and rate.a < SHAPELESS:
+        return np.full_like(score, np.inf)
+    z, weights = _normal(_reach(wallet, m) + _reach(rate, n))
+    inner = _given(rate, n, to_rate * score[:, None] + shared * z, rest)
+    return np.asarray((_value(wallet, to_wallet * score[:, None] + own * z) ** m * inner) @ weights, float)
+
+
+def _rest(correlation: float) -> float:
+    return math.sqrt(max(0.0, 1.0 - correlation**2))
+
+
+def _given(trait: Trait | Chance, n: int, mean: Floats, spread: float) -> Floats:
+    """Return E[T**n] where T's normal score is Normal(mean, spread); closed forms where that is the standard one."""
+    fixed = _constant(trait)
+    if n == 0 or fixed is not None:
+        return np.full_like(mean, 1.0 if n == 0 else (fixed or 0.0) ** n)
+    if not np.any(mean) and spread == 1.0:
+        return np.full_like(mean, _moment(trait, n))
+    if isinstance(trait, Chance) and trait.a is not None and n < 0 and trait.a < SHAPELESS:
+        return np.full_like(mean, np.inf)
+    z, weights = _normal(_reach(trait, n))
+    return np.asarray(_value(trait, mean[..., None] + spread * z) ** n @ weights, float)
+
+
+def _moment(trait: Trait | Chance, n: int) -> float:
+    """Return E[T**n], n = -1 (of a beta), 1 or 2; inf where there is none."""
+    if isinstance(trait, Trait):
+        return float(trait.mean_value**n * (1.0 + trait.cv_value**2 if n == 2 else 1.0))
+    a, b = trait.a or 0.0, trait.b or 0.0
+    if n == -1:
+        return (a + b - 1.0) / (a - 1.0) if a > 1.0 else math.inf
+    return a / (a + b) * ((a + 1.0) / (a + b + 1.0) if n == 2 else 1.0)
+
+
+def _reach(trait: Trait | Chance, n: int) -> float:
+    """Return how far beyond SCORE_END the n-th power moves the weight of the normal score."""
+    if isinstance(trait, Chance):
+        return SCORE_END / math.sqrt(1.0 - 1.0 / trait.a) - SCORE_END if n < 0 and trait.a else 0.0
+    return n * math.sqrt(math.log1p(trait.cv_value**2))
+
+
+def _normal(beyond: float) -> tuple[Floats, Floats]:
+    """Return the trapezoid rule for a standard normal: nodes and weights."""
+    count = math.ceil((SCORE_END + beyond) / SCORE_STEP)
+    z = np.asarray(np.arange(-count, count + 1) * SCORE_STEP, float)
+    return z, np.exp(-0.5 * z * z) * (SCORE_STEP / math.sqrt(2.0 * math.pi))
+
+
+def _value(trait: Trait | Chance, z: Floats) -> Floats:
+    """Return the trait at a standard normal score."""
+    from scipy import special
+
+    if isinstance(trait, Chance):
+        assert trait.a is not None and trait.b is not None
+        low = special.betaincinv(trait.a, trait.b, special.ndtr(np.minimum(z, 0.0)))
+        high = special.betaincinv(trait.b, trait.a, special.ndtr(-np.maximum(z, 0.0)))
+        return np.asarray(np.where(z < 0, low, 1.0 - high), float)
+    if trait.distribution == "lognormal":
+        spread = math.sqrt(math.log1p(trait.cv_value**2))
+        return np.asarray(trait.mean_value * np.exp(spread * z - 0.5 * spread**2), float)
+    shape = trait.cv_value**-2
+    low = special.gammaincinv(shape, special.ndtr(np.minimum(z, 0.0)))
+    high = special.gammainccinv(shape, special.ndtr(-np.maximum(z, 0.0)))
+    return np.asarray(np.where(z < 0, low, high) * trait.mean_value / shape, float)

@@ -1,0 +1,133 @@
+"""What a period in a row is worth, and the calendar that changes it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.exact.chain import NEVER_ACTIVE, Chain, Flags, Floats
+from sim.scenario.model import Scenario
+from sim.scenario.purchases import Bernoulli, Subscription
+from sim.scenario.stages import Stage
+from sim.scenario.world import OFFSET, Season
+
+
+@dataclass(frozen=True)
+class Value:
+    """Undiscounted money of a period, by row (r,).
+
+    gain: price times unit margin, per unit of wallet or order value; orders: factor on the rate (1 for subscriptions);
+    cap: where the ordering chance is a number q, 1/q, above which ``orders`` times its season cannot go;
+    noise: second moment of one order over its mean squared (0 for subscriptions, which have no noise);
+    single: at most one order a period; serve: cost to serve; factor: discount factor of a period;
+    purchase_at, serve_at: place in the period (0 start, 1 end) at which the column is discounted;
+    acquisition: currency; conversion: it is due when a prospect first turns active, not on arrival.
+    """
+
+    gain: Floats
+    orders: Floats
+    cap: float
+    noise: Floats
+    single: bool
+    serve: Floats
+    factor: float
+    purchase_at: float
+    serve_at: float
+    acquisition: float
+    conversion: bool
+
+
+def build(scenario: Scenario, chain: Chain) -> Value:
+    """Spread prices, margins, costs and ordering over the rows."""
+    stages, purchases = scenario.stages, scenario.purchases
+    subscribed = isinstance(purchases, Subscription)
+    chance = purchases.probability.value if isinstance(purchases, Bernoulli) else None
+    waits = chain.phase[chain.start] == NEVER_ACTIVE and scenario.acquisition.due == "conversion"
+    return Value(
+        gain=chain.by_row({s: stages[s].prices for s in stages}) * chain.by_row({s: stages[s].margin for s in stages}),
+        orders=np.ones(chain.rows) if subscribed else chain.by_row({s: _ordering(stages[s]) for s in stages}),
+        cap=1.0 / chance if chance else math.inf,
+        noise=chain.by_row({s: (_noise(scenario, s),) for s in stages}),
+        single=isinstance(purchases, Bernoulli),
+        serve=chain.by_row({s: stages[s].cost_to_serve for s in stages}),
+        factor=scenario.discount_factor,
+        purchase_at=OFFSET[scenario.timing.purchase],
+        serve_at=OFFSET[scenario.timing.service],
+        acquisition=scenario.acquisition.cost,
+        conversion=bool(waits),
+    )
+
+
+def _ordering(stage: Stage) -> tuple[float, ...]:
+    """Return the factor on ordering by stage age: none outside active stages, unless they list a price."""
+    return stage.orders if stage.kind == "active" or stage.price is not None else (0.0,)
+
+
+def _noise(scenario: Scenario, stage: str) -> float:
+    """Return 1 + cv**2 of one order in a stage."""
+    purchases = scenario.purchases
+    if isinstance(purchases, Subscription):
+        return 0.0
+    if purchases.amount.distribution == "fixed":
+        return 1.0
+    own = scenario.stages[stage].amount_cv
+    return 1.0 + (purchases.amount.cv if own is None else own) ** 2
+
+
+def varies(season: Season) -> bool:
+    """Tell whether a season changes anything from one period to another."""
+    return season.growth_annual != 0.0 or len(set(season.multiplier or (1.0,))) > 1
+
+
+def factors(season: Season, periods: Floats, periods_per_year: int) -> Floats:
+    """Return the factor of each calendar period, in the shape of ``periods``."""
+    listed = np.array(season.multiplier or (1.0,))
+    turn: Floats = listed[periods.astype(np.intp) % len(listed)]
+    return np.asarray(turn * (1.0 + season.growth_annual) ** (periods / periods_per_year), float)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Money of one tenure t, discounted, by row and phase (r, phase): ``alpha`` wallet part and ``beta`` its noise, and so on.
+
+    orders: (r, phase) factor on the rate; serve: (r,) negative; end: discount factor of cash on moves; before, after: (pair,)
+    cash on a pair without and with acquisition cost.
+    """
+
+    alpha: Floats
+    beta: Floats
+    orders: Floats
+    serve: Floats
+    end: float
+    before: Floats
+    after: Floats
+
+
+def worth(chain: Chain, value: Value, tenure: int, orders: Floats, margin: Floats) -> Worth:
+    """Return what tenure t is worth. orders, margin: (phase,) calendar factors."""
+    rate = np.minimum(value.orders[:, None] * orders, value.cap)
+    unit = value.gain[:, None] * margin * value.factor ** (tenure + value.purchase_at)
+    end = value.factor ** (tenure + 1)
+    due = chain.converts & value.conversion
+    return Worth(
+        alpha=rate * unit,
+        beta=rate * value.noise[:, None] * unit**2,
+        orders=rate,
+        serve=-value.serve * value.factor ** (tenure + value.serve_at),
+        end=end,
+        before=chain.cash * end,
+        after=(chain.cash - due * value.acquisition) * end,
+    )
+
+
+def paying(chain: Chain, value: Value) -> Flags:
+    """Return the rows that hold or lead to any money, (r,)."""
+    live: Flags = (value.gain * value.orders != 0) | (value.serve != 0)
+    moved = (chain.cash != 0) | (chain.converts & value.conversion & (value.acquisition != 0))
+    live[chain.src[moved]] = True
+    for _ in range(chain.rows):
+        before = live.sum()
+        live[chain.src[live[chain.dst]]] = True
+        if live.sum() == before:
+            break
+    return live

@@ -1,0 +1,47 @@
+"""The two ways through the population; both take the same steps and agree to the last bit."""
+
+from sim.kernels.jit import jit
+from sim.kernels.life import finish, start
+from sim.kernels.step import step
+from sim.kernels.types import Array, Kept, Scratch, State, Tables, Tally
+
+REPLICATE, CELL, SERIAL, COUNT, FIRST = range(5)
+"""Columns of ``groups`` (n, 5) int64: replicate, cell, serial of the first customer, customers (up to GROUP), place in Kept or -1."""
+
+
+@jit
+def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: Scratch, groups: Array) -> None:
+    """Run each group through life, all its cases one after the other, in the one place of ``state``."""
+    horizon = tally.flows.shape[2]
+    for i in range(groups.shape[0]):
+        replicate, g, serial, count, first = groups[i]
+        for k in range(tables.variant.shape[0]):
+            v = tables.variant[k, tables.segment[g]]
+            start(tables, state, scratch, 0, (replicate, g, v), serial, count)
+            t = 0
+            while t < horizon and state.live[0] > 0:
+                step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t)
+                t += 1
+            finish(tables, tally, kept, state, scratch, 0, (replicate, k, g), count, first)
+
+
+@jit
+def run_periods(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: Scratch, groups: Array) -> None:
+    """Step the whole population period by period, case by case; ``state`` has a place for each group.
+
+    This is the driver for customers who are coupled: between two periods everybody's state can be looked at.
+    """
+    horizon = tally.flows.shape[2]
+    for k in range(tables.variant.shape[0]):
+        for i in range(groups.shape[0]):
+            replicate, g, serial, count, _ = groups[i]
+            start(tables, state, scratch, i, (replicate, g, tables.variant[k, tables.segment[g]]), serial, count)
+        for t in range(horizon):
+            for i in range(groups.shape[0]):
+                if state.live[i] > 0:
+                    replicate, g, serial, count, _ = groups[i]
+                    step(tables, tally, state, scratch, i, (replicate, k, g, serial), t)
+        for i in range(groups.shape[0]):
+            replicate, g, serial, count, first = groups[i]
+            finish(tables, tally, kept, state, scratch, i, (replicate, k, g), count, first)
+

@@ -1,0 +1,211 @@
+"""The ends of a life: a group of customers is started with its traits, and counted when it is done."""
+
+import numpy as np
+
+from sim.kernels.jit import jit
+from sim.kernels.maths import minus_log_complement, normal
+from sim.kernels.philox import counter, draw
+from sim.kernels.samplers import look_up
+from sim.kernels.sums import add, add_products, fill_bins
+from sim.kernels.types import (
+    ACTIVE,
+    AFTER,
+    AT_TOP,
+    BEFORE,
+    BLOCK_TRAITS,
+    LOST,
+    LOST_AT,
+    PATTERNS,
+    RANK,
+    RANKS,
+    SHORT,
+    TRAIT_PERIOD,
+    WAS_ACTIVE,
+    WAS_LOST,
+    Array,
+    Kept,
+    Scratch,
+    State,
+    Tables,
+    Tally,
+)
+
+ONE = np.float32(1.0)
+NOTHING = np.uint64(0)
+UNCONVERTED, EARLY, MIDWAY, RETREAT, LONG, OPEN = range(6)
+LOW = np.int64(2**26 - 1)
+
+
+@jit
+def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], serial: int, count: int) -> None:
+    """Put ``count`` new customers, the first of them ``serial``, into place q of ``state``; who: replicate, cell, variant."""
+    replicate, cell, v = who
+    stage = tables.start_stage[v]
+    active = tables.stage_kind[stage] == ACTIVE
+    at_arrival = tables.acquisition_at_arrival[v] != 0
+    cost = tables.acquisition_units[v, 0] if at_arrival else np.int64(0)
+    state.live[q] = count
+    state.row[q, :count] = tables.first_row[v, stage]
+    state.row[q, count:] = tables.nowhere[v]
+    state.history[q, :count] = (np.uint64(tables.stage_rank[stage]) << RANK) | (WAS_ACTIVE if active else NOTHING)
+    state.history[q, count:] = NOTHING
+    state.orders[q, :count] = np.uint32(0)
+    state.clv[q, :count] = np.int64(0)
+    state.acquisition[q, :count] = cost
+    place = state.place[q]
+    for i in range(count):
+        place[i] = np.uint16(i)
+    identity = tables.address[cell] | np.uint64(serial)
+    draw_traits(tables, state, scratch, q, (replicate, v, count), identity)
+    for beta in range(tables.beta_purpose.size):
+        draw_beta(tables, state, scratch, q, (replicate, v, count), beta, identity)
+
+
+@jit
+def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], identity: np.uint64) -> None:
+    """Draw wallet, rate and frailty of a new group: correlated normals, then each trait's quantile table; who: replicate, v, count."""
+    replicate, v, n = who
+    state.wallet[q, :n] = tables.wallet_value[v]
+    state.rate[q, :n] = tables.rate_value[v]
+    state.frailty[q, :n] = ONE
+    tabled = (tables.wallet_table[v], tables.rate_table[v], tables.frailty_table[v])
+    if tabled[0] == 0 and tabled[1] == 0 and tabled[2] == 0:
+        if tables.wallet_by_rate[v] != 0:
+            state.wallet[q, :n] = tables.wallet_value[v] / tables.rate_value[v]
+        return
+    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS), tables.key)
+    u, v_scratch = scratch.hazards[0], scratch.floats[3]
+    for trait in range(3):
+        normal(scratch.words[trait], u, v_scratch, scratch.floats[trait], n)
+    mixing = tables.mixing[v]
+    wallet, rate, frailty = state.wallet[q], state.rate[q], state.frailty[q]
+    for i in range(n):
+        z0, z1, z2 = scratch.floats[0, i], scratch.floats[1, i], scratch.floats[2, i]
+        if tabled[0] != 0:
+            wallet[i] *= look_up(tables.quantiles, tabled[0] - 1, z0)
+        if tabled[1] != 0:
+            rate[i] *= look_up(tables.quantiles, tabled[1] - 1, mixing[1, 0] * z0 + mixing[1, 1] * z1)
+        if tabled[2] != 0:
+            frailty[i] *= look_up(tables.quantiles, tabled[2] - 1, mixing[2, 0] * z0 + mixing[2, 1] * z1 + mixing[2, 2] * z2)
+        if tables.wallet_by_rate[v] != 0:
+            wallet[i] /= rate[i]
+
+
+@jit
+def draw_beta(
+    tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], beta: int, identity: np.uint64
+) -> None:
+    """Draw one beta edge's probability for a new group and keep it as a hazard; who: replicate, v, count."""
+    replicate, v, n = who
+    table = tables.beta_table[v, beta]
+    if table == 0:
+        return
+    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, tables.beta_purpose[beta]), tables.key)
+    u, complement, z = scratch.floats[0], scratch.floats[1], scratch.floats[2]
+    normal(scratch.words[0], u, complement, z, n)
+    for i in range(n):
+        u[i] = look_up(tables.quantiles, table - 1, z[i])
+        complement[i] = max(ONE - u[i], np.float32(2.0**-33))
+    hazard = state.beta[q, beta]
+    minus_log_complement(u, complement, hazard, n)
+    for i in range(n):
+        hazard[i] *= tables.beta_scale[v, beta]
+
+
+@jit
+def pattern_of(kind: int, history: np.uint64, long_lasting: bool) -> int:
+    """Return a finished life's place in PATTERNS; kind: of the stage at the horizon; long_lasting: long enough in rank 3."""
+    if history & WAS_ACTIVE == NOTHING:
+        return UNCONVERTED
+    if kind != LOST:
+        return LONG if long_lasting else OPEN
+    rank = (history >> RANK) & RANKS
+    if rank <= np.uint64(1):
+        return EARLY
+    if rank == np.uint64(2):
+        return MIDWAY
+    return LONG if long_lasting else RETREAT
+
+
+@jit
+def finish(
+    tables: Tables, tally: Tally, kept: Kept, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], count: int, first: int
+) -> None:
+    """Count a group that is done; who: replicate, case, cell; first: its place in ``kept`` (-1: nothing is kept)."""
+    replicate, k, g = who
+    v = tables.variant[k, tables.segment[g]]
+    horizon = tally.flows.shape[2]
+    clv, acquisition, history, row = state.clv[q], state.acquisition[q], state.history[q], state.row[q]
+    patterns = scratch.moved
+    for i in range(count):
+        stage = tables.row_stage[v, row[i]]
+        top = (history[i] >> AT_TOP) & SHORT
+        if tables.stage_rank[stage] == 3:
+            top += np.uint64(horizon) - (history[i] & SHORT)
+        patterns[i] = pattern_of(tables.stage_kind[stage], history[i], top >= np.uint64(tables.long_lasting[v]))
+    if first >= 0:
+        keep(kept, state, patterns, q, k, first, count)
+    for kind in (AFTER, BEFORE):
+        if kind == BEFORE:
+            for i in range(count):
+                clv[i] -= acquisition[i]
+        add_moments(clv, patterns, scratch.lives[:, kind], count)
+        low, high, total = clv[0], clv[0], np.int64(0)
+        for i in range(count):
+            low = min(low, clv[i])
+            high = max(high, clv[i])
+            total += clv[i]
+        tally.extremes[k, g, kind, 0] = min(tally.extremes[k, g, kind, 0], low)
+        tally.extremes[k, g, kind, 1] = max(tally.extremes[k, g, kind, 1], high)
+        add(tally.replicates[replicate, k, g, kind], total)
+        fill_bins(clv, scratch.value, scratch.net, count)
+        by_segment = tally.by_segment[k, tables.segment[g], kind]
+        by_cohort = tally.by_cohort[k, tables.cohort[g], kind]
+        for i in range(count):
+            by_segment[scratch.net[i]] += 1
+            by_cohort[scratch.net[i]] += 1
+    flush_moments(scratch.lives, tally.moments[k, g])
+
+
+@jit
+def add_moments(clv: Array, patterns: Array, lives: Array, count: int) -> None:
+    """Add a group's CLVs to ``lives`` (pattern, 6): customers, negative ones, sum, and sums of products of the halves."""
+    for i in range(count):
+        value = clv[i]
+        high, low = value >> np.int64(26), value & LOW
+        life = lives[patterns[i]]
+        life[0] += 1
+        life[1] += value < 0
+        life[2] += value
+        life[3] += high * high
+        life[4] += high * low
+        life[5] += low * low
+
+
+@jit
+def flush_moments(lives: Array, moments: Array) -> None:
+    """Move a group's sums to the tally's two-word totals (pattern, kind, 6) and clear them."""
+    for pattern in range(len(PATTERNS)):
+        for kind in (BEFORE, AFTER):
+            life, moment = lives[pattern, kind], moments[pattern, kind]
+            if life[0] != 0:
+                moment[0] += life[0]
+                moment[1] += life[1]
+                add(moment[2:4], life[2])
+                add_products(moment[4:6], life[3], life[4], life[5])
+                life[:] = 0
+
+
+@jit
+def keep(kept: Kept, state: State, patterns: Array, q: int, k: int, first: int, count: int) -> None:
+    """Write one entry a customer, at its serial's place after ``first``."""
+    for i in range(count):
+        at = first + int(state.place[q, i])
+        kept.clv[k, at, AFTER] = state.clv[q, i]
+        kept.clv[k, at, BEFORE] = state.clv[q, i] - state.acquisition[q, i]
+        kept.pattern[k, at] = np.uint8(patterns[i])
+        kept.orders[k, at] = np.int32(state.orders[q, i])
+        lost = state.history[q, i] & WAS_LOST != NOTHING
+        kept.lost_at[k, at] = np.int32((state.history[q, i] >> LOST_AT) & SHORT) if lost else np.int32(-1)
+
+

@@ -1,0 +1,201 @@
+"""What the kernels read and write: Tables (numbers of a scenario), Tally (integer results), State (customers under way).
+
+Axes: k case, v variant (a distinct set of numbers; a case and segment name theirs), g cell (cohort x segment), t tenure in
+periods, y calendar period, r row (a stage at one stage age; the last age of a list holds on), s stage, j place of an edge in its
+stage, e edge, b bin. Money is counted in units of 2**-20 of a currency unit.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+GROUP = 1024
+"""Customers simulated together: their state fits the first-level cache."""
+
+UNIT = float(2**20)
+"""Money units in a currency unit."""
+
+LIMIT = 2**52
+"""No customer's discounted money may pass this many units, so that products and sums of a group stay inside int64."""
+
+PROSPECT, ACTIVE, LOST = 0, 1, 2
+STAGE_KINDS = ("prospect", "active", "lost")
+
+SUBSCRIPTION, BERNOULLI, POISSON = 0, 1, 2
+
+PURCHASE, SERVICE, TRANSITION, ACQUISITION = 0, 1, 2, 3
+COLUMNS = ("purchase", "service", "transition", "acquisition")
+"""Ledger columns, in the order of ``Tally.cash``."""
+
+PATTERNS = ("unconverted", "early_lapse", "midway_lapse", "early_retreat", "long_lasting", "open")
+"""Life patterns, in the order of ``Tally.moments``."""
+
+BEFORE, AFTER = 0, 1
+"""CLV before and after acquisition cost, in the order of every axis of length 2 named ``kind``."""
+
+OCTAVE_BINS = 128
+LOWEST_OCTAVE = 8
+OCTAVES = 45
+SIDE = OCTAVE_BINS * OCTAVES
+BINS = 2 * SIDE + 1
+"""Signed log-histogram: bin SIDE holds |v| < 2**LOWEST_OCTAVE units; above it 128 bins an octave; mirrored below."""
+
+
+class Tables(NamedTuple):
+    """A compiled scenario: arrays only. Made by ``sim.compile``."""
+
+    variant: Array  # (k, segment) uint32: row of the v axis
+    segment: Array  # (g,) uint32
+    cohort: Array  # (g,) uint32
+    arrival: Array  # (g,) uint32, calendar period
+    address: Array  # (g,) uint64: cohort << 48 | segment slot << 40, the upper part of an identity
+    key: Array  # (2,) uint64: lower and upper word of the seed
+    # graph
+    start_stage: Array  # (v,) uint32
+    row_stage: Array  # (v, r) uint32
+    stay_row: Array  # (v, r) uint32: row after a period without leaving
+    first_row: Array  # (v, s) uint32: row on entry
+    entry_row: Array  # (v, s) uint32: a row no customer spends a period in, whose ``stay_row`` is the first
+    nowhere: Array  # (v,) uint32: a row without cash and without a way out, for places where there is no customer
+    stage_kind: Array  # (s,) uint32
+    stage_rank: Array  # (s,) uint32, 0 for none
+    droppable: Array  # (v, s) uint32: no way out and no cash
+    edges: Array  # (s,) uint32: edges out of a stage
+    edge: Array  # (s, j) uint32: index on the e axis
+    edge_target: Array  # (e,) uint32: stage
+    edge_units: Array  # (v, t, e) int64: cash of a move at the end of t, units, discounted
+    # leaving
+    plain: Array  # (v,) uint32: no modifier, the integer thresholds decide
+    leave_below: Array  # (v, r) uint64: leave where the first word is below
+    edge_below: Array  # (v, r, j) uint64: take the first edge the second word is below
+    hazard: Array  # (v, r, j) float32: cumulative hazard of a period (weights where certain)
+    certain: Array  # (v, r) uint32: probabilities sum to 1
+    frail: Array  # (v, s, j) uint32: the customer's frailty multiplies it
+    seasonal: Array  # (v, s, j) uint32: the season multiplies it
+    beta: Array  # (v, s, j) uint32: 1 + number of the beta trait, 0 for none
+    beta_scale: Array  # (v, beta) float32: hazards are times this (rate period)
+    until_exit: Array  # (v,) uint32
+    # value
+    purchase: Array  # (v,) uint32: SUBSCRIPTION, BERNOULLI or POISSON
+    fixed: Array  # (v,) uint32: spending does not differ between customers; the two tables below hold it
+    fixed_purchase: Array  # (v, t, r) int64, units, discounted
+    fixed_service: Array  # (v, t, r) int64, units, discounted
+    purchase_units: Array  # (v, r) float64: units of profit per unit of wallet or order value
+    service_units: Array  # (v, r) float64: units of cost to serve, negative
+    orders: Array  # (v, r) float32: factor on the chance or rate of ordering
+    amount_cv: Array  # (v, s) float32: coefficient of variation of one order, 0 for fixed amounts
+    amount: Array  # (v, s, node) uint32: quantile table of a total of n orders, standardised to mean 0 and variance 1
+    amount_nodes: Array  # (node,) int64: n, ascending from 1
+    purchase_factor: Array  # (v, t) float64: discount factor
+    service_factor: Array  # (v, t) float64
+    acquisition_units: Array  # (v, t + 1) int64: cost of winning a customer at the start of t, negative, discounted
+    acquisition_at_arrival: Array  # (v,) uint32: also set where customers start active
+    season_hazard: Array  # (v, y) float32
+    season_orders: Array  # (v, y) float32
+    season_margin: Array  # (v, y) float64
+    square_shift: Array  # (v,) uint64: money is squared in units of 2**shift in ``Tally.cash_square``
+    long_lasting: Array  # (v,) uint32, periods
+    # traits
+    quantiles: Array  # (table, node) float32: values at standard normal z from -Z_MAX to Z_MAX
+    wallet_table: Array  # (v,) uint32: 1 + table, 0 for a number
+    wallet_value: Array  # (v,) float32: mean (factor of the table's values)
+    rate_table: Array  # (v,) uint32
+    rate_value: Array  # (v,) float32
+    wallet_by_rate: Array  # (v,) uint32: an order is worth wallet / rate
+    frailty_table: Array  # (v,) uint32
+    beta_table: Array  # (v, beta) uint32
+    beta_purpose: Array  # (beta,) uint64: address of the draw
+    mixing: Array  # (v, 3, 3) float32: Cholesky factor of the correlations of wallet, rate, frailty
+
+
+class Tally(NamedTuple):
+    """Everything counted in a run. All int64, all sums: tallies merge by addition in any order (``extremes`` by min and max).
+
+    Two-word sums hold ``hi * 2**32 + lo`` (money) or ``hi * 2**52 + lo`` (squares).
+    """
+
+    flows: Array  # (k, g, t, e): moves along edge e at the end of period t
+    conversions: Array  # (k, g, t): customers who turned active for the first time at the end of t (0 where they start active)
+    losses: Array  # (k, g, t): customers once active who were lost for the first time at the end of t
+    sojourns: Array  # (k, g, s, t + 1): stays that ended, by their length in periods (renewals do not end one)
+    orders: Array  # (k, g, t): orders placed (0 for subscriptions)
+    cash: Array  # (k, g, t, column, 2): discounted money; edge cash in the period of the move; two words
+    cash_square: Array  # (k, g, t, 2): sum of (a customer's discounted money of the period >> square_shift) ** 2; two words
+    payback: Array  # (k, g, t): customers whose discounted money so far first reached 0 in t, acquisition cost included
+    moments: Array  # (k, g, pattern, kind, 6): customers, with CLV < 0, sum (2 words), sum of squares (2 words)
+    extremes: Array  # (k, g, kind, 2): smallest and largest CLV, units
+    by_segment: Array  # (k, segment, kind, b): histogram of CLV
+    by_cohort: Array  # (k, cohort, kind, b)
+    replicates: Array  # (replicate, k, g, kind, 2): sum of CLV, two words
+
+
+class Kept(NamedTuple):
+    """One entry a customer, in order of case, replicate, cell and serial; of length 0 unless asked for."""
+
+    clv: Array  # (k, n, kind) int64, units
+    pattern: Array  # (k, n) uint8
+    lost_at: Array  # (k, n) int32: period at whose end first lost, -1 for never
+    orders: Array  # (k, n) int32
+
+
+class State(NamedTuple):
+    """Customers under way, in groups of GROUP. A group's first ``live`` places are still computed; the rest is done."""
+
+    live: Array  # (group,) int64
+    row: Array  # (group, GROUP) uint32
+    place: Array  # (group, GROUP) uint16: serial inside the group
+    history: Array  # (group, GROUP) uint64: packed, see WAS_ACTIVE and below
+    orders: Array  # (group, GROUP) uint32
+    clv: Array  # (group, GROUP) int64, units, after acquisition
+    acquisition: Array  # (group, GROUP) int64, units
+    wallet: Array  # (group, GROUP) float32
+    rate: Array  # (group, GROUP) float32
+    frailty: Array  # (group, GROUP) float32
+    beta: Array  # (group, beta, GROUP) float32: hazard
+
+
+class Scratch(NamedTuple):
+    """Room for one group's step, one a thread."""
+
+    words: Array  # (4, GROUP) uint32
+    floats: Array  # (4, GROUP) float32
+    exposure: Array  # (GROUP,) float32: fraction of the period lived through
+    net: Array  # (GROUP,) int64: discounted money of the period, units
+    value: Array  # (GROUP,) float64
+    leaves: Array  # (GROUP,) bool
+    moved: Array  # (GROUP,) uint32: places that leave
+    place: Array  # (GROUP,) uint32: place of the edge that each of them takes
+    after: Array  # (GROUP,) uint32: rows of the next period
+    dropped: Array  # (GROUP,) uint32: places that are done
+    hazards: Array  # (1 + j, GROUP) float32: of each edge, and before them their sum
+    lives: Array  # (pattern, kind, 6) int64: a group's moments
+
+
+AT_TOP = np.uint64(16)
+"""A customer's history is one word, read and written as one: in its lowest 16 bits tenure on entry to the stage, from here periods in stages of rank 3, the present stay left out (16),"""
+LOST_AT = np.uint64(32)
+"""the period at whose end it was first lost (16),"""
+RANK = np.uint64(48)
+"""the highest rank reached (2), and three flags."""
+SHORT = np.uint64(0xFFFF)
+RANKS = np.uint64(3)
+WAS_ACTIVE = np.uint64(1 << 52)
+WAS_LOST = np.uint64(1 << 53)
+PAID_BACK = np.uint64(1 << 54)
+
+Z_MAX = 6.5
+NODES = 2048
+"""Quantile tables: NODES values at equal steps of z; 32-bit uniforms never pass |z| = 6.4."""
+
+BLOCK_STEP = 0
+"""Purpose of a customer-period's first block: leave, edge, number of orders, amount. Later blocks are behaviour's."""
+
+TRAIT_PERIOD = 65_535
+BLOCK_TRAITS = 0
+"""Purpose of a customer's trait block: wallet, rate, frailty, spare."""
+
+BETA_PURPOSES = 0x4000
+"""Beta edges draw at BETA_PURPOSES + a 14-bit hash of ``stage.edge`` (a clash is refused)."""

@@ -1,0 +1,172 @@
+"""What customers are worth: CLV by group, the ledger behind it, its course in time, and what lies beyond the horizon."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sim.kernels.types import AFTER, BEFORE, COLUMNS, PATTERNS, UNIT, Array
+from sim.measures.sample import ACQUISITION, Group, Sample
+from sim.measures.sums import (
+    QUANTILE_NAMES,
+    Floats,
+    divide,
+    exact_quantiles,
+    histogram_quantiles,
+    mixture_sd,
+    money,
+    share_of,
+    spread,
+    squares,
+    stratified,
+)
+
+MEASURES = {"clv": AFTER, "clv_before_acquisition": BEFORE}
+
+UNCONVERTED = PATTERNS.index("unconverted")
+
+
+def clv(sample: Sample) -> pd.DataFrame:
+    """Return CLV per customer, after and before acquisition cost.
+
+    Columns: by (all, acquired: those ever active, segment, cohort, pattern), id, measure (clv, clv_before_acquisition), customers
+    (simulated), share (of all customers of the firm), mean, se, sd (of the mixture of cells), q05 … q95, min, max, share_negative.
+    Quantiles come from kept customers, else from the histograms of all, segment and cohort (within QUANTILE_RELATIVE_ERROR); by acquired
+    and pattern they and min and max are then NaN, unless everybody is in that row. They describe the simulated customers: where cells
+    were sampled in other proportions than the firm's, as rounding to whole customers brings, they are not weighted back.
+    """
+    all_cells = sample.groups[0]
+    everybody, ever_active = list(range(len(PATTERNS))), [p for p in range(len(PATTERNS)) if p != UNCONVERTED]
+    domains = [(all_cells, everybody), (all_cells._replace(by="acquired", id="acquired"), ever_active)]
+    domains += [(group, everybody) for group in sample.groups[1:]]
+    domains += [(all_cells._replace(by="pattern", id=pattern), [p]) for p, pattern in enumerate(PATTERNS)]
+    rows = [_clv_row(sample, group, patterns, measure) for group, patterns in domains for measure in MEASURES]
+    return pd.DataFrame(rows)
+
+
+def _clv_row(sample: Sample, group: Group, patterns: list[int], measure: str) -> dict[str, Any]:
+    kind, customers, weight = MEASURES[measure], sample.customers[group.cells], sample.firm[group.cells]
+    moments = sample.tally.moments[0, group.cells][:, patterns, kind]
+    counts, negative = moments[:, :, 0].sum(axis=1), moments[:, :, 1].sum(axis=1)
+    total, square = money(moments[:, :, 2:4]).sum(axis=1), squares(moments[:, :, 4:6]).sum(axis=1)
+    mean, se, sd = estimate(total, square, counts, customers, weight)
+    whole = group.by in ("all", "segment", "cohort")
+    share = _total(weight) / _total(sample.firm) if whole else float(share_of(counts, customers, customers, weight)[0])
+    row = {"by": group.by, "id": group.id, "measure": measure, "customers": int(counts.sum()), "share": share}
+    row |= {"mean": float(mean), "se": float(se), "sd": float(sd)}
+    row |= dict(zip([*QUANTILE_NAMES, "min", "max"], _distribution(sample, group, patterns, kind), strict=True))
+    return row | {"share_negative": float(share_of(negative, counts, customers, weight)[0])}
+
+
+def estimate(total: Array, square: Array, counts: Array, customers: Array, weight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return mean, standard error and standard deviation in currency units, from exact sums in units by cell ``(g, ...)``.
+
+    counts: customers of the domain, ``(g, ...)``; customers, weight: of the cells, ``(g,)``.
+    """
+    top, base = total.astype(np.float64) / UNIT, counts.astype(np.float64)
+    deviation = spread(total, square, counts) / UNIT**2
+    mean, se = stratified(top, base, deviation, customers, weight)
+    return mean, se, mixture_sd(top, base, deviation, customers, weight)
+
+
+def _distribution(sample: Sample, group: Group, patterns: list[int], kind: int) -> list[float]:
+    """Return the quantiles, the least and the largest CLV of a domain; NaN where neither kept data nor a histogram gives them."""
+    if sample.kept is not None:
+        chosen = np.isin(sample.cell_of_row, group.cells) & np.isin(sample.kept.pattern[0], patterns)
+        values = sample.kept.clv[0, chosen, kind]
+        ends = [values.min() / UNIT, values.max() / UNIT] if values.size else [np.nan, np.nan]
+        return [*map(float, exact_quantiles(values)), *map(float, ends)]
+    cells = group.cells[sample.customers[group.cells] > 0]
+    whole = sample.tally.moments[0, cells][:, patterns, kind, 0].sum() == sample.customers[cells].sum()
+    if not (whole and cells.size):
+        return [np.nan] * (len(QUANTILE_NAMES) + 2)
+    low = float(sample.tally.extremes[0, cells, kind, 0].min() / UNIT)
+    high = float(sample.tally.extremes[0, cells, kind, 1].max() / UNIT)
+    return [*map(float, histogram_quantiles(_histogram(sample, group, kind), low, high)), low, high]
+
+
+def _histogram(sample: Sample, group: Group, kind: int) -> Array:
+    by_segment, by_cohort = sample.tally.by_segment[0, :, kind], sample.tally.by_cohort[0, :, kind]
+    first = sample.cells[int(group.cells[0])]
+    if group.by == "segment":
+        return np.asarray(by_segment[first.slot])
+    return np.asarray(by_cohort[first.cohort] if group.by == "cohort" else by_segment.sum(axis=0))
+
+
+def _total(values: Floats) -> float:
+    total = 0.0
+    for value in values.tolist():
+        total += value
+    return total
+
+
+def ledger(sample: Sample) -> pd.DataFrame:
+    """Return what CLV is made of.
+
+    Columns: by (all, segment, cohort), id, column (of the ledger), mean (discounted, per customer). The columns add up to CLV.
+    """
+    frames = []
+    for group in sample.groups:
+        mean = _mean_cash(sample, group, sample.cash.sum(axis=1))
+        frames.append(pd.DataFrame({"by": group.by, "id": group.id, "column": COLUMNS, "mean": mean}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _mean_cash(sample: Sample, group: Group, units: Array) -> Floats:
+    """Return the mean per customer ``(...)`` of sums in units ``(g, ...)``, in currency units."""
+    customers = sample.customers[group.cells]
+    base = np.ones(units.shape[1:]) * customers.reshape(-1, *[1] * (units.ndim - 1))
+    top = units[group.cells].astype(np.float64) / UNIT
+    return stratified(top, base, np.zeros(base.shape), customers, sample.firm[group.cells])[0]
+
+
+def cash(sample: Sample) -> pd.DataFrame:
+    """Return a customer's mean discounted cash by tenure; a move's cash stands in the period at whose end it is made.
+
+    Columns: by, id, t, purchase, service, transition, acquisition, net (their sum), net_se, cumulative (of net, to the end of t),
+    paid_back (share of customers whose own discounted cash has once reached 0 by the end of t, acquisition cost included). Squares are
+    summed of amounts cut to whole steps of 2**shift units, which is where net_se loses its last digits.
+    """
+    frames = []
+    for group in sample.groups:
+        customers, weight = sample.customers[group.cells], sample.firm[group.cells]
+        net = sample.cash[group.cells].sum(axis=2)
+        scale = 4 ** sample.shifts[group.cells].astype(object)
+        square = squares(sample.tally.cash_square[0, group.cells]) * scale[:, None]
+        counts = np.repeat(customers[:, None], sample.horizon, axis=1)
+        mean, se, _ = estimate(net, square, counts, customers, weight)
+        paid = np.cumsum(sample.tally.payback[0, group.cells], axis=1)
+        columns = _mean_cash(sample, group, sample.cash)
+        frame = {"by": group.by, "id": group.id, "t": np.arange(sample.horizon)}
+        frame |= {column: columns[:, c] for c, column in enumerate(COLUMNS)}
+        frame |= {"net": mean, "net_se": se, "cumulative": np.cumsum(mean)}
+        frames.append(pd.DataFrame(frame | {"paid_back": share_of(paid, counts, customers, weight)[0]}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def payback(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return, from the frame ``cash``, when customers pay back what they cost.
+
+    period: first tenure t at whose end mean cumulative discounted cash is at or above 0, None if there is none;
+    share: of customers who ever pay back within the horizon.
+    """
+    whole = frame[frame["by"] == "all"]
+    reached = np.flatnonzero(whole["cumulative"].to_numpy() >= 0.0)
+    return {"period": int(reached[0]) if reached.size else None, "share": float(whole["paid_back"].iloc[-1])}
+
+
+def residual_carried_on(sample: Sample, frame: pd.DataFrame) -> float:
+    """Estimate the discounted value per customer beyond the horizon from the frame ``cash``: the last year repeated for ever.
+
+    Each further year's cash, acquisition left out, is the last one's times retention and discount, retention being customers active at
+    the horizon per customer active a year (or, in shorter runs, the whole run) earlier. NaN where that does not shrink.
+    """
+    span = min(sample.scenario.periods_per_year, sample.horizon)
+    whole = sample.groups[0]
+    ends = sample.active[:, [sample.horizon - span, sample.horizon]]
+    counts = np.repeat(sample.customers[:, None], 2, axis=1)
+    before, after = share_of(ends, counts, sample.customers, sample.firm)[0].tolist()
+    last = _mean_cash(sample, whole, sample.cash)[sample.horizon - span :]
+    earned = _total(np.delete(last, ACQUISITION, axis=1).ravel())
+    ratio = float(divide(after, before, 0.0)) * sample.scenario.discount_factor**span
+    return earned * ratio / (1.0 - ratio) if ratio < 1.0 else float("nan")

@@ -1,0 +1,181 @@
+"""What the measures read: a scenario, its cells and the integers counted in them, with the few arrays they all derive from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.kernels.types import ACQUISITION, ACTIVE, LOST, PROSPECT, STAGE_KINDS, Array, Kept, Tally
+from sim.measures.sums import Floats, money
+from sim.scenario.model import Scenario
+from sim.scenario.sample import Cell, cohorts
+
+__all__ = ["ACQUISITION", "ACTIVE", "LOST", "PROSPECT", "Edge", "Group", "Sample"]
+
+
+class Edge(NamedTuple):
+    """A way out of a stage, at its place on the tally's edge axis."""
+
+    stage: str
+    id: str
+    target: str
+    cause: str
+    source_index: int
+    target_index: int
+
+
+class Group(NamedTuple):
+    """Cells that are reported together. by: all, segment or cohort; id: which; cells: indices ``(m,)``."""
+
+    by: str
+    id: str
+    cells: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A simulated scenario, cell by cell (g axis; the tally's case 0).
+
+    cells: what was sampled where; tally: the counts; shifts: ``(g,)`` exponents of ``Tally.cash_square``; kept: a row a customer, or
+    None.
+    """
+
+    scenario: Scenario
+    cells: tuple[Cell, ...]
+    tally: Tally
+    shifts: Array
+    kept: Kept | None = None
+
+    @property
+    def horizon(self) -> int:
+        """Periods simulated."""
+        return int(self.tally.flows.shape[2])
+
+    @cached_property
+    def customers(self) -> Array:
+        """Simulated customers ``(g,)``, over all replicates."""
+        return np.asarray(self.tally.moments[0, :, :, 0, 0].sum(axis=1))
+
+    @cached_property
+    def firm(self) -> Floats:
+        """Customers of the firm ``(g,)``, the weights of all estimates."""
+        return np.array([cell.firm for cell in self.cells])
+
+    @cached_property
+    def arrival(self) -> Array:
+        """Calendar period of arrival ``(g,)``."""
+        return np.array([cell.arrival for cell in self.cells])
+
+    @cached_property
+    def cohort_ids(self) -> tuple[str, ...]:
+        """Name of each cohort: of its entry, with the calendar period after a dot where the entry makes several."""
+        entries = self.scenario.cohorts
+        return tuple(
+            f"{cohort.id}.{cohort.arrival}" if cohort.id in entries and entries[cohort.id].periods > 1 else cohort.id
+            for cohort in cohorts(self.scenario)
+        )
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """All cells; then each segment's and each cohort's, where the scenario lists any."""
+        return tuple(self._groups())
+
+    def _groups(self) -> Iterator[Group]:
+        yield Group("all", "all", np.arange(len(self.cells)))
+        if self.scenario.segments:
+            for slot, segment in enumerate(self.scenario.segments):
+                yield Group("segment", segment, np.array([g for g, cell in enumerate(self.cells) if cell.slot == slot]))
+        if self.scenario.cohorts:
+            for index, cohort in enumerate(self.cohort_ids):
+                yield Group("cohort", cohort, np.array([g for g, cell in enumerate(self.cells) if cell.cohort == index]))
+
+    @cached_property
+    def stages(self) -> tuple[str, ...]:
+        """Stages in file order."""
+        return tuple(self.scenario.stages)
+
+    @cached_property
+    def kinds(self) -> Array:
+        """PROSPECT, ACTIVE or LOST, by stage ``(s,)``."""
+        return np.array([STAGE_KINDS.index(stage.kind) for stage in self.scenario.stages.values()])
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """Edges on the tally's edge axis: stages in file order, each its edges in file order."""
+        return tuple(
+            Edge(stage, edge, target, entry.cause or "", self.stages.index(stage), self.stages.index(target))
+            for stage, source in self.scenario.stages.items()
+            for edge, entry in source.to.items()
+            for target in [self.scenario.target(stage, edge)]
+        )
+
+    @cached_property
+    def arrivals(self) -> Array:
+        """Moves into each stage from another one at the end of period t ``(g, t, s)``."""
+        return self._ends(entering=True)
+
+    @cached_property
+    def departures(self) -> Array:
+        """Moves out of each stage to another one at the end of period t ``(g, t, s)``."""
+        return self._ends(entering=False)
+
+    def _ends(self, entering: bool) -> Array:
+        flows = self.tally.flows[0]
+        moves = np.zeros((*flows.shape[:2], len(self.stages)), dtype=np.int64)
+        for e, edge in enumerate(self.edges):
+            if edge.source_index != edge.target_index:
+                moves[:, :, edge.target_index if entering else edge.source_index] += flows[:, :, e]
+        return moves
+
+    @cached_property
+    def occupancy(self) -> Array:
+        """Customers in each stage at the start of period t, and at the horizon ``(g, t + 1, s)``: everybody starts, then flows."""
+        held = np.zeros((len(self.cells), self.horizon + 1, len(self.stages)), dtype=np.int64)
+        held[:, 0, self.stages.index(self.scenario.start)] = self.customers
+        held[:, 1:] = self.arrivals - self.departures
+        return np.cumsum(held, axis=1)
+
+    @cached_property
+    def active(self) -> Array:
+        """Customers in an active stage ``(g, t + 1)``."""
+        return self.in_kind(ACTIVE)
+
+    def in_kind(self, kind: int) -> Array:
+        """Return customers in a stage of a kind ``(g, t + 1)``."""
+        return np.asarray(self.occupancy[:, :, self.kinds == kind].sum(axis=2))
+
+    def moves(self, source: int, target: int) -> Array:
+        """Return moves between two kinds of stages at the end of period t ``(g, t)``."""
+        ends = [(self.kinds[edge.source_index], self.kinds[edge.target_index]) for edge in self.edges]
+        along = [e for e, kinds in enumerate(ends) if kinds == (source, target)]
+        return np.asarray(self.tally.flows[0][:, :, along].sum(axis=2))
+
+    @cached_property
+    def stayed_active(self) -> Array:
+        """Customers active at t who are active at t + 1 ``(g, t)``."""
+        return self.active[:, :-1] - self.moves(ACTIVE, LOST) - self.moves(ACTIVE, PROSPECT)
+
+    @cached_property
+    def once_active(self) -> Array:
+        """Customers who have been active by t ``(g, t + 1)``."""
+        starts = self.customers if self.kinds[self.stages.index(self.scenario.start)] == ACTIVE else np.zeros_like(self.customers)
+        return np.cumsum(np.concatenate([starts[:, None], self.tally.conversions[0]], axis=1), axis=1)
+
+    @cached_property
+    def lost_by(self) -> Array:
+        """Customers once active who have been lost by t ``(g, t + 1)``."""
+        losses = self.tally.losses[0]
+        return np.cumsum(np.concatenate([np.zeros_like(losses[:, :1]), losses], axis=1), axis=1)
+
+    @cached_property
+    def cash(self) -> Array:
+        """Discounted money of each period and ledger column in units, Python integers ``(g, t, column)``."""
+        return money(self.tally.cash[0])
+
+    @cached_property
+    def cell_of_row(self) -> Array:
+        """Cell of each kept customer ``(n,)``: by replicate, cell and serial."""
+        sampled = np.array([cell.sampled for cell in self.cells])
+        return np.tile(np.repeat(np.arange(len(self.cells)), sampled), self.tally.replicates.shape[0])

@@ -1,0 +1,140 @@
+"""A run in one page of plain values: what ``summary.json`` holds. Its schema is ``summary.schema.json`` beside this file."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.measures.clv import payback, residual_carried_on
+from sim.measures.sums import QUANTILE_NAMES, QUANTILES
+from sim.scenario.checks import warnings
+from sim.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.measures.result import Result
+
+SCHEMA_VERSION = 1
+"""Changes whenever a key of the summary does."""
+
+RESIDUAL_WARNING = 0.05
+"""Share of a customer's value beyond the horizon above which the summary warns."""
+
+
+def summary(result: "Result") -> dict[str, Any]:
+    """Return the summary of a run. Everything but ``timing`` is the same on any machine and number of threads.
+
+    customers: simulated, in each of ``replicates``; periods: simulated (= horizon); cash_timing: when in its period each ledger
+    column falls; clv_per_acquired: of those ever active; survival, retention: by tenure; payback.period: tenure at whose end mean
+    cumulative discounted cash has reached 0; exact: after acquisition, z = (mean - exact mean) / se, with ``exact_reason`` where null.
+    """
+    scenario, sample = result.scenario, result.sample
+    tenure = result.retention[result.retention["by"] == "all"]
+    equity = result.equity.iloc[0]
+    exact, reason = _exact(result)
+    found = {
+        "schema_version": SCHEMA_VERSION,
+        "scenario": scenario.name,
+        "customers": sum(cell.sampled for cell in sample.cells),
+        "replicates": scenario.run.replicates,
+        "seed": scenario.run.seed,
+        "periods": sample.horizon,
+        "horizon": sample.horizon,
+        "period": scenario.period,
+        "currency": scenario.currency,
+        "discount_rate_annual": scenario.discount_rate_annual,
+        "cash_timing": {
+            "purchase": scenario.timing.purchase,
+            "service": scenario.timing.service,
+            "transition": "end",
+            "acquisition": "start",
+        },
+        "clv": _clv(result.clv, "clv"),
+        "clv_before_acquisition": _clv(result.clv, "clv_before_acquisition"),
+        "clv_per_acquired": _acquired(result.clv),
+        "survival": tenure["survival"].tolist(),
+        "retention": tenure["retention"].tolist()[:-1],
+        "customer_equity": {"mean": equity["equity"], "se": equity["se"]},
+        "payback": payback(result.cash),
+        "residual": result.residual,
+        "exact": exact,
+        "exact_reason": reason,
+        "warnings": [*warnings(scenario), *_warnings(result)],
+        "timing": result.timing,
+    }
+    plain = _plain(found)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _clv(frame: "pd.DataFrame", measure: str) -> dict[str, Any]:
+    row = frame[(frame["by"] == "all") & (frame["measure"] == measure)].iloc[0]
+    quantiles = {str(level): row[name] for level, name in zip(QUANTILES, QUANTILE_NAMES, strict=True)}
+    return {"mean": row["mean"], "se": row["se"], "sd": row["sd"], "quantiles": quantiles, "share_negative": row["share_negative"]}
+
+
+def _acquired(frame: "pd.DataFrame") -> dict[str, Any]:
+    row = frame[(frame["by"] == "acquired") & (frame["measure"] == "clv")].iloc[0]
+    return {"mean": row["mean"], "se": row["se"], "sd": row["sd"], "share": row["share"]}
+
+
+def _exact(result: "Result") -> tuple[dict[str, Any] | None, str | None]:
+    """Return exact mean and standard deviation after acquisition and how far the mean is from them; and why one of them is None."""
+    answer, row = result.exact, result.clv.iloc[0]
+    if answer.clv_mean is None or not math.isfinite(answer.clv_mean):
+        return None, answer.reason or "clv_mean: is infinite"
+    mean = _digits(answer.clv_mean)
+    z = (row["mean"] - mean) / row["se"] if row["se"] > 0 else None
+    return {"clv_mean": mean, "clv_sd": answer.clv_sd and _digits(answer.clv_sd), "z": z}, answer.sd_reason
+
+
+def residual(result: "Result") -> dict[str, Any]:
+    """Return the discounted value per customer beyond the horizon.
+
+    value: exact (infinite horizon less finite one) where ``sim.exact`` can give both, else the last year's cash and retention carried
+    on, which ``method`` tells; share: of the value over an infinite life before acquisition cost.
+    """
+    beyond, method = _exact_residual(result), "exact"
+    if beyond is None:
+        beyond, method = residual_carried_on(result.sample, result.cash), "last year carried on"
+    before = float(result.clv.loc[1, "mean"])
+    whole = before + beyond
+    return {"value": beyond, "share": beyond / whole if whole > 0 else math.nan, "method": method}
+
+
+def _exact_residual(result: "Result") -> float | None:
+    from sim.exact import exact
+
+    finite = result.exact.clv_mean
+    if finite is None:
+        return None
+    # a copy by model_copy would take the cached scenarios by segment along, with their old horizon
+    endless = Scenario.model_validate(result.scenario.model_dump(exclude_unset=True) | {"horizon": "inf"})
+    infinite = exact(endless).clv_mean
+    return _digits(infinite) - _digits(finite) if infinite is not None and math.isfinite(infinite) else None
+
+
+def _digits(value: float) -> float:
+    """Round to 12 digits: later ones depend on the machine's linear algebra."""
+    return float(f"{value:.12g}")
+
+
+def _warnings(result: "Result") -> list[str]:
+    share = result.residual["share"]
+    if math.isnan(result.residual["value"]):
+        return ["the value beyond the horizon does not converge: cash and retention of the last year do not shrink"]
+    if share > RESIDUAL_WARNING:
+        return [f"{share:.1%} of a customer's value lies beyond the horizon: a longer one would count it"]
+    return []
+
+
+def _plain(value: Any) -> Any:
+    """Return plain Python values, None for NaN and infinity."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,144 @@
+"""From integer sums to estimates: exact Python integers first, floats last; quantiles from histograms; stratified errors.
+
+Floats are added cell by cell in a fixed order, never by a library's blocked sum, so that equal tallies give equal digits on any
+machine.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.kernels.types import BINS, LOWEST_OCTAVE, OCTAVE_BINS, SIDE, UNIT, Array
+
+Floats = NDArray[np.float64]
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+QUANTILE_NAMES = ("q05", "q25", "q50", "q75", "q95")
+
+QUANTILE_RELATIVE_ERROR = 1.0 / OCTAVE_BINS
+"""A quantile from a histogram is off by at most this share of itself: the width of a bin over its lower edge, at most. Amounts
+below 2**LOWEST_OCTAVE units (0.00024 of a currency unit) share one bin and are off by at most that."""
+
+
+def money(words: Array) -> Array:
+    """Return exact sums of money in units, as Python integers, from two-word sums ``(..., 2)``."""
+    return np.asarray(words[..., 0].astype(object) * 2**32 + words[..., 1].astype(object))
+
+
+def squares(words: Array) -> Array:
+    """Return exact sums of squares, as Python integers, from two-word sums ``(..., 2)``."""
+    return np.asarray(words[..., 0].astype(object) * 2**52 + words[..., 1].astype(object))
+
+
+def quotient(top: Array, count: Array) -> Floats:
+    """Divide Python integers by counts of the same shape, correctly rounded; 0 where the count is 0."""
+    return np.asarray(top / np.where(count == 0, 1, count).astype(object), dtype=np.float64) * (count != 0)
+
+
+def spread(total: Array, square: Array, count: Array) -> Floats:
+    """Return the sum of squared deviations from the mean, exact up to one rounding: ``square - total**2 / count``."""
+    exact = np.maximum(count.astype(object) * square - total * total, 0)
+    return quotient(exact, count)
+
+
+def stratified(top: Floats, base: Floats, deviation: Floats, customers: Array, weight: Floats) -> tuple[Floats, Floats]:
+    """Estimate a ratio of population totals and its standard error from a stratified sample.
+
+    top, base: sums over a cell's sampled customers of y and of d, where y is 0 unless d = 1, both ``(g, ...)``: the ratio is the mean
+    of y among those with d = 1 (everybody, those acquired, those active at t …);
+    deviation: ``(g, ...)`` sum over those with d = 1 of (y - cell mean of y)**2; ``x - x**2/base`` where y is 0 or 1;
+    customers: ``(g,)`` sampled; weight: ``(g,)`` customers of the population.
+
+    Returns value and standard error ``(...)``: NaN where nobody has d = 1; the error also where a cell of positive weight was sampled
+    less than twice. Linearised: Var = sum w**2 s_z**2 / n / D**2 with z = d (y - value) (Cochran 1977, section 6.11), which for means
+    of a whole cell is sum share**2 s**2 / n. A cell that nobody was drawn from is left out of the value.
+    """
+    total, denominator, variance = np.zeros(top.shape[1:]), np.zeros(top.shape[1:]), np.zeros(top.shape[1:])
+    rates = per_sampled(customers, weight)
+    for g, rate in enumerate(rates):
+        total += top[g] * rate
+        denominator += base[g] * rate
+    value = divide(total, denominator)
+    if np.any((weight > 0) & (customers < 2)):
+        return value, np.full(value.shape, np.nan)
+    for g, n in enumerate(customers):
+        gap = divide(top[g], base[g], 0.0) - np.nan_to_num(value)
+        residual = deviation[g] + base[g] * gap * gap * (1.0 - base[g] / max(n, 1))
+        variance += residual * (rates[g] * rates[g] * (n / max(n - 1, 1)))
+    return value, divide(np.sqrt(variance), denominator)
+
+
+def per_sampled(customers: Array, weight: Floats) -> Floats:
+    """Return how many of the population a sampled customer of each cell stands for ``(g,)``, the most being 1; 0 for empty cells."""
+    rates = divide(weight, customers.astype(np.float64), 0.0)
+    return rates / max(float(rates.max()), np.finfo(float).tiny)
+
+
+def share_of(top: Array, base: Array, customers: Array, weight: Floats) -> tuple[Floats, Floats]:
+    """Estimate the share ``top / base`` (counts ``(g, ...)``, top a part of base) and its standard error; see ``stratified``."""
+    x, d = top.astype(np.float64), base.astype(np.float64)
+    return stratified(x, d, x * (1.0 - divide(x, d, 0.0)), customers, weight)
+
+
+def mixture_sd(top: Floats, base: Floats, deviation: Floats, customers: Array, weight: Floats) -> Floats:
+    """Return the standard deviation of the mixture of cells ``(...)``; arguments as for ``stratified``.
+
+    Between and within cells, times N / (N - 1) for N customers in all: where the sample has the population's proportions this is the
+    standard deviation of the whole sample, and it is defined also where some cell has one customer.
+    """
+    value, _ = stratified(top, base, deviation, customers, weight)
+    total, denominator, counted = np.zeros(value.shape), np.zeros(value.shape), np.zeros(value.shape)
+    for g, rate in enumerate(per_sampled(customers, weight)):
+        gap = divide(top[g], base[g], 0.0) - np.nan_to_num(value)
+        total += (deviation[g] + base[g] * gap * gap) * rate
+        denominator += base[g] * rate
+        counted += base[g] * (rate > 0)
+    return np.asarray(np.sqrt(divide(total, denominator) * divide(counted, counted - 1.0)))
+
+
+def divide(top: Floats, bottom: Floats, undefined: float = np.nan) -> Floats:
+    """Divide where ``bottom`` is above 0; ``undefined`` elsewhere."""
+    positive = np.asarray(bottom > 0)
+    return np.where(positive, np.asarray(top) / np.where(positive, bottom, 1.0), undefined)
+
+
+def bin_edges() -> Floats:
+    """Return the lower edges of the histogram's bins and the last one's upper edge, in currency units ``(BINS + 1,)``.
+
+    The middle bin holds what is nearer to 0 than 2**LOWEST_OCTAVE units; the side above it has OCTAVE_BINS equal steps an octave.
+    """
+    step = np.arange(SIDE + 1)
+    upper = np.ldexp(1.0 + (step % OCTAVE_BINS) / OCTAVE_BINS, LOWEST_OCTAVE + step // OCTAVE_BINS) / UNIT
+    edges = np.concatenate([-upper[::-1], upper])
+    assert edges.size == BINS + 1
+    return edges
+
+
+def histogram_quantiles(histogram: Array, low: float, high: float, levels: tuple[float, ...] = QUANTILES) -> Floats:
+    """Return quantiles, in currency units, of the values counted in a signed log-histogram ``(BINS,)``; NaN if it is empty.
+
+    Between order statistics as numpy's default (type 7 of Hyndman and Fan 1996), each put at its place among the equal steps inside
+    its bin, and never outside the known extremes ``low`` and ``high``. Error: QUANTILE_RELATIVE_ERROR.
+    """
+    cumulative = np.cumsum(histogram)
+    n = int(cumulative[-1])
+    if n == 0:
+        return np.full(len(levels), np.nan)
+    edges = bin_edges()
+
+    def order_statistic(k: int) -> float:
+        b = int(np.searchsorted(cumulative, k, side="right"))
+        inside = (k - (int(cumulative[b]) - int(histogram[b])) + 0.5) / int(histogram[b])
+        return float(min(max(edges[b] + inside * (edges[b + 1] - edges[b]), low), high))
+
+    found = []
+    for level in levels:
+        k, part = divmod(level * (n - 1), 1.0)
+        below = order_statistic(int(k))
+        found.append(below if part == 0.0 else below + part * (order_statistic(int(k) + 1) - below))
+    return np.array(found)
+
+
+def exact_quantiles(units: Array, levels: tuple[float, ...] = QUANTILES) -> Floats:
+    """Return quantiles, in currency units, of kept amounts ``(n,)`` in units; NaN if there are none."""
+    return np.quantile(units, levels) / UNIT if units.size else np.full(len(levels), np.nan)

@@ -1,0 +1,267 @@
+"""Rules between values of the stage graph, on the raw mapping: start, edges, rates, lists by age, seasons, ranks.
+
+A rule is a function that yields a Fault for every breach and stays silent about what is malformed: the models speak of that. The
+rules about customers and money are in checks_customers.py; ``faults`` and ``whole_faults`` run them all.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from sim.scenario.checks_customers import EACH as CUSTOMERS_EACH
+from sim.scenario.checks_customers import WHOLE as CUSTOMERS_WHOLE
+from sim.scenario.errors import Fault
+from sim.scenario.model import Scenario
+from sim.scenario.raw import (
+    Raw,
+    by_age,
+    edges,
+    kind,
+    mapping,
+    number,
+    numbers,
+    per_year,
+    periods,
+    rate_period,
+    show,
+    stages,
+    suggest,
+    target,
+)
+from sim.scenario.stages import RATES, Edge
+
+Rule = Callable[[Raw], Iterator[Fault]]
+
+SLACK = 1e-12
+"""How far probabilities may pass 1 by rounding."""
+
+LISTS_OF_STAGE = ("price", "margin", "cost_to_serve", "orders")
+LISTS_OF_EDGE = ("probability", "hazard")
+
+
+def faults(raw: Raw) -> list[Fault]:
+    """Return what is wrong between the values of one segment's scenario (its overrides laid over)."""
+    return [fault for rule in (*EACH, *CUSTOMERS_EACH) for fault in rule(raw)]
+
+
+def whole_faults(raw: Raw) -> list[Fault]:
+    """Return what is wrong between the values that segments share."""
+    return [fault for rule in (*WHOLE, *CUSTOMERS_WHOLE) for fault in rule(raw)]
+
+
+def start(raw: Raw) -> Iterator[Fault]:
+    """Require that customers start in a stage that exists and is not lost."""
+    found = raw.get("start")
+    if not isinstance(found, str) or not mapping(raw, "stages"):
+        return
+    if found not in mapping(raw, "stages"):
+        yield Fault("start", show(found), "must be one of the stages", suggest(found, mapping(raw, "stages")))
+    elif kind(raw, found) == "lost":
+        alive = [key for key, _ in stages(raw) if kind(raw, key) != "lost"]
+        yield Fault("start", show(found), "must not be a stage of kind lost", suggest("", alive))
+
+
+def active_stage(raw: Raw) -> Iterator[Fault]:
+    """Require a stage in which a customer is worth something."""
+    if mapping(raw, "stages") and not any(kind(raw, key) == "active" for key, _ in stages(raw)):
+        yield Fault("stages", "", "at least one stage must be of kind active", "leave its kind out: active is the default")
+
+
+def ranks(raw: Raw) -> Iterator[Fault]:
+    """Refuse a rank on stages that are not active."""
+    for key, stage in stages(raw):
+        if isinstance(stage.get("rank"), bool):  # true is 1 to the models
+            yield Fault(f"stages.{key}.rank", show(stage["rank"]), "must be one of 1, 2, 3")
+        elif stage.get("rank") is not None and kind(raw, key) in ("prospect", "lost"):
+            yield Fault(f"stages.{key}.rank", show(stage["rank"]), f"only active stages have a rank, this one is {kind(raw, key)}")
+
+
+def prospect_price(raw: Raw) -> Iterator[Fault]:
+    """Refuse a price for prospects, who do not buy yet."""
+    for key, stage in stages(raw):
+        if kind(raw, key) == "prospect" and any(numbers(stage.get("price"))):
+            yield Fault(f"stages.{key}.price", show(stage["price"]), "a prospect does not buy yet and has no price", "leave it out")
+
+
+def targets(raw: Raw) -> Iterator[Fault]:
+    """Require that every edge leads to a stage that exists."""
+    known = mapping(raw, "stages")
+    for stage, key, edge in edges(raw):
+        goal = target(key, edge)
+        if goal not in known and isinstance(edge.get("target", key), str | None):
+            where = f"stages.{stage}.to.{key}"
+            if edge.get("target") is None:
+                hint = suggest(key, known)
+                yield Fault(where, show(goal), "leads to a stage that does not exist", hint)
+            else:
+                yield Fault(f"{where}.target", show(goal), "no such stage", suggest(goal, known))
+
+
+def one_rate(raw: Raw) -> Iterator[Fault]:
+    """Require exactly one rate on every edge."""
+    for stage, key, edge in edges(raw):
+        given = [rate for rate in RATES if edge.get(rate) is not None]
+        misspelt = any(name not in Edge.model_fields for name in edge)
+        if len(given) > 1:
+            hint = f"where a segment or override replaces another rate, set that to null: {given[0]}: null"
+            yield Fault(f"stages.{stage}.to.{key}", ", ".join(given), f"needs exactly one of {', '.join(RATES)}", hint)
+        elif not given and not misspelt:  # a misspelt rate is told once, as an unknown key
+            yield Fault(f"stages.{stage}.to.{key}", "", f"needs exactly one of {', '.join(RATES)}")
+
+
+def _given(raw: Raw, rate: str) -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
+    """Yield each stage with its edges that have a rate of this name."""
+    for stage, _ in stages(raw):
+        found = [(key, edge) for source, key, edge in edges(raw) if source == stage and edge.get(rate) is not None]
+        if found:
+            yield stage, found
+
+
+def probability_sums(raw: Raw) -> Iterator[Fault]:
+    """Require that probabilities to leave sum to at most 1 at every stage age, and stand alone where they sum to 1."""
+    for stage, found in _given(raw, "probability"):
+        lists = [numbers(edge["probability"]) for _, edge in found]
+        ages = range(max(len(values) for values in lists))
+        sums = [math.fsum(by_age(lists, age)) for age in ages]
+        above = next((age for age in ages if sums[age] > 1 + SLACK), None)
+        certain = next((age for age in ages if abs(sums[age] - 1) <= SLACK), None)
+        if above is not None and all(value <= 1 for values in lists for value in values):
+            rule = f"probabilities to leave a stage must sum to at most 1 at every stage age, not at age {above}"
+            yield Fault(f"stages.{stage}.to", f"{sums[above]:.12g}", rule)
+        elif certain is not None:
+            yield from _beside_certain(raw, stage, f"its probabilities sum to 1 at stage age {certain}")
+
+
+def _beside_certain(raw: Raw, stage: str, reason: str) -> Iterator[Fault]:
+    for source, key, edge in edges(raw):
+        beside = [rate for rate in ("hazard", "mean_duration", "weibull", "beta") if edge.get(rate) is not None]
+        if source == stage and beside:
+            rule = f"no edge with a {beside[0]} where the stage is left for certain: {reason}"
+            yield Fault(f"stages.{stage}.to.{key}", beside[0], rule, "give a probability instead")
+
+
+def shares(raw: Raw) -> Iterator[Fault]:
+    """Require that shares of a stage sum to 1 and divide its mean duration, and that nothing else has one."""
+    shared = dict(_given(raw, "share"))
+    for stage, body in stages(raw):
+        duration = body.get("mean_duration")
+        if stage not in shared and duration is not None:
+            hint = "give the edges of the stage share, or give mean_duration to an edge"
+            yield Fault(f"stages.{stage}.mean_duration", show(duration), "divides among edges by their share, and none has one", hint)
+    for stage, found in shared.items():
+        values = [number(edge["share"]) for _, edge in found]
+        total = math.fsum(value for value in values if value is not None)
+        if None not in values and abs(total - 1) > 1e-9:
+            yield Fault(f"stages.{stage}.to", f"{total:.12g}", "shares of a stage must sum to 1")
+        duration = mapping(raw, "stages", stage).get("mean_duration")
+        if duration is None:
+            yield Fault(f"stages.{stage}.mean_duration", "", "must be given where edges have a share", "mean stay in periods, 1 or more")
+        elif number(duration) == 1:
+            yield from _beside_certain(raw, stage, "its mean_duration is 1")
+        mixed = [key for source, key, edge in edges(raw) if source == stage and edge.get("probability") is not None]
+        if mixed:
+            yield Fault(f"stages.{stage}.to", ", ".join(mixed), "share and probability cannot be mixed in one stage", "use one for all")
+
+
+def rate_periods(raw: Raw) -> Iterator[Fault]:
+    """Require one period for the probabilities of a stage, the scenario's own for rates that change with stage age."""
+    for stage, _ in stages(raw):
+        out = [(key, edge) for source, key, edge in edges(raw) if source == stage]
+        quoted = {rate_period(raw, edge): key for key, edge in out if edge.get("probability") is not None or edge.get("share") is not None}
+        if len(quoted) > 1:
+            yield Fault(f"stages.{stage}.to", ", ".join(quoted), "probabilities and shares of one stage must have one rate_period")
+        for key, edge in out:
+            other = rate_period(raw, edge) != raw.get("period") and per_year(rate_period(raw, edge)) and per_year(raw.get("period"))
+            listed = next((rate for rate in LISTS_OF_EDGE if len(numbers(edge.get(rate))) > 1), None)
+            if other and (listed or edge.get("weibull") is not None):
+                what = f"a {listed} by stage age" if listed else "a weibull"
+                rule = f"{what} must be quoted for the scenario's period, {raw['period']}"
+                yield Fault(f"stages.{stage}.to.{key}.rate_period", show(edge["rate_period"]), rule, "leave rate_period out")
+
+
+def lists_by_age(raw: Raw) -> Iterator[Fault]:
+    """Refuse lists by stage age that are longer than the horizon."""
+    limit = periods(raw)
+    places = [(f"stages.{key}.{name}", body.get(name)) for key, body in stages(raw) for name in LISTS_OF_STAGE]
+    places += [(f"stages.{s}.to.{key}.{name}", edge.get(name)) for s, key, edge in edges(raw) for name in LISTS_OF_EDGE]
+    for where, values in places:
+        if isinstance(values, list | tuple) and len(values) > limit >= 1:
+            rule = f"a list by stage age must not be longer than the horizon, {limit} periods"
+            yield Fault(where, f"{len(values)} values", rule, "shorten the list or lengthen the horizon")
+
+
+def _names(raw: Raw) -> list[str]:
+    return [f"{stage}.{key}" for stage, key, _ in edges(raw)]
+
+
+def named_edges(raw: Raw) -> Iterator[Fault]:
+    """Require that edges named elsewhere exist."""
+    for where, part in (("frailty.edges", mapping(raw, "frailty")), ("calendar.hazards.edges", mapping(raw, "calendar", "hazards"))):
+        listed = part.get("edges")
+        for name in listed if isinstance(listed, list | tuple) else ():
+            if isinstance(name, str) and name not in _names(raw):
+                yield Fault(where, show(name), "no such edge; edges are named stage.edge", suggest(name, _names(raw)))
+
+
+def beta_and_frailty(raw: Raw) -> Iterator[Fault]:
+    """Refuse both beta and frailty on one edge."""
+    frailty = mapping(raw, "frailty")
+    if not (number(frailty.get("variance")) or 0) > 0:
+        return
+    listed = frailty.get("edges")
+    for stage, key, edge in edges(raw):
+        default = listed is None and kind(raw, target(key, edge)) == "lost"
+        named = isinstance(listed, list | tuple) and f"{stage}.{key}" in listed
+        if edge.get("beta") is not None and (default or named):
+            hint = "name the edges that frailty acts on in frailty.edges" if default else "take it out of frailty.edges"
+            yield Fault(f"stages.{stage}.to.{key}.beta", "", "an edge cannot have both beta and frailty", hint)
+
+
+def seasons(raw: Raw) -> Iterator[Fault]:
+    """Require that a season's list covers one year."""
+    year = per_year(raw.get("period"))
+    for part in ("hazards", "orders", "margin"):
+        values = mapping(raw, "calendar", part).get("multiplier")
+        if year and isinstance(values, list | tuple) and len(values) != year:
+            rule = f"needs one value for each period of a year, {year}"
+            yield Fault(f"calendar.{part}.multiplier", f"{len(values)} values", rule)
+
+
+EACH: tuple[Rule, ...] = (
+    active_stage,
+    beta_and_frailty,
+    lists_by_age,
+    named_edges,
+    one_rate,
+    probability_sums,
+    prospect_price,
+    ranks,
+    rate_periods,
+    shares,
+    start,
+    targets,
+)
+WHOLE: tuple[Rule, ...] = (seasons,)
+
+
+def warnings(scenario: Scenario) -> tuple[str, ...]:
+    """Return what is allowed but seldom meant: no way out of the relationship, no way into a stage."""
+    views = scenario.by_segment.values()
+    reached = {scenario.start}
+    ahead = [scenario.start]
+    while ahead:
+        stage = ahead.pop()
+        open_edges = {key for view in views for key, edge in view.stages[stage].to.items() if _open(edge)}
+        new = {scenario.target(stage, key) for key in open_edges} - reached
+        reached |= new
+        ahead.extend(new)
+    found = [f"stages.{key}: no way leads here from start ({scenario.start})" for key in scenario.stages if key not in reached]
+    if not any(scenario.stages[key].kind == "lost" for key in reached):
+        found.insert(0, f"stages: no stage of kind lost can be reached from start ({scenario.start}): nobody is ever lost")
+    return tuple(found)
+
+
+def _open(edge: Edge) -> bool:
+    """Return whether anybody can take an edge at some age."""
+    values: Iterable[float] = edge.probability or edge.hazard or ((1.0,) if edge.share is None else (edge.share,))
+    return any(value > 0 for value in values)

@@ -1,0 +1,311 @@
+"""Rules between values of customers and their money, on the raw mapping: purchases, traits, segments, cohorts, correlations.
+
+See checks.py, which runs them.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import Any
+
+from sim.scenario.base import MAX_HORIZON, at
+from sim.scenario.customers import OVERRIDABLE
+from sim.scenario.errors import Fault
+from sim.scenario.model import overlay
+from sim.scenario.raw import (
+    Raw,
+    expand,
+    kind,
+    mapping,
+    number,
+    numbers,
+    per_year,
+    periods,
+    rate_period,
+    season,
+    show,
+    stages,
+    suggest,
+    whole,
+)
+
+Rule = Callable[[Raw], Iterator[Fault]]
+
+MAX_CUSTOMERS = 10**12
+MAX_ORDERS = 500.0
+"""Mean orders of a period: the kernels' number of orders comes from one uniform, term by term."""
+
+TRAITS = ("wallet", "rate", "frailty")
+FIXED_IN_STAGES = ("label", "kind", "rank")
+FIXED_IN_EDGES = ("label", "target", "cause")
+
+
+def _purchases(raw: Raw, *kinds: str) -> dict[str, Any]:
+    found = mapping(raw, "purchases")
+    return found if found.get("kind") in kinds else {}
+
+
+def order_settings(raw: Raw) -> Iterator[Fault]:
+    """Require either a wallet or an order value beside a chance of ordering."""
+    found = _purchases(raw, "bernoulli")
+    given = [name for name in ("wallet", "order_value") if found.get(name) is not None]
+    if found and len(given) != 1:
+        yield Fault("purchases", ", ".join(given), "bernoulli needs exactly one of wallet, order_value")
+
+
+def traits(raw: Raw) -> Iterator[Fault]:
+    """Require a mean, or shape and rate of a gamma, for a trait; a value, or a and b, for a chance."""
+    for name in ("wallet", "order_value", "rate"):
+        trait = mapping(raw, "purchases", name)
+        if mapping(raw, "purchases").get(name) is None or not isinstance(mapping(raw, "purchases")[name], dict):
+            continue
+        given = [key for key in ("mean", "shape", "rate") if trait.get(key) is not None]
+        if given not in (["mean"], ["shape", "rate"]):
+            yield Fault(f"purchases.{name}", ", ".join(given), "needs exactly mean, or shape and rate")
+        elif given == ["shape", "rate"]:
+            if trait.get("distribution", "gamma") == "lognormal":
+                yield Fault(f"purchases.{name}.distribution", show("lognormal"), "shape and rate are those of a gamma", "give mean and cv")
+            if number(trait.get("cv")):
+                yield Fault(f"purchases.{name}.cv", show(trait["cv"]), "follows from shape", "leave it out, or give mean and cv")
+    chance = mapping(raw, "purchases").get("probability")
+    if isinstance(chance, dict):
+        given = [key for key in ("value", "a", "b") if chance.get(key) is not None]
+        if given not in (["value"], ["a", "b"]):
+            yield Fault("purchases.probability", ", ".join(given), "needs exactly value, or a and b")
+
+
+def amounts(raw: Raw) -> Iterator[Fault]:
+    """Require a distribution and a coefficient of variation together where amounts vary."""
+    if mapping(raw, "purchases").get("kind", "subscription") not in ("subscription", "bernoulli", "poisson"):
+        return
+    found = _purchases(raw, "bernoulli", "poisson")
+    distribution = mapping(found, "amount").get("distribution", "fixed")
+    cv = number(mapping(found, "amount").get("cv")) or 0.0
+    by_stage = {key: number(stage.get("amount_cv")) or 0.0 for key, stage in stages(raw)}
+    if found and distribution == "fixed" and cv > 0:
+        yield Fault("purchases.amount.cv", show(cv), "fixed amounts do not vary", "give distribution: gamma or lognormal")
+    if found and distribution in ("gamma", "lognormal") and cv == 0 and not any(by_stage.values()):
+        yield Fault("purchases.amount.cv", show(cv), f"a {distribution} amount needs a cv above 0", "or give distribution: fixed")
+    if distribution == "fixed" or not found:
+        for key, value in by_stage.items():
+            if value > 0:
+                hint = "give purchases.amount.distribution: gamma or lognormal" if found else "subscriptions are paid as they are"
+                yield Fault(f"stages.{key}.amount_cv", show(value), "fixed amounts do not vary", hint)
+
+
+def order_chance(raw: Raw) -> Iterator[Fault]:
+    """Require that a fixed chance of ordering stays at or below 1 whatever multiplies it."""
+    found = _purchases(raw, "bernoulli")
+    chance = found.get("probability")
+    value = number(chance.get("value") if isinstance(chance, dict) else chance)
+    if value is None or value > 1:
+        return
+    high = season(raw, "orders", last_period(raw))
+    for key, stage in stages(raw):
+        orders = max(numbers(stage.get("orders", 1.0)), default=0.0)
+        if kind(raw, key) == "active" and value * orders * high > 1 + 1e-12:
+            rule = "purchases.probability times orders times calendar.orders must be at most 1"
+            yield Fault(f"stages.{key}.orders", f"{value * orders * high:.6g}", rule)
+
+
+def order_rate(raw: Raw) -> Iterator[Fault]:
+    """Refuse more orders a period than can be drawn."""
+    found = _purchases(raw, "poisson")
+    rate = found.get("rate")
+    mean = number(rate.get("mean") if isinstance(rate, dict) else rate)
+    if isinstance(rate, dict) and mean is None:
+        shape, inverse = number(rate.get("shape")), number(rate.get("rate"))
+        mean = shape / inverse if shape and inverse and inverse > 0 else None
+    year = per_year(raw.get("period"))
+    if mean is None or not year:
+        return
+    mean *= per_year(rate_period(raw, found)) / year * season(raw, "orders", last_period(raw))
+    mean *= max((max(numbers(stage.get("orders", 1.0)), default=0.0) for _, stage in stages(raw)), default=0.0)
+    if mean > MAX_ORDERS:
+        yield Fault("purchases.rate", f"{mean:.6g}", f"at most {MAX_ORDERS:g} orders a period on average", "use a shorter period")
+
+
+def segment_shares(raw: Raw) -> Iterator[Fault]:
+    """Require that shares of segments sum to 1."""
+    found = [number(mapping(raw, "segments", key).get("share")) for key in mapping(raw, "segments")]
+    total = math.fsum(share for share in found if share is not None)
+    if found and None not in found and abs(total - 1) > 1e-9:
+        yield Fault("segments", f"{total:.12g}", "shares of the segments must sum to 1")
+
+
+def segment_changes(raw: Raw) -> Iterator[Fault]:
+    """Require that segments change numbers of stages and edges that exist."""
+    for segment, key, stage in _segment_stages(raw):
+        where = f"segments.{segment}.stages.{key}"
+        if key not in mapping(raw, "stages"):
+            rule = "no such stage; a segment changes stages, it adds none"
+            yield Fault(where, "", rule, suggest(key, mapping(raw, "stages")))
+            continue
+        yield from _fixed(where, stage, FIXED_IN_STAGES)
+        known = mapping(raw, "stages", key, "to")
+        for name, edge in mapping(stage, "to").items():
+            if name not in known:
+                yield Fault(f"{where}.to.{name}", "", "no such edge; a segment changes edges, it adds none", suggest(name, known))
+            elif isinstance(edge, dict):
+                yield from _fixed(f"{where}.to.{name}", edge, FIXED_IN_EDGES)
+
+
+def _segment_stages(raw: Raw) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for segment in mapping(raw, "segments"):
+        for key, stage in stages(mapping(raw, "segments", segment)):
+            yield segment, key, stage
+
+
+def _fixed(where: str, part: dict[str, Any], names: tuple[str, ...]) -> Iterator[Fault]:
+    for name in names:
+        if name in part:
+            yield Fault(f"{where}.{name}", show(part[name]), "is the same for all segments", "change it under stages")
+
+
+def segment_view(raw: Raw, segment: str) -> dict[str, Any]:
+    """Return the raw scenario of one segment: its overrides laid over, what a segment cannot change left out."""
+    body = mapping(raw, "segments", segment)
+    change = {part: body[part] for part in OVERRIDABLE if body.get(part)}
+    if isinstance(change.get("stages"), dict):
+        known = mapping(raw, "stages")
+        change["stages"] = {key: _known(stage, known.get(key)) for key, stage in change["stages"].items() if key in known}
+    base = {key: value for key, value in raw.items() if key != "segments"}
+    parts: dict[str, Any] = overlay(expand(base), expand(change))
+    return parts
+
+
+def _known(stage: Any, base: Any) -> Any:
+    if not isinstance(stage, dict):
+        return stage
+    kept = {key: value for key, value in stage.items() if key not in FIXED_IN_STAGES}
+    if isinstance(kept.get("to"), dict):
+        kept["to"] = {key: edge for key, edge in kept["to"].items() if key in mapping(base, "to")}
+    return kept
+
+
+def last_period(raw: Raw) -> int:
+    """Return the last calendar period anybody lives through, at most the last that can be addressed."""
+    ends = [end for _, _, end in _windows(raw)]
+    return min(max(ends, default=1) - 1 + periods(raw), MAX_HORIZON) - 1
+
+
+def _windows(raw: Raw) -> Iterator[tuple[str, int, int]]:
+    """Yield id, first and one past the last period of arrivals of the cohorts."""
+    for key in mapping(raw, "cohorts"):
+        entry = mapping(raw, "cohorts", key)
+        first = max(whole(entry.get("first_period")), 0)
+        yield key, first, first + max(whole(entry.get("periods"), 1), 1)
+
+
+def cohort_settings(raw: Raw) -> Iterator[Fault]:
+    """Require that a cohort's customers are given or bought, and that no two cohorts arrive in one period."""
+    for key in mapping(raw, "cohorts"):
+        entry = mapping(raw, "cohorts", key)
+        given = [name for name in ("customers", "budget", "response") if entry.get(name) is not None]
+        if entry and given not in (["customers"], ["budget", "response"]):
+            yield Fault(f"cohorts.{key}", ", ".join(given), "needs exactly customers, or budget and response")
+        listed = entry.get("customers")
+        if isinstance(listed, list | tuple) and len(listed) > max(whole(entry.get("periods"), 1), 1):
+            rule = "a list of arrivals must not be longer than the cohort's periods"
+            yield Fault(f"cohorts.{key}.customers", f"{len(listed)} values", rule, f"give periods: {len(listed)}")
+    for (one, first, end), (other, begin, stop) in combinations(_windows(raw), 2):
+        if max(first, begin) < min(end, stop):
+            rule = f"arrives in calendar period {max(first, begin)}, as cohort {one} does; a period has one cohort"
+            yield Fault(f"cohorts.{other}", "", rule, "change first_period or periods")
+
+
+def population(raw: Raw) -> Iterator[Fault]:
+    """Require customers from one source, and arrivals in periods that can be addressed."""
+    if not mapping(raw, "cohorts"):
+        return
+    given = mapping(raw, "firm").get("customers")
+    if given is not None:
+        yield Fault("firm.customers", show(given), "not together with cohorts, which say how many arrive", "set it to null")
+    total = math.fsum(_arrivals(mapping(raw, "cohorts", key)) for key in mapping(raw, "cohorts"))
+    if not 1 <= total <= MAX_CUSTOMERS and all(_sized(mapping(raw, "cohorts", key)) for key in mapping(raw, "cohorts")):
+        yield Fault("cohorts", f"{total:.6g}", f"customers of all cohorts must be from 1 to {MAX_CUSTOMERS:,}")
+    last = max(end for _, _, end in _windows(raw)) - 1
+    if isinstance(raw.get("horizon"), int | float) and periods(raw) <= MAX_HORIZON < last + periods(raw):
+        rule = f"last arrival plus horizon must be at most {MAX_HORIZON:,} periods"
+        yield Fault("cohorts", f"{last + periods(raw)}", rule, "use a longer period")
+
+
+def _sized(entry: dict[str, Any]) -> bool:
+    """Return whether a cohort says how many arrive."""
+    return bool(numbers(entry.get("customers"))) or number(entry.get("budget")) is not None
+
+
+def _arrivals(entry: dict[str, Any]) -> float:
+    """Return a cohort's customers, as sample.cohorts does."""
+    growth = 1 + (number(entry.get("growth")) or 0.0)
+    counts = numbers(entry.get("customers")) or (_bought(entry),)
+    length = min(max(whole(entry.get("periods"), 1), 1), MAX_HORIZON)
+    try:
+        return math.fsum(math.floor(at(counts, k) * growth**k + 0.5) for k in range(length))
+    except OverflowError:
+        return math.inf
+
+
+def _bought(entry: dict[str, Any]) -> float:
+    response = mapping(entry, "response")
+    ceiling, k, budget = (number(value) or 0.0 for value in (response.get("ceiling"), response.get("k"), entry.get("budget")))
+    return ceiling * -math.expm1(-k * max(budget, 0.0))
+
+
+def correlations(raw: Raw) -> Iterator[Fault]:
+    """Require that correlations are between traits that vary, and possible together."""
+    rho: dict[frozenset[str], float | None] = {}
+    named: dict[frozenset[str], str] = {}
+    found = []
+    for one, row in mapping(raw, "correlations").items():
+        for other, value in (row if isinstance(row, dict) else {}).items():
+            where = f"correlations.{one}.{other}"
+            pair = frozenset((one, other))
+            fault = _pair(where, one, other, value, named.get(pair))
+            found += [fault] if fault else []
+            named.setdefault(pair, where)
+            rho[pair] = number(value)
+    yield from found
+    values = [value for value in rho.values() if value is not None]
+    if found or len(values) < len(rho):
+        return
+    yield from _constant(raw, sorted({trait for pair in rho for trait in pair}))
+    # A correlation matrix of three with entries below 1 is positive definite where its determinant is above 0.
+    determinant = 1 - math.fsum(value**2 for value in values) + (2 * math.prod(values) if len(values) == 3 else 0)
+    if determinant <= 1e-9:
+        yield Fault("correlations", "", "no three traits can be correlated so", "bring the numbers nearer to 0")
+
+
+def _pair(where: str, one: str, other: str, value: Any, before: str | None) -> Fault | None:
+    for name in (one, other):
+        if name not in TRAITS:
+            return Fault(where, show(name), "correlations are between wallet, rate and frailty", suggest(name, TRAITS))
+    if one == other:
+        return Fault(where, show(value), "a trait is not correlated with itself", "leave it out")
+    if before:
+        return Fault(where, show(value), f"given twice, also as {before}", "give it once")
+    rho = number(value)
+    if rho is not None and abs(rho) >= 1:
+        return Fault(where, show(value), "must be above -1 and below 1")
+    return None
+
+
+def _constant(raw: Raw, named: list[str]) -> Iterator[Fault]:
+    views = [segment_view(raw, key) for key in mapping(raw, "segments")] or [expand(dict(raw))]
+    for trait in named:
+        if not any(_varies(view, trait) for view in views):
+            hint = "give frailty.variance" if trait == "frailty" else "give it a cv, or leave the correlation out"
+            yield Fault("correlations", show(trait), "only what differs between customers can be correlated", hint)
+
+
+def _varies(raw: Raw, trait: str) -> bool:
+    """Return whether a trait differs between customers."""
+    if trait == "frailty":
+        return bool(number(mapping(raw, "frailty").get("variance")))
+    found = mapping(raw, "purchases")
+    names = ("wallet", "order_value") if trait == "wallet" else ("rate", "probability")
+    return any(number(mapping(found, name).get(key)) for name in names for key in ("cv", "shape", "a"))
+
+
+EACH: tuple[Rule, ...] = (amounts, order_chance, order_rate, order_settings, traits)
+WHOLE: tuple[Rule, ...] = (cohort_settings, correlations, population, segment_changes, segment_shares)

@@ -1,0 +1,71 @@
+"""Who the customers are: segments, cohorts, frailty, acquisition."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from sim.scenario.base import Count, Id, Model, NonNegative, Positive, _listed
+
+
+class Segment(Model):
+    """A share of every cohort that overrides what it likes: ``segments.<id>.stages.<id>.price`` and so on.
+
+    The overrides have the shape of the scenario's own keys of the same name and are laid over them; stages and edges can be
+    changed, not added or removed.
+    """
+
+    label: str = ""
+    share: float = Field(ge=0, le=1)
+    stages: dict[str, Any] = {}
+    purchases: dict[str, Any] = {}
+    frailty: dict[str, Any] = {}
+    acquisition: dict[str, Any] = {}
+
+
+OVERRIDABLE = ("stages", "purchases", "frailty", "acquisition")
+
+
+class Response(Model):
+    """Customers bought by a budget: ``ceiling * (1 - exp(-k * spend))``."""
+
+    ceiling: Positive  # customers
+    k: Positive  # per currency unit
+
+
+class Cohort(Model):
+    """Customers who arrive in calendar periods ``first_period … first_period + periods - 1``, one cohort each.
+
+    customers: arrivals of a period, a number or a list by period (the last value holds on), times ``(1 + growth) ** k`` in the
+    k-th; or ``budget`` (currency a period, a cost of the firm) with its ``response``. Rounded to whole customers.
+    """
+
+    label: str = ""
+    first_period: Annotated[Count, Field(ge=0, le=65_000)] = 0
+    periods: Annotated[Count, Field(ge=1, le=65_000)] = 1
+    customers: Annotated[tuple[NonNegative, ...], BeforeValidator(_listed), Field(min_length=1)] | None = None
+    growth: float = Field(default=0.0, gt=-1)  # per period
+    budget: NonNegative | None = None
+    response: Response | None = None
+
+
+class Frailty(Model):
+    """Gamma multiplier of the hazards, mean 1, one a customer, on the named edges (``stage.edge``; default: all into lost)."""
+
+    variance: NonNegative = 0.0
+    edges: tuple[str, ...] | None = Field(default=None, strict=False)
+
+
+class Acquisition(Model):
+    """Cost of winning a customer, due on arrival or when a prospect turns active (for others the same), at the period's start."""
+
+    cost: NonNegative = 0.0
+    due: Literal["arrival", "conversion"] = "conversion"
+
+
+class Patterns(Model):
+    """Periods in stages of rank 3 that make a life long-lasting (default: two years)."""
+
+    long_lasting: Annotated[Count, Field(ge=1)] | None = None
+
+
+__all__ = ["OVERRIDABLE", "Acquisition", "Cohort", "Frailty", "Id", "Patterns", "Response", "Segment"]

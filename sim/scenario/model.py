@@ -1,0 +1,98 @@
+"""The Scenario: one frozen value that says all a run needs to know."""
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period
+from sim.scenario.customers import OVERRIDABLE, Acquisition, Cohort, Frailty, Patterns, Segment
+from sim.scenario.purchases import Purchases, Subscription
+from sim.scenario.stages import Stage
+from sim.scenario.world import Calendar, Firm, Run, Timing
+
+
+def _horizon(value: Any) -> Any:
+    return "inf" if value == float("inf") else value
+
+
+class Scenario(Model):
+    """A case: stages, money, customers, time. Made by ``sim.load`` or ``sim.scenario.read``, never by hand.
+
+    period, horizon: the step, and how many of them are simulated ("inf" for exact answers only);
+    discount_rate_annual: effective annual rate; a period's factor is ``(1 + r) ** (-1 / periods_per_year)``;
+    start: stage of a new customer; stages: up to 16, by id;
+    exposure: ``whole``: a customer earns the whole of its last period; ``until_exit``: the fraction it lives through;
+    correlations: of ``wallet`` (or order value), ``rate`` (or ordering chance) and ``frailty``, in a Gaussian copula.
+    Sources: docs of the single parts, model conventions in DECISIONS.md.
+    """
+
+    name: str = "scenario"
+    label: str = ""
+    description: str = ""
+    source: str = ""
+    currency: str = ""
+    period: Period
+    horizon: Annotated[Annotated[Count, Field(ge=1, le=MAX_HORIZON)] | Literal["inf"], BeforeValidator(_horizon)]
+    discount_rate_annual: float = Field(default=0.0, gt=-1)
+    exposure: Literal["whole", "until_exit"] = "whole"
+    timing: Timing = Timing()
+    start: Id
+    stages: dict[Id, Stage] = Field(min_length=1, max_length=16)
+    purchases: Purchases = Subscription()
+    frailty: Frailty = Frailty()
+    correlations: dict[str, dict[str, float]] = {}
+    acquisition: Acquisition = Acquisition()
+    segments: dict[Id, Segment] = {}
+    cohorts: dict[Id, Cohort] = {}
+    calendar: Calendar = Calendar()
+    patterns: Patterns = Patterns()
+    firm: Firm = Firm()
+    run: Run = Run()
+
+    @property
+    def periods_per_year(self) -> int:
+        """Periods in a year."""
+        return PERIODS_PER_YEAR[self.period]
+
+    @property
+    def discount_factor(self) -> float:
+        """Value now of one currency unit a period from now."""
+        return float((1.0 + self.discount_rate_annual) ** (-1.0 / self.periods_per_year))
+
+    @property
+    def long_lasting_periods(self) -> int:
+        """Periods in rank 3 that make a life long-lasting."""
+        return self.patterns.long_lasting or 2 * self.periods_per_year
+
+    @cached_property
+    def by_segment(self) -> dict[str, "Scenario"]:
+        """One Scenario a segment, its overrides laid over and its ``segments`` empty; {"all": self} where there are none."""
+        if not self.segments:
+            return {"all": self}
+        base = self.model_dump(exclude={"segments"}, exclude_unset=True)
+        return {
+            key: Scenario.model_validate(overlay(base, {part: value for part in OVERRIDABLE if (value := getattr(segment, part))}))
+            for key, segment in self.segments.items()
+        }
+
+    @property
+    def segment_shares(self) -> dict[str, float]:
+        """Share of each segment in every cohort, in file order; {"all": 1.0} where there are none."""
+        return {key: s.share for key, s in self.segments.items()} or {"all": 1.0}
+
+    def target(self, stage: str, edge: str) -> str:
+        """Return the stage that an edge leads to."""
+        return self.stages[stage].to[edge].target or edge
+
+
+def overlay(base: Any, change: Any) -> Any:
+    """Return ``base`` with the mappings of ``change`` laid over it, key by key; everything else is replaced.
+
+    So is a mapping of another ``kind``: purchases by subscription have other keys than purchases by order.
+    """
+    if not (isinstance(base, dict) and isinstance(change, dict)):
+        return change
+    if "kind" in base and change.get("kind", base["kind"]) != base["kind"]:
+        return change
+    return {**base, **{key: overlay(base.get(key), value) if key in base else value for key, value in change.items()}}

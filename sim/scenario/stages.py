@@ -1,0 +1,97 @@
+"""Stages and the edges between them: the lifecycle as data."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from sim.scenario.base import (
+    ByAge,
+    Id,
+    Model,
+    NonNegative,
+    NonNegativeByAge,
+    Period,
+    Positive,
+    Probability,
+    ProbabilityByAge,
+)
+
+Cause = Literal["own", "rival", "natural", "unforeseen"]
+
+
+class Weibull(Model):
+    """Hazard by stage age g: ``((g + 1) / scale) ** shape - (g / scale) ** shape`` (a discrete Weibull, Nakagawa and Osaki 1975)."""
+
+    shape: Positive
+    scale: Positive  # periods
+
+
+class Beta(Model):
+    """A probability drawn once per customer and kept: shifted beta-geometric (Fader and Hardie 2007)."""
+
+    a: Positive
+    b: Positive
+
+
+class Edge(Model):
+    """A way out of a stage. Exactly one of the six rates is given.
+
+    probability: a period's chance of this move, by stage age, as it holds without the stage's hazard edges;
+    hazard: cumulative hazard of a period, by stage age;
+    mean_duration: mean stay in periods were this the only edge, ``h = -ln(1 - 1/D)``;
+    share: share of the stage's own ``mean_duration``, ``p = share / D``;
+    weibull, beta: see there.
+
+    ``target`` is the stage it leads to, by default the one named like the edge: parallel edges need their own names. An edge
+    to its own stage is a renewal: stage age goes back to 0.
+    ``cash`` (currency, negative for a cost) is booked once per move, at the end of the period, in the column ``transition``.
+    ``rate_period`` is the period the rate is quoted for, by default the scenario's; hazards are converted by the ratio.
+    """
+
+    label: str = ""
+    target: Id | None = None
+    cause: Cause | None = None
+    probability: ProbabilityByAge | None = None
+    hazard: NonNegativeByAge | None = None
+    mean_duration: float | None = Field(default=None, gt=1)
+    share: Probability | None = None
+    weibull: Weibull | None = None
+    beta: Beta | None = None
+    rate_period: Period | None = None
+    cash: float = 0.0
+
+
+RATES = ("probability", "hazard", "mean_duration", "share", "weibull", "beta")
+
+
+class Stage(Model):
+    """A stage of the relationship and what a period in it is worth.
+
+    kind: ``prospect`` (not buying yet), ``active`` or ``lost``;
+    rank: 1 investigation, 2 formation, 3 stability; none for the others (decline is a reversal, not a level);
+    mean_duration: mean stay in periods, divided among the edges by their ``share``;
+    price: money per unit of wallet or order value (default 1 in active stages, 0 elsewhere);
+    margin: share of the spend that is profit (unit margin);
+    cost_to_serve: currency a period;
+    orders: factor on the chance or rate of ordering;
+    amount_cv: coefficient of variation of one order's amount, over that of ``purchases.amount``.
+    Price, margin, cost and orders are numbers or lists by stage age.
+    """
+
+    label: str = ""
+    kind: Literal["prospect", "active", "lost"] = "active"
+    rank: Literal[1, 2, 3] | None = None
+    mean_duration: float | None = Field(default=None, ge=1)
+    price: NonNegativeByAge | None = None
+    margin: ByAge = (1.0,)
+    cost_to_serve: ByAge = (0.0,)
+    orders: NonNegativeByAge = (1.0,)
+    amount_cv: NonNegative | None = None
+    to: dict[Id, Edge] = {}
+
+    @property
+    def prices(self) -> tuple[float, ...]:
+        """Price by stage age, with the default of the stage's kind filled in."""
+        if self.price is not None:
+            return self.price
+        return (1.0,) if self.kind == "active" else (0.0,)

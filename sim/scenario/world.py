@@ -1,0 +1,63 @@
+"""Time, calendar, firm and run: everything that is not about one customer."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sim.scenario.base import Count, Model, NonNegative, Positive
+
+When = Literal["start", "mid", "end"]
+
+OFFSET: dict[str, float] = {"start": 0.0, "mid": 0.5, "end": 1.0}
+
+
+class Timing(Model):
+    """When in its period a ledger column's cash falls. Acquisition always falls at the start, transition at the end."""
+
+    purchase: When = "start"
+    service: When = "start"
+
+
+class Season(Model):
+    """A factor by calendar period: a list that repeats through the year, times ``(1 + growth_annual) ** (y / periods a year)``."""
+
+    multiplier: tuple[Positive, ...] | None = Field(default=None, strict=False)
+    growth_annual: float = Field(default=0.0, gt=-1)
+
+
+class HazardSeason(Season):
+    """A season of the hazards of the named edges (``stage.edge``; default: all into lost)."""
+
+    edges: tuple[str, ...] | None = Field(default=None, strict=False)
+
+
+class Calendar(Model):
+    """What depends on the calendar: hazards, the chance or rate of ordering, and the unit margin."""
+
+    hazards: HazardSeason = HazardSeason()
+    orders: Season = Season()
+    margin: Season = Season()
+
+
+class Firm(Model):
+    """The firm: its customers (when no cohorts are listed), and costs that are nobody's own (they enter equity, never a CLV)."""
+
+    customers: Annotated[Count, Field(ge=1, le=10**12)] | None = None
+    setup_cost: NonNegative = 0.0  # at calendar 0
+    fixed_cost: NonNegative = 0.0  # a calendar period, at its start
+
+
+class Run(Model):
+    """How to simulate; nothing here but ``customers``, ``seed`` and ``replicates`` changes a result.
+
+    customers: how many are simulated (default: the firm's own); seed: 0 to 2**63 - 1; threads: 1 to 256 (default: all cores);
+    replicates: independent repetitions; keep_customers: keep one row a customer (memory grows with them; quantiles are then exact);
+    driver: ``group`` runs each group of customers through life, ``period`` steps the whole population (same result).
+    """
+
+    customers: Annotated[Count, Field(ge=1, le=10**12)] | None = None
+    seed: Annotated[Count, Field(ge=0, le=2**63 - 1)] = 1
+    threads: Annotated[Count, Field(ge=1, le=256)] | None = None
+    replicates: Annotated[Count, Field(ge=1, le=65_536)] = 1
+    keep_customers: bool = False
+    driver: Literal["group", "period"] = "group"

@@ -1,0 +1,153 @@
+"""The only writer of run folders: a folder is there whole, with its manifest, or not at all.
+
+Everything is written into a temporary folder beside ``out``, hashed, and renamed into place. Whatever goes wrong on the way,
+Ctrl-C included, the temporary folder goes away and what stood at ``out`` before still stands.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sim.scenario.errors import Fault, ScenarioError
+
+MANIFEST = "manifest.json"
+
+MADE_BY = "clvsim"
+"""Value of ``made_by`` in a manifest: the mark of a folder that may be replaced."""
+
+Content = bytes | Callable[[Path], object]
+"""What a file holds, or a function that writes it at the path it is given."""
+
+
+def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the manifest of a run folder; raise ScenarioError where there is none of ours."""
+    folder = Path(folder)
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        manifest = None
+    if not isinstance(manifest, dict) or manifest.get("made_by") != MADE_BY:
+        raise ScenarioError([Fault(str(folder), "", f"must be a run folder, with a {MANIFEST} written by {MADE_BY}")])
+    return manifest
+
+
+def check(out: str | os.PathLike[str]) -> Path:
+    """Return the real path of ``out``; raise ScenarioError if no run folder can be written there. Writes nothing.
+
+    To be asked before a simulation, so that nobody waits for results that cannot be kept.
+    """
+    if not os.fspath(out):
+        raise ScenarioError([Fault("out", "", "must name a folder")])
+    path = Path(os.path.realpath(out))
+    try:
+        _check(path)
+    except OSError as error:
+        raise _fault(path, _reason(error)) from error
+    return path
+
+
+def write(out: str | os.PathLike[str], files: Mapping[str, Content], manifest: Mapping[str, Any]) -> Path:
+    """Write a run folder and return its path.
+
+    files: content by name relative to the folder, slashes for subfolders;
+    manifest: what the manifest says beside ``made_by`` and ``files`` (the SHA-256 of each file by name).
+    An existing folder is replaced if its manifest is ours; missing parents are made, and removed again where writing fails.
+    """
+    path = check(out)
+    made: list[Path] = []
+    temporary = path.parent / f".{MADE_BY}-{os.urandom(8).hex()}"
+    try:
+        _make_parents(path, made)
+        temporary.mkdir()
+        _fill(temporary, files, manifest)
+        _put(temporary, path)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _remove_empty(made)
+        if isinstance(error, OSError):
+            raise _fault(path, _reason(error)) from error
+        raise
+    return path
+
+
+def _fault(path: Path, rule: str, suggestion: str = "") -> ScenarioError:
+    return ScenarioError([Fault("out", str(path), rule, suggestion)])
+
+
+def _reason(error: OSError) -> str:
+    return f"cannot be written there: {error.strerror.lower() if error.strerror else error}"
+
+
+def _check(path: Path) -> None:
+    standing = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    if not standing.is_dir():
+        rule = "must be a folder, and this is a file" if standing == path else f"cannot lie below a file, and {standing} is one"
+        raise _fault(path, rule, "name another")
+    if standing == path:
+        try:
+            read_manifest(path)
+        except ScenarioError:
+            rule = f"must be a new folder or one that {MADE_BY} wrote; this one is not ours, so it stays as it is"
+            raise _fault(path, rule, "name another") from None
+        standing = path.parent
+    else:
+        _try_names(standing, path)
+    if not os.access(standing, os.W_OK | os.X_OK):
+        raise _fault(path, f"cannot be written there: no permission to write in {standing}")
+
+
+def _try_names(standing: Path, path: Path) -> None:
+    """Raise OSError for a name that no file can have (too long, say), which ``lexists`` takes for a missing file."""
+    for name in path.relative_to(standing).parts:
+        with contextlib.suppress(FileNotFoundError):
+            (standing / name).lstat()
+
+
+def _make_parents(path: Path, made: list[Path]) -> None:
+    missing = [parent for parent in path.parents if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir(exist_ok=True)
+        made.append(parent)
+
+
+def _remove_empty(made: list[Path]) -> None:
+    for parent in reversed(made):
+        try:
+            parent.rmdir()
+        except OSError:  # somebody else's by now
+            return
+
+
+def _fill(folder: Path, files: Mapping[str, Content], manifest: Mapping[str, Any]) -> None:
+    hashes = {}
+    for name, content in files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if callable(content):
+            content(target)
+        else:
+            target.write_bytes(content)
+        with target.open("rb") as written:
+            hashes[name] = hashlib.file_digest(written, "sha256").hexdigest()
+    text = json.dumps({"made_by": MADE_BY, **manifest, "files": hashes}, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Rename into place. An old run steps aside first and comes back should the second rename fail."""
+    if not path.exists():
+        temporary.rename(path)
+        return
+    aside = temporary.with_name(temporary.name + "-old")
+    path.rename(aside)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        aside.rename(path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""What a user does: simulate, write down, verify; later to compare, sweep and optimise."""

@@ -1,0 +1,160 @@
+"""What a run leaves in its folder, and whether a folder still holds what its config gives."""
+
+import hashlib
+import json
+import os
+import platform
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from sim import store
+from sim.scenario import Scenario, ScenarioError, read
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.measures.result import Result
+
+DRAWS = 1
+"""Number of the map from customer, period and purpose to random numbers; another map is another number."""
+
+LIBRARIES = ("numpy", "numba", "scipy", "pandas", "duckdb", "pydantic")
+
+
+def config_of(scenario: Scenario) -> bytes:
+    """Return the scenario as YAML that reads back as the same one, without ``run.threads``, which changes no result."""
+    # what was not given stays out: a default laid under a segment's override could contradict it
+    plain = scenario.model_dump(mode="json", exclude_unset=True, exclude={"run": {"threads"}})
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120).encode()
+
+
+def default_folder(scenario: Scenario) -> Path:
+    """Return ``results/NAME-SEED-HASH``, the hash being of the whole config."""
+    name = re.sub(r"[^\w.-]+", "_", scenario.name).strip(".")[:60] or "scenario"
+    return Path("results") / f"{name}-{scenario.run.seed}-{hashlib.sha256(config_of(scenario)).hexdigest()[:8]}"
+
+
+def write_run(result: "Result", out: str | os.PathLike[str] | None = None) -> Path:
+    """Write a run's folder and return its path: config, summary, tables as CSV and Parquet, manifest.
+
+    out: folder, by default that of ``default_folder``. One that is there is replaced if its manifest is ours; else ScenarioError.
+    """
+    out = default_folder(result.scenario) if out is None else out
+    store.check(out)
+    frames, summary = result.tables(), result.summary()
+    texts = _texts(result.scenario, frames)
+    files: dict[str, store.Content] = {"config.yaml": texts["config.yaml"], "summary.json": _json(summary)}
+    for name, frame in frames.items():
+        files[_csv(name)] = texts[_csv(name)]
+        files[f"tables/{name}.parquet"] = _parquet(frame)
+    return store.write(out, files, _manifest(result, summary, result_hash(texts, summary)))
+
+
+def _csv(name: str) -> str:
+    return f"tables/{name}.csv"
+
+
+def _texts(scenario: Scenario, frames: "Mapping[str, pd.DataFrame]") -> dict[str, bytes]:
+    """Return the files that are the same on every machine: the config, and the tables with all digits of their numbers."""
+    tables = {_csv(name): frame.to_csv(index=False, lineterminator="\n").encode() for name, frame in frames.items()}
+    return {"config.yaml": config_of(scenario), **tables}
+
+
+def _json(summary: Mapping[str, Any]) -> bytes:
+    return (json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def result_hash(texts: Mapping[str, bytes], summary: Mapping[str, Any]) -> str:
+    """Return one SHA-256 over config, CSV tables and summary without ``timing``: equal for equal results."""
+    timeless = {key: value for key, value in summary.items() if key != "timing"}
+    whole = hashlib.sha256()
+    for name, content in sorted({**texts, "summary.json": _json(timeless)}.items()):
+        whole.update(f"{name}\0{len(content)}\0".encode() + content)
+    return whole.hexdigest()
+
+
+def _manifest(result: "Result", summary: Mapping[str, Any], result_hash: str) -> dict[str, Any]:
+    from sim import __version__
+
+    return {
+        "version": __version__,
+        "schema_version": summary["schema_version"],
+        "draws": DRAWS,
+        "scenario": result.scenario.name,
+        "seed": result.scenario.run.seed,
+        "threads": result.outcome.threads,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "result_hash": result_hash,
+    }
+
+
+def _parquet(frame: "pd.DataFrame") -> Callable[[Path], None]:
+    """Return a function that writes a frame as Parquet to a path."""
+
+    def write(path: Path) -> None:
+        import duckdb
+
+        quoted = str(path).replace("'", "''")
+        # nothing is fetched, and one thread keeps the order of the rows and the bytes of the file
+        settings = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        try:
+            with duckdb.connect(":memory:", config=settings) as connection:
+                connection.register("frame", frame)
+                connection.execute(f"COPY frame TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
+        except duckdb.Error as error:  # a full disk, above all
+            raise OSError(str(error)) from error
+
+    return write
+
+
+def verify(folder: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> list[str]:
+    """Rerun a run folder from its config; return each difference in words, none if all is as it was.
+
+    Raises ScenarioError where the folder is not a run's. progress: as for ``simulate``.
+    """
+    folder = Path(folder)
+    manifest = store.read_manifest(folder)
+    found = list(_changed(folder, manifest))
+    try:
+        scenario = read(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = f"{error}" if isinstance(error, ScenarioError) else "is missing or no YAML"
+        return [*found, f"config.yaml: cannot be run again: {reason}"]
+    return found + list(_rerun(scenario, manifest, progress))
+
+
+def _changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+    for name, digest in manifest.get("files", {}).items():
+        try:
+            now = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError:
+            yield f"{name}: is missing"
+        else:
+            if now != digest:
+                yield f"{name}: was changed after it was written"
+
+
+def _rerun(scenario: Scenario, manifest: Mapping[str, Any], progress: Callable[[int, int], None] | None) -> Iterator[str]:
+    from sim import __version__
+    from sim.studies.simulate import simulate
+
+    result = simulate(scenario, progress)
+    texts, summary = _texts(scenario, result.tables()), result.summary()
+    found = []
+    for name, content in texts.items():
+        if manifest["files"].get(name) != hashlib.sha256(content).hexdigest():
+            found.append(f"{name}: comes out differently")
+    if not found and manifest.get("result_hash") != result_hash(texts, summary):
+        found.append("summary.json: comes out differently")
+    yield from found
+    if found and manifest.get("version") != __version__:
+        yield f"manifest.json: written by version {manifest.get('version')}, verified with {__version__}"

@@ -1,0 +1,320 @@
+"""Composition: what ships loads and says what it should, a user's folder wins, and every mistake is one line."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sim.config import load, scenarios, shadowed
+from sim.scenario import ScenarioError
+from sim.scenario.checks import warnings
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPS = (
+    "berger_nasr_1",
+    "bgbb",
+    "fixed_life",
+    "fixed_life_discounted",
+    "four_stage_reference",
+    "gupta_lehmann",
+    "lifecycle",
+    "publisher",
+    "publisher_cohorts",
+    "publisher_plus2",
+    "recency_chain",
+    "recency_chain_stop3",
+    "sbg_high_end",
+    "sbg_regular",
+)
+SMALL = """\
+label: 小案例
+period: month
+horizon: 6
+start: aktiv
+stages:
+  aktiv:
+    label: 活跃客户
+    to:
+      weg: {probability: 0.1}
+  weg: {label: 流失, kind: lost}
+"""
+
+
+def folder(path: Path, **files: str) -> Path:
+    """Return a user's folder with these scenarios."""
+    (path / "scenario").mkdir(parents=True)
+    for name, text in files.items():
+        (path / "scenario" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(name: str, *overrides: str, configs: Path | None = None) -> list[str]:
+    with pytest.raises(ScenarioError) as caught:
+        load(name, *overrides, configs=configs)
+    assert not any("\n" in str(fault) for fault in caught.value.faults)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def differences(one: Any, other: Any, path: str = "") -> set[str]:
+    """Return the dotted paths at which two mappings differ."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return set() if one == other else {path}
+    return {place for key in one | other for place in differences(one.get(key), other.get(key), f"{path}.{key}".lstrip("."))}
+
+
+class TestShipped:
+    def test_all_are_listed_with_a_label(self) -> None:
+        found = scenarios()
+        assert tuple(found) == SHIPS
+        assert all(len(label) > 5 for label in found.values())
+
+    @pytest.mark.parametrize("name", SHIPS)
+    def test_loads_without_a_warning(self, name: str) -> None:
+        scenario = load(name)
+        assert scenario.name == name
+        assert scenario.label == scenarios()[name]
+        assert warnings(scenario) == ()
+        assert scenario.source
+
+    @pytest.mark.parametrize("name", SHIPS)
+    def test_first_line_runs_it_and_numbers_have_a_source(self, name: str) -> None:
+        text = (ROOT / "configs" / "scenario" / f"{name}.yaml").read_text(encoding="utf-8")
+        command = text.splitlines()[0]
+        assert command == ("# clvsim simulate" if name == "lifecycle" else f"# clvsim simulate scenario={name}")
+        bare = [line for line in text.splitlines() if _has_number(line) and "#" not in line]
+        assert bare == []
+
+    def test_the_default(self) -> None:
+        assert load().name == "lifecycle"
+        assert [stage.label for stage in load().stages.values()] == ["Investigation", "Formation", "Stability", "Decline", "Lost"]
+
+    @pytest.mark.parametrize(
+        ("name", "base", "changed"),
+        [
+            (
+                "publisher_plus2",
+                "publisher",
+                {
+                    "stages.introductory.to.renewed.probability",
+                    "stages.introductory.to.lapsed.probability",
+                    "stages.renewed.to.lapsed.probability",
+                },
+            ),
+            ("publisher_cohorts", "publisher", {"cohorts.intake", "firm.customers"}),
+            ("sbg_regular", "sbg_high_end", {"source", "stages.subscriber.to.lost.beta.a", "stages.subscriber.to.lost.beta.b"}),
+            ("fixed_life_discounted", "fixed_life", {"discount_rate_annual"}),
+        ],
+    )
+    def test_variants_differ_where_they_say(self, name: str, base: str, changed: set[str]) -> None:
+        found = differences(load(name).model_dump(), load(base).model_dump())
+        assert found - {"name", "label", "description"} == changed
+
+    def test_two_points_more(self) -> None:
+        base, more = load("publisher"), load("publisher_plus2")
+        pairs = [
+            (base.stages[stage].to["lapsed"].probability or (), more.stages[stage].to["lapsed"].probability or ())
+            for stage in ("introductory", "renewed")
+        ]
+        assert [b - m for one, other in pairs for b, m in zip(one, other, strict=True)] == pytest.approx([0.02] * 8)
+
+
+def _has_number(line: str) -> bool:
+    """Return whether a line of YAML gives a number (not one in text)."""
+    body = line.split("#", maxsplit=1)[0].strip()
+    value = body.partition(": ")[2]
+    try:
+        found = yaml.safe_load(value) if value else None
+    except yaml.YAMLError:
+        return False
+    return _numbers(found)
+
+
+def _numbers(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(_numbers(item) for item in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int | float)
+
+
+class TestOverrides:
+    def test_dotted_paths(self) -> None:
+        scenario = load("publisher", "run.seed=3", "horizon=24", "stages.renewed.to.lapsed.probability=[0.1, 0.2]", "frailty.variance=.5")
+        assert (scenario.run.seed, scenario.horizon, scenario.frailty.variance) == (3, 24, 0.5)
+        assert scenario.stages["renewed"].to["lapsed"].probability == (0.1, 0.2)
+        assert scenario.run.customers == 100_000
+
+    def test_taking_out_and_adding(self) -> None:
+        scenario = load("publisher", "~acquisition", "+timing.service=mid", "++timing.purchase=end")
+        assert (scenario.acquisition.cost, scenario.timing.service, scenario.timing.purchase) == (0, "mid", "end")
+
+    def test_a_new_edge(self) -> None:
+        scenario = load("lifecycle", "stages.lost.to.investigation.probability=0.01")
+        assert scenario.stages["lost"].to["investigation"].probability == (0.01,)
+
+    @pytest.mark.parametrize("label", ["中文 标签", "Acme (UK)", "a: b; c", "50 %", "=x", "'a, [b]'"])
+    def test_text_in_any_language(self, label: str) -> None:
+        assert load("publisher", f"label={label}").label == label.strip("'")
+
+    def test_two_misspelt_keys_at_once(self) -> None:
+        assert refused("publisher", "seeed=3", "stages.renewed.prise=4") == [
+            "seeed: unknown key (got 3); did you mean run.seed?",
+            "stages.renewed.prise: unknown key (got 4); did you mean price?",
+        ]
+
+    @pytest.mark.parametrize(
+        ("override", "said"),
+        [
+            ("horizon", "horizon: must be key=value with a dotted key; for example run.seed=3"),
+            ("=3", "=3: must be key=value with a dotted key"),
+            ("", "'': must be key=value with a dotted key"),
+            ("run/seed=3", "run/seed=3: must be key=value with a dotted key"),
+            ("run..seed=3", "run..seed=3: must be key=value with a dotted key"),
+            ("horizon=1,2", "horizon: must be one value (got 1,2); put a list in brackets: [1,2]"),
+            ("horizon=[1,", "horizon: cannot be read (got [1,); close brackets and quotes"),
+            ("hydra.run.dir=x", "hydra.run.dir: unknown key (got x)"),
+            ("defaults=[publisher]", 'defaults: unknown key (got ["publisher"])'),
+            ("name=other", "name: a scenario is named by its file (got 'other')"),
+            ("run.customers=", "run.customers: must be a whole number (got '')"),
+            ("~nothing", "publisher: Could not delete from config. 'nothing' does not exist."),
+            ("+horizon=3", "publisher: Could not append to config. An item is already at 'horizon'."),
+            ("start=${nowhere}", "start: Interpolation key 'nowhere' not found"),
+            ("_target_=os.getcwd", "_target_: _target_ means nothing here: clvsim never instantiates anything (got 'os.getcwd')"),
+        ],
+    )
+    def test_mistakes(self, override: str, said: str) -> None:
+        (found,) = refused("publisher", override)
+        assert found.startswith(said)
+
+    def test_mistakes_of_form_are_told_together(self) -> None:
+        assert len(refused("publisher", "horizon", "run.seed=1,2", "hydra.x=1")) == 3
+
+
+class TestOwnFolder:
+    def test_wins_and_says_so(self, tmp_path: Path) -> None:
+        own = folder(tmp_path / "mine", publisher=SMALL, new=SMALL)
+        assert load("publisher", configs=own).label == "小案例"
+        assert load("sbg_regular", configs=own).label == scenarios()["sbg_regular"]
+        assert scenarios(own)["new"] == scenarios(own)["publisher"] == "小案例"
+        assert set(scenarios(own)) == {*SHIPS, "new"}
+        assert shadowed(own) == (f"{own}/scenario/publisher.yaml: used instead of the publisher that ships",)
+        assert shadowed() == ()
+        assert load("publisher").label != "小案例"
+
+    def test_builds_on_what_ships(self, tmp_path: Path) -> None:
+        own = folder(tmp_path, dear="defaults: [publisher, _self_]\nlabel: Dear\nacquisition: {cost: 90}\n")
+        found = differences(load("dear", configs=own).model_dump(), load("publisher").model_dump())
+        assert found == {"name", "label", "acquisition.cost"}
+
+    def test_what_ships_builds_on_it(self, tmp_path: Path) -> None:
+        text = (ROOT / "configs/scenario/publisher.yaml").read_text(encoding="utf-8").replace("cost: 50", "cost: 77")
+        assert load("publisher_plus2", configs=folder(tmp_path, publisher=text)).acquisition.cost == 77
+
+    @pytest.mark.parametrize("name", ["with space", "brackets [a] (b)", "中文", "quote's", "a=b,c", "per%20cent#$"])
+    def test_odd_paths_and_names(self, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        own = folder(tmp_path / name, **{name: SMALL})
+        scenario = load(name, "stages.weg.label=走了", configs=own)
+        assert (scenario.name, scenario.stages["aktiv"].label, scenario.stages["weg"].label) == (name, "活跃客户", "走了")
+        monkeypatch.chdir(tmp_path)
+        assert load(name, configs=name).name == name
+
+    def test_no_such_folder(self, tmp_path: Path) -> None:
+        (found,) = refused("publisher", configs=tmp_path / "none")
+        assert found.startswith("--configs: no such folder (got '")
+        (found,) = refused("publisher", configs=tmp_path)
+        assert found.startswith("--configs: must hold a folder named scenario (got '")
+        with pytest.raises(ScenarioError, match="no such folder"):
+            scenarios(tmp_path / "none")
+
+    def test_unknown_scenario(self, tmp_path: Path) -> None:
+        assert refused("publishr") == ["scenario: no such scenario (got 'publishr'); did you mean publisher?"]
+        assert refused("../scenario/publisher") == ["scenario: no such scenario (got '../scenario/publisher'); did you mean publisher?"]
+        assert "did you mean mein-fall?" in refused("meinfall", configs=folder(tmp_path, **{"mein-fall": SMALL}))[0]
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("period: month\nstages: [1,\nb: 3\n", "bad.yaml:4:1: broken YAML: expected ',' or ']', but got '<stream end>'"),
+            ("period: month\n\thorizon: 3\n", "bad.yaml:2:1: broken YAML: found character '\\t' that cannot start any token"),
+            ("period: month\nperiod: year\n", "bad.yaml:2:1: broken YAML: found duplicate key period"),
+            ("a: !!python/object:os.system x\n", "bad.yaml:1:4: broken YAML: could not determine a constructor for the tag"),
+            ("a: \x07\n", "bad.yaml: broken YAML: unacceptable character"),
+            ("a: &a [*a]\n", "bad.yaml: a value must not contain itself"),
+            ("- 1\n- 2\n", "bad.yaml: must be a mapping of keys to values"),
+            ("3\n", "bad.yaml: must be a mapping of keys to values"),
+            ("a: ${\n", "bad.yaml: must be a mapping of keys to values"),
+            ("defaults: publisher\n", "bad.yaml: defaults: must be a list of names of scenarios and _self_ (got 'publisher')"),
+            ("defaults: [{a: b}, _self_]\n", "bad.yaml: defaults: must be a list of names of scenarios and _self_"),
+            ("defaults: [publisher]\n", "bad.yaml: defaults: must have _self_ after what this file changes"),
+            ("defaults: [bad, _self_]\n", "bad.yaml: defaults: a scenario cannot build on itself (got 'bad'); give the file another name"),
+            ("defaults: [publishr, _self_]\n", "bad.yaml: defaults: no such scenario (got 'publishr'); did you mean publisher?"),
+            ("hydra: {run: {dir: x}}\n", "hydra: unknown key; take it out of "),
+            ("name: other\n", "name: a scenario is named by its file, here bad (got 'other'); leave it out; the label is free"),
+        ],
+    )
+    def test_broken_files(self, tmp_path: Path, text: str, said: str) -> None:
+        own = folder(tmp_path, bad=text)
+        (found,) = refused("bad", configs=own)
+        assert said in found
+        assert scenarios(own)["bad"] in ("", "(cannot be read)")
+
+    def test_a_file_that_is_no_text(self, tmp_path: Path) -> None:
+        own = folder(tmp_path)
+        (own / "scenario" / "bad.yaml").write_bytes(b"label: \xff\n")
+        assert "bad.yaml: must be text in UTF-8, is not at byte 7" in refused("bad", configs=own)[0]
+        assert scenarios(own)["bad"] == "(cannot be read)"
+
+    def test_a_broken_file_below_another(self, tmp_path: Path) -> None:
+        own = folder(tmp_path, bad="a: [\n", top="defaults: [bad, _self_]\n")
+        assert "bad.yaml:2:1: broken YAML" in refused("top", configs=own)[0]
+
+    def test_a_key_that_yaml_reads_as_false(self, tmp_path: Path) -> None:
+        own = folder(tmp_path, norway=SMALL + "segments:\n  no: {share: 1}\n")
+        (found,) = refused("norway", configs=own)
+        assert found.startswith("segments.false: a key must be text (got false); YAML reads unquoted no, off, yes and on as false and true")
+
+    def test_nothing_is_instantiated(self, tmp_path: Path) -> None:
+        own = folder(tmp_path, bad=SMALL + f"_target_: builtins.open\n_args_: ['{tmp_path}/made', w]\n")
+        assert [line.partition(":")[0] for line in refused("bad", configs=own)] == ["_args_", "_target_"]
+        assert not (tmp_path / "made").exists()
+
+
+class TestManners:
+    def test_writes_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        load("publisher")
+        assert os.listdir(tmp_path) == []
+
+    def test_leaves_somebody_elses_hydra_alone(self, tmp_path: Path) -> None:
+        import hydra
+        from hydra.core.global_hydra import GlobalHydra
+
+        own = folder(tmp_path, publisher=SMALL)
+        with hydra.initialize_config_dir(str(own / "scenario"), version_base="1.3"):
+            outside = GlobalHydra.instance().hydra
+            assert load("fixed_life", configs=own).label != "小案例"
+            assert GlobalHydra.instance().hydra is outside
+            assert hydra.compose("publisher").label == "小案例"
+
+    def test_threads_do_not_mix(self, tmp_path: Path) -> None:
+        own = folder(tmp_path, publisher=SMALL)
+        found: list[tuple[bool, str]] = []
+
+        def work(mine: bool) -> None:
+            found.append((mine, load("publisher", configs=own if mine else None).label))
+
+        threads = [threading.Thread(target=work, args=(k % 2 == 0,)) for k in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(found) == sorted([(True, "小案例")] * 4 + [(False, scenarios()["publisher"])] * 4)
+
+    def test_listing_loads_little(self) -> None:
+        heavy = ("hydra", "omegaconf", "numpy", "numba", "pandas")
+        code = f"import sys, sim.config; sim.config.scenarios(); print([name for name in {heavy} if name in sys.modules])"
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+        assert said.stdout.strip() == "[]"

@@ -1,0 +1,43 @@
+"""What README shows runs as it stands there, in an empty folder."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def run(code: str, arguments: list[str], folder: Path) -> str:
+    """Run Python code in ``folder`` and return what it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("code", re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
+def test_python(tmp_path: Path, code: str) -> None:
+    run(code, [], tmp_path)
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("line", re.findall(r"^(?:\$ |    )?(clvsim .*)$", README, re.MULTILINE))
+def test_command(tmp_path: Path, line: str) -> None:
+    command, _, _ = line.partition("#")
+    assert run("from sim.cli import main; main()", shlex.split(command)[1:], tmp_path)
+
+
+def test_both_are_shown() -> None:
+    assert re.search(r"^```python\nimport sim\b", README, re.MULTILINE)
+    assert "clvsim simulate" in README
+    assert "make run" in README
+    assert "make test" in README

@@ -1,6 +1,7 @@
 """The command line as a user meets it: exit codes, one line a fault, nothing left behind."""
 
 import contextlib
+import gc
 import json
 import os
 import pty
@@ -8,38 +9,61 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+import sim
+import sim.exact  # binds nothing: sim.exact stays the function
+from sim.cli import main
+from sim.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = "from sim.cli import main; main()"
 SMALL = ("scenario=publisher", "run.customers=500")
 
 
-def clvsim(*arguments: str, cwd: Path, limit: int | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in ``cwd``; limit: largest file it may write, in bytes."""
-    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); {CODE}" if limit else CODE
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+class Done(NamedTuple):
+    code: object
+    out: str
+    err: str
 
 
-def refused(*arguments: str, cwd: Path) -> list[str]:
+Clvsim = Callable[..., Done]
+
+
+@pytest.fixture
+def clvsim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Clvsim:
+    """Give a function that runs the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gc, "set_threshold", lambda _: None)
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["clvsim", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Done(ended.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+def process(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+def refused(clvsim: Clvsim, *arguments: str) -> list[str]:
     """Return the lines on stderr of a command that must be refused and leave nothing."""
-    before = sorted(cwd.rglob("*"))
-    done = clvsim(*arguments, cwd=cwd)
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert sorted(cwd.rglob("*")) == before
-    lines = done.stderr.splitlines()
-    assert all(line.startswith("clvsim: ") for line in lines), done.stderr
+    before = sorted(Path.cwd().rglob("*"))
+    done = clvsim(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert sorted(Path.cwd().rglob("*")) == before
+    lines = done.err.splitlines()
+    assert all(line.startswith("clvsim: ") for line in lines), done.err
     return [line.removeprefix("clvsim: ") for line in lines]
 
 
@@ -61,10 +85,10 @@ def refused(*arguments: str, cwd: Path) -> list[str]:
         (["simulate", "scenario=publisher", "out=theirs"], "out: must be a new folder or one that clvsim wrote"),
     ],
 )
-def test_one_line_for_a_usage_error(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_one_line_for_a_usage_error(clvsim: Clvsim, tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "file").write_text("text")
     (tmp_path / "theirs").mkdir()
-    (line,) = refused(*arguments, cwd=tmp_path)
+    (line,) = refused(clvsim, *arguments)
     assert line.startswith(message)
 
 
@@ -88,118 +112,108 @@ def test_one_line_for_a_usage_error(tmp_path: Path, arguments: list[str], messag
     ],
 )
 @pytest.mark.parametrize("verb", ["simulate", "exact"])
-def test_one_line_a_fault_and_all_at_once(tmp_path: Path, verb: str, arguments: list[str], patterns: list[str]) -> None:
+def test_one_line_a_fault_and_all_at_once(clvsim: Clvsim, tmp_path: Path, verb: str, arguments: list[str], patterns: list[str]) -> None:
     (tmp_path / "file").write_text("text")
-    lines = refused(verb, *arguments, cwd=tmp_path)
+    lines = refused(clvsim, verb, *arguments)
     assert len(lines) == len(patterns)
     for pattern in patterns:
         assert any(re.match(pattern, line) for line in lines), lines
 
 
-def test_simulate_writes_a_folder_and_says_what_is_in_it(tmp_path: Path) -> None:
+def test_simulate_writes_a_folder_and_says_what_is_in_it(clvsim: Clvsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
     out = tmp_path / "a run [1] 客户"
-    done = clvsim("simulate", f"out={out}", *SMALL, "label=客户 (新)", cwd=tmp_path, COLUMNS="40")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    done = clvsim("simulate", f"out={out}", *SMALL, "label=客户 (新)")
+    assert (done.code, done.err) == (0, "")
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
-    assert f"{summary['clv']['mean']:,.2f} ± {summary['clv']['se']:,.2f} SE" in done.stdout
-    assert f"{summary['exact']['clv_mean']:,.2f}" in done.stdout
-    assert "客户 (新)" in done.stdout
-    assert max(len(line) for line in done.stdout.splitlines() if str(out) not in line) <= 40
-    assert "\x1b" not in done.stdout
+    assert f"{summary['clv']['mean']:,.2f} ± {summary['clv']['se']:,.2f} SE" in done.out
+    assert f"{summary['exact']['clv_mean']:,.2f}" in done.out
+    assert "客户 (新)" in done.out
+    assert max(len(line) for line in done.out.splitlines() if str(out) not in line) <= 40
+    assert "\x1b" not in done.out
     assert os.listdir(tmp_path) == [out.name]
 
 
-def test_default_folder_is_named_by_scenario_seed_and_hash(tmp_path: Path) -> None:
+def test_default_folder_is_named_by_scenario_seed_and_hash(clvsim: Clvsim, tmp_path: Path) -> None:
     for threads in ("1", "2"):
-        done = clvsim("simulate", *SMALL, "run.seed=7", f"run.threads={threads}", cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+        done = clvsim("simulate", *SMALL, "run.seed=7", f"run.threads={threads}")
+        assert done.code == 0, done.err
     (folder,) = (tmp_path / "results").iterdir()
     assert re.fullmatch(r"publisher-7-[0-9a-f]{8}", folder.name)
 
 
-def test_verify_tells_the_same_from_the_changed(tmp_path: Path) -> None:
-    assert clvsim("simulate", "out=run", *SMALL, cwd=tmp_path).returncode == 0
-    done = clvsim("verify", "run", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "run: the same\n"), done.stderr
+def test_verify_tells_the_same_from_the_changed(clvsim: Clvsim, tmp_path: Path) -> None:
+    assert clvsim("simulate", "out=run", *SMALL).code == 0
+    done = clvsim("verify", "run")
+    assert (done.code, done.out) == (0, "run: the same\n"), done.err
     (tmp_path / "run" / "summary.json").write_text("{}")
-    done = clvsim("verify", "run", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "summary.json" in done.stdout
+    done = clvsim("verify", "run")
+    assert done.code == 1
+    assert "summary.json" in done.out
 
 
-def test_exact_prints_survival_and_retention(tmp_path: Path) -> None:
-    done = clvsim("exact", "scenario=publisher", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"^period +survival +retention\n +0 +1\.000000 +0\.\d{6}\n", done.stdout, re.MULTILINE), done.stdout
+def test_exact_prints_survival_and_retention(clvsim: Clvsim, tmp_path: Path) -> None:
+    done = clvsim("exact", "scenario=publisher")
+    assert (done.code, done.err) == (0, "")
+    assert re.search(r"^period +survival +retention\n +0 +1\.000000 +0\.\d{6}\n", done.out, re.MULTILINE), done.out
     assert list(tmp_path.iterdir()) == []
 
 
-def test_scenarios_lists_own_ones_too_and_says_which_win(tmp_path: Path) -> None:
-    listed = clvsim("scenarios", cwd=tmp_path).stdout.splitlines()
+def test_scenarios_lists_own_ones_too_and_says_which_win(clvsim: Clvsim, tmp_path: Path) -> None:
+    listed = clvsim("scenarios").out.splitlines()
     assert any(re.match(r"publisher +\S", line) for line in listed)
     own = tmp_path / "own [1] 客户" / "scenario"
     own.mkdir(parents=True)
     for name in ("mine", "publisher"):
         (own / f"{name}.yaml").write_text("defaults: [fixed_life, _self_]\nlabel: 我的\n", encoding="utf-8")
-    done = clvsim("scenarios", "--configs", str(own.parent), cwd=tmp_path)
-    assert len(done.stdout.splitlines()) == len(listed) + 1
-    assert re.search(r"^mine +我的$", done.stdout, re.MULTILINE)
-    assert re.fullmatch(r"clvsim: note: .*publisher\.yaml: used instead of .*publisher that ships\n", done.stderr)
+    done = clvsim("scenarios", "--configs", str(own.parent))
+    assert len(done.out.splitlines()) == len(listed) + 1
+    assert re.search(r"^mine +我的$", done.out, re.MULTILINE)
+    assert re.fullmatch(r"clvsim: note: .*publisher\.yaml: used instead of .*publisher that ships\n", done.err)
 
 
-def test_unusual_scenario_is_warned_of(tmp_path: Path) -> None:
+def test_unusual_scenario_is_warned_of(clvsim: Clvsim, tmp_path: Path) -> None:
     case = tmp_path / "scenario"
     case.mkdir()
     (case / "endless.yaml").write_text(
         "period: year\nhorizon: 2\nstart: here\nstages: {here: {kind: active, price: 1, margin: 1}, nowhere: {kind: lost}}\n"
     )
-    done = clvsim("exact", "scenario=endless", "--configs", str(tmp_path), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    lines = done.stderr.splitlines()
+    done = clvsim("exact", "scenario=endless", "--configs", str(tmp_path))
+    assert done.code == 0, done.err
+    lines = done.err.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("clvsim: warning: ") for line in lines)
 
 
 @pytest.mark.parametrize("verb", ["simulate", "exact", "scenarios", "verify"])
-def test_help_has_examples(tmp_path: Path, verb: str) -> None:
-    done = clvsim(verb, "--help", cwd=tmp_path)
-    assert done.returncode == 0
-    assert f"    clvsim {verb}" in done.stdout
+def test_help_has_examples(clvsim: Clvsim, verb: str) -> None:
+    done = clvsim(verb, "--help")
+    assert done.code == 0
+    assert f"    clvsim {verb}" in done.out
 
 
-def test_top_level_help_and_version(tmp_path: Path) -> None:
-    import sim
-
-    assert clvsim(cwd=tmp_path).stdout == clvsim("--help", cwd=tmp_path).stdout
-    assert clvsim("--version", cwd=tmp_path).stdout == f"clvsim {sim.__version__}\n"
+def test_top_level_help_and_version(clvsim: Clvsim) -> None:
+    assert clvsim().out == clvsim("--help").out
+    assert clvsim("--version").out == f"clvsim {sim.__version__}\n"
 
 
-@pytest.mark.parametrize("code", ["import sim", "import sim; sim.load('publisher')", CODE])
+LIGHT = {
+    "package": "import sim",
+    "load": "import sim; sim.load('publisher')",
+    "help": f"import sys; sys.argv[1:] = ['simulate', '--help']; {CODE}",
+    "refusal": f"import sys; sys.argv[1:] = ['simulate', 'scenario=publisher', 'run.seed=-1']; {CODE}",
+}
+
+
+@pytest.mark.parametrize("code", LIGHT.values(), ids=LIGHT)
 def test_light_start_loads_neither_numba_nor_pandas(tmp_path: Path, code: str) -> None:
-    check = f"""
-import sys
-sys.argv[1:] = ["exact", "scenario=nobody"]
-try:
-    exec({code!r})
-finally:
-    assert not {{"numba", "pandas", "matplotlib", "scipy", "duckdb", "rich"}} & set(sys.modules), sorted(sys.modules)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", check],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Error" not in done.stderr, done.stderr
+    heavy = {"numba", "pandas", "matplotlib", "scipy", "duckdb", "rich"}
+    check = f"import atexit, sys\natexit.register(lambda: print('heavy:', *sorted({heavy} & set(sys.modules))))\n{code}"
+    done = process(check, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "heavy:"
 
 
 def test_exact_is_the_function_whatever_was_imported() -> None:
-    import sim
-    import sim.exact
-
     scenario = sim.load("fixed_life")
     assert callable(sim.exact)
     assert sim.exact(scenario).clv_mean is not None
@@ -213,17 +227,47 @@ def test_exact_is_the_function_whatever_was_imported() -> None:
 @pytest.mark.parametrize("limit", [1, 3000])
 def test_full_disk_is_one_line(tmp_path: Path, limit: int) -> None:
     """A disk that is full from the start, and one that fills up while the folder is written."""
-    done = clvsim("simulate", "out=new/run", *SMALL, cwd=tmp_path, limit=limit, PYTHONDONTWRITEBYTECODE="1")
-    assert done.returncode == 2, done.stderr
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); {CODE}"
+    done = process(code, "simulate", "out=new/run", *SMALL, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert re.fullmatch(r"clvsim: .*file too large.*\n", done.stderr, re.IGNORECASE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bug_keeps_its_traceback(clvsim: Clvsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(scenario: Scenario) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("sim.scenario.checks.warnings", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        clvsim("exact", "scenario=fixed_life")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; nothing was written"),
+        (MemoryError(), 2, "run: must fit into memory; ask for fewer run.customers, or none of run.keep_customers"),
+        (OSError(28, "No space left on device", "cache"), 2, "cache: No space left on device"),
+    ],
+)
+def test_what_the_machine_says_is_one_line(
+    clvsim: Clvsim, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, line: str
+) -> None:
+    def stopped(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("sim.studies.simulate.simulate", stopped)
+    done = clvsim("simulate", "out=new/run", *SMALL)
+    assert done == (code, "", f"clvsim: {line}\n")
+    assert os.listdir() == []
 
 
 @pytest.mark.jit
 def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     """On a terminal, whose progress bar tells when the simulation is under way."""
     terminal, end = pty.openpty()
-    process = subprocess.Popen(
+    run = subprocess.Popen(
         [sys.executable, "-c", CODE, "simulate", "scenario=publisher", "run.customers=100000000000", "out=new/run"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -234,13 +278,13 @@ def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     shown = b""
     while b"%" not in shown:
         shown += os.read(terminal, 1024)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    run.send_signal(signal.SIGINT)
+    output, _ = run.communicate(timeout=60)
     with contextlib.suppress(OSError):  # how a terminal says that nobody writes there any more
         while more := os.read(terminal, 1024):
             shown += more
     os.close(terminal)
-    assert (process.returncode, output) == (130, b"")
+    assert (run.returncode, output) == (130, b"")
     assert shown.endswith(b"clvsim: interrupted; nothing was written\r\n")
     assert b"Traceback" not in shown
     assert list(tmp_path.iterdir()) == []

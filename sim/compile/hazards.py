@@ -20,7 +20,7 @@ class StageHazards:
     """A stage's edges, in file order.
 
     hazard: (age, edge) cumulative hazard of a period, weights where certain; certain: (age,) probabilities sum to 1.
-    Beta edges have hazard 0 here; the kernels put the customer's own in.
+    A beta edge has its rate period's ratio here, a factor of the customer's own hazard.
     """
 
     hazard: NDArray[np.float64]
@@ -47,7 +47,7 @@ def _probability(stage: Stage, edge: Edge, age: int) -> float | None:
 
 
 def _hazard(edge: Edge, age: int) -> float:
-    """Return the hazard of an edge that is not given as a probability, in its own rate period."""
+    """Return the hazard of an edge that is not given as a probability, in its own rate period; 1 for a beta edge."""
     if edge.hazard is not None:
         return at(edge.hazard, age)
     if edge.mean_duration is not None:
@@ -55,7 +55,7 @@ def _hazard(edge: Edge, age: int) -> float:
     if edge.weibull is not None:
         shape, scale = edge.weibull.shape, edge.weibull.scale
         return float(((age + 1) / scale) ** shape - (age / scale) ** shape)
-    return 0.0
+    return 1.0
 
 
 def stage_hazards(scenario: Scenario, stage: Stage) -> StageHazards:

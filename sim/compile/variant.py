@@ -38,7 +38,6 @@ class Variant:
     frail: Array
     seasonal: Array
     beta: Array
-    beta_scale: Array
     until_exit: Array
     purchase: Array
     fixed: Array
@@ -160,7 +159,7 @@ def _rows(scenario: Scenario) -> dict[str, Array]:
         "certain": certain,
         "purchase_units": price_margin * UNIT,
         "service_units": service * UNIT,
-        "orders": by_age(lambda s, age: at(stages[s].orders, age)).astype(np.float32),
+        "orders": by_age(lambda s, age: at(stages[s].order_factors, age)).astype(np.float32),
     }
 
 
@@ -178,20 +177,16 @@ def _leaving(scenario: Scenario, betas: Sequence[str], last: int) -> dict[str, A
     calendar = season(scenario.calendar.hazards, last, scenario.periods_per_year)
     seasonal = _marked(shape, named_edges(scenario, scenario.calendar.hazards.edges) if np.any(calendar != 1) else [])
     beta_of = np.zeros(shape, np.uint32)
-    scale = np.zeros(len(betas), np.float32)
     for s, (stage_id, stage) in enumerate(stages.items()):
         for j, (edge_id, edge) in enumerate(stage.to.items()):
             if edge.beta is not None:
-                trait = betas.index(f"{stage_id}.{edge_id}")
-                beta_of[s, j] = 1 + trait
-                scale[trait] = PERIODS_PER_YEAR[edge.rate_period or scenario.period] / scenario.periods_per_year
+                beta_of[s, j] = 1 + betas.index(f"{stage_id}.{edge_id}")
     until_exit = scenario.exposure == "until_exit"
     plain = not (frail.any() or seasonal.any() or beta_of.any() or until_exit)
     return {
         "frail": frail,
         "seasonal": seasonal,
         "beta": beta_of,
-        "beta_scale": scale,
         "until_exit": np.array(until_exit, np.uint32),
         "plain": np.array(plain, np.uint32),
         "season_hazard": calendar.astype(np.float32),

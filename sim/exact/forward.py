@@ -8,7 +8,8 @@ let a = sum of expected purchases at W = theta = 1. Orders of a period are indep
 where alpha is a period's mean, beta its noise, and the two terms of a single order's variance are split: theta(1-theta) has the
 square term that the brackets take out. A row carries the probability of being there and, summed over the paths that lead there,
 a, A (the bracket), B (noise) and, for Y without and with acquisition cost, Y, aY, Y**2. Moves and the fraction lived may be
-dependent, so that everything is updated pair by pair (a row and what happens to it) before it is gathered in the next row.
+dependent: a period's cash is added apart for those who stay and those who leave, then chances and cash of each pair (a row and what
+happens to it), before all is gathered in the next row.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from sim.exact.traits import Nodes
 from sim.exact.value import Value, Worth, factors, varies, worth
 from sim.scenario.model import Scenario
 
-ROOM = 3_000_000  # numbers in the largest array of a step
+ROOM = 30_000
 
 CHANCE, WALLET, BRACKET, NOISE = range(4)
 OWN, CROSS, SQUARE = range(3)  # Y, aY, Y**2 of each kind, after the four
@@ -68,7 +69,7 @@ def forward(scenario: Scenario, chain: Chain, value: Value, nodes: Nodes, phases
         np.zeros((len(chain.stages), p)),
         np.zeros((6, p)),
     )
-    width = max(10 * len(chain.src), classes.count * len(chain.src)) * p
+    width = max(10, classes.count // 2) * len(chain.src) * p
     size = max(1, ROOM // width)
     for first in range(0, len(nodes.weights), size):
         _Pass(scenario, chain, value, nodes.part(slice(first, first + size)), phases, classes, part).run()
@@ -102,6 +103,7 @@ class _Pass:
         self.sums = _sums(chain)
         self.stage_sums = (np.arange(len(chain.stages))[:, None] == chain.stage).astype(float)
         self.once_sums = np.stack([chain.phase > NEVER_ACTIVE, chain.phase == NEVER_LOST]).astype(float)
+        self.paid = np.flatnonzero((chain.cash != 0) | (chain.converts & value.conversion))[:, None]  # pairs with cash of their own
 
     def gathered(self, moved: Floats) -> Floats:
         """Sum over pairs, in the order of ``self.order``, that lead to the same row: (pair, …) to (r, …)."""
@@ -124,11 +126,12 @@ class _Pass:
             if gone is None or varies(calendar.hazards):
                 seasons = season[0] if varies(calendar.hazards) else season[0][:1]
                 gone = leaving(chain, self.nodes, seasons, scenario.exposure == "until_exit")
-                chances = gone.pairs[self.order]
-            value = worth(chain, self.value, t, season[1], season[2])
-            moved = self.moved(state, gone, value, t, chances)
-            lives = self.classes.fold(self.gathered(self.classes.held(lives)[self.src] * chances[:, None][..., coarse]))
-            state = self.gathered(moved)
+                chances = gone.pairs[self.order][:, None]
+                pattern_chances = chances[..., coarse]
+            money = worth(chain, self.value, t, season[1], season[2])
+            self.note(t, state[:, CHANCE], gone, money)
+            state = self.gathered(self.moved(state, gone, money, chances))
+            lives = self.classes.fold(self.gathered(self.classes.held(lives)[self.src] * pattern_chances))
         self.look(len(self.part.orders), state)
         self.finish(state, lives @ self.nodes.coarse[coarse])
 
@@ -138,46 +141,62 @@ class _Pass:
         self.part.occupancy[t] += self.stage_sums @ where[..., 0]
         self.part.once[t] += np.tensordot(self.once_sums, where, 1).swapaxes(1, 2)
 
-    def moved(self, state: Floats, gone: Leaving, value: Worth, t: int, chances: Floats) -> Floats:
-        """Return the state after what happens in t, pair by pair (pair, moment, p, n), and note flows and cash."""
-        order, src, single = self.order, self.src, self.value.single
-        whole = self.scenario.exposure == "whole"
-        stays = (self.chain.edge[order] < 0)[:, None, None]
-        lived = np.ones((1, 1, 1)) if whole else np.where(stays, 1.0, gone.lived[src])
-        lived_square = lived if whole else np.where(stays, 1.0, gone.lived_square[src])
-        alpha, serve = value.alpha[src][..., None], value.serve[src][:, None, None] * lived
-        bought = alpha * lived
-        old = state[src]
-        new = old * chances[:, None]
-        at, a = new[:, CHANCE].copy(), new[:, WALLET].copy()
-        self.note(t, at, value, bought, serve, value.orders[src][..., None] * lived)
-        new[:, WALLET] += bought * at
-        new[:, BRACKET] += 2.0 * bought * a + (0.0 if single else 1.0) * alpha**2 * lived_square * at
-        new[:, NOISE] += value.beta[src][..., None] * lived * at
-        for kind, cash in enumerate((value.before, value.after)[: (new.shape[1] - 4) // 3]):
-            own, cross, square = (4 + 3 * kind + k for k in (OWN, CROSS, SQUARE))
-            edge = cash[order][:, None, None]
-            flat = serve + edge
-            y = new[:, own].copy()
-            new[:, own] += flat * at
-            new[:, cross] += flat * a + bought * y + (alpha * value.serve[src][:, None, None] * lived_square + bought * edge) * at
-            new[:, square] += 2.0 * flat * y
-            new[:, square] += (value.serve[src][:, None, None] ** 2 * lived_square + 2.0 * serve * edge + edge**2) * at
-        return np.asarray(new)
-
-    def note(self, t: int, at: Floats, value: Worth, bought: Floats, serve: Floats, orders: Floats) -> None:
-        """Add this period's flows, cash and orders. at: (pair, p, n) chance of each pair; the rest at it."""
-        nodes, part = self.nodes, self.part
-        flow = np.zeros(at.shape[:2])
-        flow[self.order] = at @ nodes.weights
+    def note(self, t: int, at: Floats, gone: Leaving, money: Worth) -> None:
+        """Add the flows, cash and orders of t. at: (r, p, n) chance to be in a row."""
+        chain, nodes, part = self.chain, self.nodes, self.part
+        flow = (at[chain.src] * gone.pairs) @ nodes.weights  # (pair, p)
         sums = self.sums @ flow
         part.flows[t] += sums[:-3]
         part.stayed[t] += sums[-3:-1]
-        part.cash[0, t] += (at * bought).sum(0) @ (nodes.weights * nodes.scale)
-        part.cash[1, t] += (at * serve).sum(0) @ nodes.weights
-        part.cash[2, t] += self.chain.cash @ flow * value.end
-        part.cash[3, t] -= sums[-1] * self.value.acquisition * value.end * self.value.conversion
-        part.orders[t] += (at * orders).sum(0) @ (nodes.weights * nodes.rate)
+        lived = at * (gone.stay + gone.leave * gone.lived)
+        rate, scale = nodes.weights * nodes.rate, nodes.weights * nodes.scale
+        part.cash[0, t] += np.einsum("rp,rp->p", money.alpha, lived @ scale)
+        part.cash[1, t] += money.serve @ (lived @ nodes.weights)
+        part.cash[2, t] += chain.cash @ flow * money.end
+        part.cash[3, t] -= sums[-1] * self.value.acquisition * money.end * self.value.conversion
+        part.orders[t] += np.einsum("rp,rp->p", money.orders, lived @ rate)
+
+    def moved(self, state: Floats, gone: Leaving, money: Worth, chances: Floats) -> Floats:
+        """Return the state after a period, pair by pair in the order of ``self.order``: (pair, moment, p, n)."""
+        chain, one = self.chain, np.ones((1, 1, 1))
+        stayed = self.earned(state, money, one, one)
+        if self.scenario.exposure == "whole":
+            new = stayed[self.src]
+        else:
+            left = self.earned(state, money, gone.lived, gone.lived_square)
+            new = np.where((chain.edge[self.order] < 0)[:, None, None, None], stayed[self.src], left[self.src])
+        new *= chances
+        places = np.flatnonzero(np.isin(self.order, self.paid))
+        if len(places):
+            some = new[places]
+            for own, cash in zip(range(4, new.shape[1], 3), (money.before, money.after), strict=False):
+                edge = cash[self.order[places]][:, None, None]
+                some[:, own + SQUARE] += 2.0 * edge * some[:, own] + edge**2 * some[:, CHANCE]
+                some[:, own + CROSS] += edge * some[:, WALLET]
+                some[:, own] += edge * some[:, CHANCE]
+            new[places] = some
+        return np.asarray(new)
+
+    def earned(self, state: Floats, money: Worth, lived: Floats, lived_square: Floats) -> Floats:
+        """Return the state with what a period in the row brings, of which the fraction ``lived`` counts: (r, moment, p, n)."""
+        alpha, serve = money.alpha[..., None], money.serve[:, None, None]  # (r, p, 1), (r, 1, 1)
+        bought, served = alpha * lived, serve * lived
+        new = state.copy()
+        at, a = state[:, CHANCE], state[:, WALLET]
+        new[:, WALLET] += bought * at
+        new[:, BRACKET] += 2.0 * bought * a
+        if not self.value.single:
+            new[:, BRACKET] += alpha**2 * lived_square * at
+        if self.value.season:  # orders, and not subscriptions
+            new[:, NOISE] += money.beta[..., None] * lived * at
+        for own in range(4, state.shape[1], 3):
+            y = state[:, own]
+            new[:, own + CROSS] += bought * y
+            if serve.any():
+                new[:, own] += served * at
+                new[:, own + CROSS] += served * a + alpha * serve * lived_square * at
+                new[:, own + SQUARE] += 2.0 * served * y + serve**2 * lived_square * at
+        return new
 
     def finish(self, state: Floats, lives: Floats) -> None:
         """Add the moments of CLV and the shares of the patterns. lives: (r, class, p)."""

@@ -21,9 +21,8 @@ Floats = NDArray[np.float64]
 MIXED_AT_MOST = 2
 STEP = 0.15
 STEP_BY_SPREAD = 0.3  # of the standard deviation of s, where that is small
-TAIL = 40.0  # nodes whose log weight is this far below the largest are left out
+TAIL = 36.0  # nodes whose log weight is this far below the largest are left out
 FAR = 340.0  # end of s for infinite horizons: the long lives of few customers count there; their squares stay below overflow
-SCORE_STEP = 0.2
 SCORE_END = 9.0
 SHAPELESS = 1.1  # Beta(a below this): 1/q has its second moment with a correlated trait in tails beyond double precision
 
@@ -226,8 +225,8 @@ def _joint(wallet: Trait, rate: Trait | Chance | None, powers: tuple[int, int], 
         return _given(wallet, m, to_wallet * score, own) * _given(rate, n, to_rate * score, rest)
     if isinstance(rate, Chance) and rate.a is not None and n < 0 and rate.a < SHAPELESS:
         return np.full_like(score, np.inf)
-    z, weights = _normal(_reach(wallet, m) + _reach(rate, n))
-    inner = _given(rate, n, to_rate * score[:, None] + shared * z, rest)
+    z, weights = _normal(_reach(wallet, m) + _reach(rate, n), min(_step(wallet), _step(rate)))
+    inner = _given(rate, n, (to_rate * score[:, None] if to_rate else 0.0) + shared * z, rest)
     return np.asarray((_value(wallet, to_wallet * score[:, None] + own * z) ** m * inner) @ weights, float)
 
 
@@ -244,7 +243,7 @@ def _given(trait: Trait | Chance, n: int, mean: Floats, spread: float) -> Floats
         return np.full_like(mean, _moment(trait, n))
     if isinstance(trait, Chance) and trait.a is not None and n < 0 and trait.a < SHAPELESS:
         return np.full_like(mean, np.inf)
-    z, weights = _normal(_reach(trait, n))
+    z, weights = _normal(_reach(trait, n), _step(trait))
     return np.asarray(_value(trait, mean[..., None] + spread * z) ** n @ weights, float)
 
 
@@ -265,11 +264,18 @@ def _reach(trait: Trait | Chance, n: int) -> float:
     return n * math.sqrt(math.log1p(trait.cv_value**2))
 
 
-def _normal(beyond: float) -> tuple[Floats, Floats]:
+def _step(trait: Trait | Chance) -> float:
+    """Return a step of the normal score at which the trapezoid rule is within 1e-12 of a step of 0.1 (measured up to cv 4)."""
+    if isinstance(trait, Chance) or trait.distribution == "lognormal" or trait.cv_value <= 0.5:
+        return 0.4
+    return 0.3 if trait.cv_value <= 1.0 else 0.2 / max(1.0, trait.cv_value / 4.0)
+
+
+def _normal(beyond: float, step: float) -> tuple[Floats, Floats]:
     """Return the trapezoid rule for a standard normal: nodes and weights."""
-    count = math.ceil((SCORE_END + beyond) / SCORE_STEP)
-    z = np.asarray(np.arange(-count, count + 1) * SCORE_STEP, float)
-    return z, np.exp(-0.5 * z * z) * (SCORE_STEP / math.sqrt(2.0 * math.pi))
+    count = math.ceil((SCORE_END + beyond) / step)
+    z = np.asarray(np.arange(-count, count + 1) * step, float)
+    return z, np.exp(-0.5 * z * z) * (step / math.sqrt(2.0 * math.pi))
 
 
 def _value(trait: Trait | Chance, z: Floats) -> Floats:

@@ -19,7 +19,7 @@ class Value:
     gain: price times unit margin, per unit of wallet or order value; orders: factor on the rate (1 for subscriptions);
     cap: where the ordering chance is a number q, 1/q, above which ``orders`` times its season cannot go;
     noise: second moment of one order over its mean squared (0 for subscriptions, which have no noise);
-    single: at most one order a period; serve: cost to serve; factor: discount factor of a period;
+    single: at most one order a period; season: ordering has one; serve: cost to serve; factor: discount factor of a period;
     purchase_at, serve_at: place in the period (0 start, 1 end) at which the column is discounted;
     acquisition: currency; conversion: it is due when a prospect first turns active, not on arrival.
     """
@@ -29,6 +29,7 @@ class Value:
     cap: float
     noise: Floats
     single: bool
+    season: bool
     serve: Floats
     factor: float
     purchase_at: float
@@ -49,6 +50,7 @@ def build(scenario: Scenario, chain: Chain) -> Value:
         cap=1.0 / chance if chance else math.inf,
         noise=chain.by_row({s: (_noise(scenario, s),) for s in stages}),
         single=isinstance(purchases, Bernoulli),
+        season=not subscribed,
         serve=chain.by_row({s: stages[s].cost_to_serve for s in stages}),
         factor=scenario.discount_factor,
         purchase_at=OFFSET[scenario.timing.purchase],
@@ -105,7 +107,7 @@ class Worth:
 
 def worth(chain: Chain, value: Value, tenure: int, orders: Floats, margin: Floats) -> Worth:
     """Return what tenure t is worth. orders, margin: (phase,) calendar factors."""
-    rate = np.minimum(value.orders[:, None] * orders, value.cap)
+    rate = np.minimum(value.orders[:, None] * (orders if value.season else np.ones_like(orders)), value.cap)
     unit = value.gain[:, None] * margin * value.factor ** (tenure + value.purchase_at)
     end = value.factor ** (tenure + 1)
     due = chain.converts & value.conversion

@@ -106,10 +106,7 @@ def draw_beta(
     for i in range(n):
         u[i] = look_up(tables.quantiles, table - 1, z[i])
         complement[i] = max(ONE - u[i], np.float32(2.0**-33))
-    hazard = state.beta[q, beta]
-    minus_log_complement(u, complement, hazard, n)
-    for i in range(n):
-        hazard[i] *= tables.beta_scale[v, beta]
+    minus_log_complement(u, complement, state.beta[q, beta], n)
 
 
 @jit

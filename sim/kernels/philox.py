@@ -43,7 +43,7 @@ def draw(words: Array, place: Array, n: int, identity: np.uint64, upper: tuple[n
     """
     low = identity & MASK
     high = identity >> HALF
-    c2, c3 = upper
+    c2, c3 = np.uint64(upper[0]), np.uint64(upper[1])
     k0, k1 = key[0], key[1]
     w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
     for i in range(n):

@@ -67,7 +67,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     else:
         book(tables, tally, state, scratch, q, (k, g, v), t, n)
     if t == 0 and tables.acquisition_at_arrival[v] != 0:
-        book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, n)
+        book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])
     done = move(tables, tally, state, scratch, q, (k, g, v), t, n)
     add_up(tally.payback[k, g], tally.cash_square[k, g, t], state, scratch.net, q, tables.square_shift[v], t, n)
     for i in range(done - 1, -1, -1):
@@ -97,7 +97,7 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, y: in
             h = tables.hazard[v, r, j]
             beta = tables.beta[v, s, j]
             if beta != 0:
-                h = state.beta[q, beta - 1, i]
+                h *= state.beta[q, beta - 1, i]
             if tables.frail[v, s, j] != 0:
                 h *= frailty[i]
             if tables.seasonal[v, s, j] != 0:

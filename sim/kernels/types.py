@@ -71,12 +71,11 @@ class Tables(NamedTuple):
     plain: Array  # (v,) uint32: no modifier, the integer thresholds decide
     leave_below: Array  # (v, r) uint64: leave where the first word is below
     edge_below: Array  # (v, r, j) uint64: take the first edge the second word is below
-    hazard: Array  # (v, r, j) float32: cumulative hazard of a period (weights where certain)
+    hazard: Array  # (v, r, j) float32: cumulative hazard of a period (weights where certain; a factor of a beta edge's own)
     certain: Array  # (v, r) uint32: probabilities sum to 1
     frail: Array  # (v, s, j) uint32: the customer's frailty multiplies it
     seasonal: Array  # (v, s, j) uint32: the season multiplies it
     beta: Array  # (v, s, j) uint32: 1 + number of the beta trait, 0 for none
-    beta_scale: Array  # (v, beta) float32: hazards are times this (rate period)
     until_exit: Array  # (v,) uint32
     # value
     purchase: Array  # (v,) uint32: SUBSCRIPTION, BERNOULLI or POISSON

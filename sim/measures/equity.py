@@ -88,7 +88,7 @@ def replicates(sample: Sample) -> pd.DataFrame:
     costs = _sum(_cell_budgets(sample), everybody) + firm_cost(sample)
     rows = []
     for replicate in range(sums.shape[0]):
-        row = {"replicate": replicate}
+        row: dict[str, float] = {"replicate": replicate}
         for name, kind in (("clv", AFTER), ("clv_before_acquisition", BEFORE)):
             row[name] = _sum(means[replicate, :, kind] * weight, everybody) / _sum(weight, everybody)
         value = np.where((sample.firm > 0) & ~drawn, np.nan, means[replicate, :, AFTER] * _scale(sample))

@@ -98,7 +98,7 @@ def residual(result: "Result") -> dict[str, Any]:
     beyond, method = _exact_residual(result), "exact"
     if beyond is None:
         beyond, method = residual_carried_on(result.sample, result.cash), "last year carried on"
-    before = float(result.clv.loc[1, "mean"])
+    before = float(result.clv["mean"].iloc[1])
     whole = before + beyond
     return {"value": beyond, "share": beyond / whole if whole > 0 else math.nan, "method": method}
 

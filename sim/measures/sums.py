@@ -32,7 +32,7 @@ def squares(words: Array) -> Array:
 
 def quotient(top: Array, count: Array) -> Floats:
     """Divide Python integers by counts of the same shape, correctly rounded; 0 where the count is 0."""
-    return np.asarray(top / np.where(count == 0, 1, count).astype(object), dtype=np.float64) * (count != 0)
+    return np.asarray(top / np.where(count == 0, 1, count).astype(object) * (count != 0), dtype=np.float64)
 
 
 def spread(total: Array, square: Array, count: Array) -> Floats:

@@ -4,7 +4,6 @@ A rule is a function that yields a Fault for every breach and stays silent about
 rules about customers and money are in checks_customers.py; ``faults`` and ``whole_faults`` run them all.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -27,6 +26,7 @@ from sim.scenario.raw import (
     stages,
     suggest,
     target,
+    total,
 )
 from sim.scenario.stages import RATES, Edge
 
@@ -122,7 +122,7 @@ def probability_sums(raw: Raw) -> Iterator[Fault]:
     for stage, found in _given(raw, "probability"):
         lists = [numbers(edge["probability"]) for _, edge in found]
         ages = range(max(len(values) for values in lists))
-        sums = [math.fsum(by_age(lists, age)) for age in ages]
+        sums = [total(by_age(lists, age)) for age in ages]
         above = next((age for age in ages if sums[age] > 1 + SLACK), None)
         certain = next((age for age in ages if abs(sums[age] - 1) <= SLACK), None)
         if above is not None and all(value <= 1 for values in lists for value in values):
@@ -150,9 +150,9 @@ def shares(raw: Raw) -> Iterator[Fault]:
             yield Fault(f"stages.{stage}.mean_duration", show(duration), "divides among edges by their share, and none has one", hint)
     for stage, found in shared.items():
         values = [number(edge["share"]) for _, edge in found]
-        total = math.fsum(value for value in values if value is not None)
-        if None not in values and abs(total - 1) > 1e-9:
-            yield Fault(f"stages.{stage}.to", f"{total:.12g}", "shares of a stage must sum to 1")
+        whole = total(value for value in values if value is not None)
+        if None not in values and abs(whole - 1) > 1e-9:
+            yield Fault(f"stages.{stage}.to", f"{whole:.12g}", "shares of a stage must sum to 1")
         duration = mapping(raw, "stages", stage).get("mean_duration")
         if duration is None:
             yield Fault(f"stages.{stage}.mean_duration", "", "must be given where edges have a share", "mean stay in periods, 1 or more")
@@ -185,7 +185,7 @@ def lists_by_age(raw: Raw) -> Iterator[Fault]:
     places = [(f"stages.{key}.{name}", body.get(name)) for key, body in stages(raw) for name in LISTS_OF_STAGE]
     places += [(f"stages.{s}.to.{key}.{name}", edge.get(name)) for s, key, edge in edges(raw) for name in LISTS_OF_EDGE]
     for where, values in places:
-        if isinstance(values, list | tuple) and len(values) > limit >= 1:
+        if isinstance(values, list | tuple) and len(values) > limit:
             rule = f"a list by stage age must not be longer than the horizon, {limit} periods"
             yield Fault(where, f"{len(values)} values", rule, "shorten the list or lengthen the horizon")
 

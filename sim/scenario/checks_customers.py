@@ -26,6 +26,7 @@ from sim.scenario.raw import (
     show,
     stages,
     suggest,
+    total,
     whole,
 )
 
@@ -103,7 +104,8 @@ def order_chance(raw: Raw) -> Iterator[Fault]:
     high = season(raw, "orders", last_period(raw))
     for key, stage in stages(raw):
         orders = max(numbers(stage.get("orders", 1.0)), default=0.0)
-        if kind(raw, key) == "active" and value * orders * high > 1 + 1e-12:
+        orders_here = kind(raw, key) == "active" or stage.get("price") is not None
+        if orders_here and value * orders * high > 1 + 1e-12:
             rule = "purchases.probability times orders times calendar.orders must be at most 1"
             yield Fault(f"stages.{key}.orders", f"{value * orders * high:.6g}", rule)
 
@@ -128,32 +130,27 @@ def order_rate(raw: Raw) -> Iterator[Fault]:
 def segment_shares(raw: Raw) -> Iterator[Fault]:
     """Require that shares of segments sum to 1."""
     found = [number(mapping(raw, "segments", key).get("share")) for key in mapping(raw, "segments")]
-    total = math.fsum(share for share in found if share is not None)
-    if found and None not in found and abs(total - 1) > 1e-9:
-        yield Fault("segments", f"{total:.12g}", "shares of the segments must sum to 1")
+    shares = total(share for share in found if share is not None)
+    if found and None not in found and abs(shares - 1) > 1e-9:
+        yield Fault("segments", f"{shares:.12g}", "shares of the segments must sum to 1")
 
 
 def segment_changes(raw: Raw) -> Iterator[Fault]:
     """Require that segments change numbers of stages and edges that exist."""
-    for segment, key, stage in _segment_stages(raw):
+    changed = [(segment, *item) for segment in mapping(raw, "segments") for item in mapping(raw, "segments", segment, "stages").items()]
+    for segment, key, stage in changed:
         where = f"segments.{segment}.stages.{key}"
         if key not in mapping(raw, "stages"):
             rule = "no such stage; a segment changes stages, it adds none"
             yield Fault(where, "", rule, suggest(key, mapping(raw, "stages")))
             continue
-        yield from _fixed(where, stage, FIXED_IN_STAGES)
+        yield from _fixed(where, mapping(stage), FIXED_IN_STAGES)
         known = mapping(raw, "stages", key, "to")
         for name, edge in mapping(stage, "to").items():
             if name not in known:
                 yield Fault(f"{where}.to.{name}", "", "no such edge; a segment changes edges, it adds none", suggest(name, known))
             elif isinstance(edge, dict):
                 yield from _fixed(f"{where}.to.{name}", edge, FIXED_IN_EDGES)
-
-
-def _segment_stages(raw: Raw) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for segment in mapping(raw, "segments"):
-        for key, stage in stages(mapping(raw, "segments", segment)):
-            yield segment, key, stage
 
 
 def _fixed(where: str, part: dict[str, Any], names: tuple[str, ...]) -> Iterator[Fault]:
@@ -202,7 +199,7 @@ def cohort_settings(raw: Raw) -> Iterator[Fault]:
     for key in mapping(raw, "cohorts"):
         entry = mapping(raw, "cohorts", key)
         given = [name for name in ("customers", "budget", "response") if entry.get(name) is not None]
-        if entry and given not in (["customers"], ["budget", "response"]):
+        if isinstance(raw["cohorts"][key], dict) and given not in (["customers"], ["budget", "response"]):
             yield Fault(f"cohorts.{key}", ", ".join(given), "needs exactly customers, or budget and response")
         listed = entry.get("customers")
         if isinstance(listed, list | tuple) and len(listed) > max(whole(entry.get("periods"), 1), 1):
@@ -221,9 +218,9 @@ def population(raw: Raw) -> Iterator[Fault]:
     given = mapping(raw, "firm").get("customers")
     if given is not None:
         yield Fault("firm.customers", show(given), "not together with cohorts, which say how many arrive", "set it to null")
-    total = math.fsum(_arrivals(mapping(raw, "cohorts", key)) for key in mapping(raw, "cohorts"))
-    if not 1 <= total <= MAX_CUSTOMERS and all(_sized(mapping(raw, "cohorts", key)) for key in mapping(raw, "cohorts")):
-        yield Fault("cohorts", f"{total:.6g}", f"customers of all cohorts must be from 1 to {MAX_CUSTOMERS:,}")
+    customers = total(_arrivals(mapping(raw, "cohorts", key)) for key in mapping(raw, "cohorts"))
+    if not 1 <= customers <= MAX_CUSTOMERS and all(_sized(mapping(raw, "cohorts", key)) for key in mapping(raw, "cohorts")):
+        yield Fault("cohorts", f"{customers:.6g}", f"customers of all cohorts must be from 1 to {MAX_CUSTOMERS:,}")
     last = max(end for _, _, end in _windows(raw)) - 1
     if isinstance(raw.get("horizon"), int | float) and periods(raw) <= MAX_HORIZON < last + periods(raw):
         rule = f"last arrival plus horizon must be at most {MAX_HORIZON:,} periods"
@@ -241,7 +238,7 @@ def _arrivals(entry: dict[str, Any]) -> float:
     counts = numbers(entry.get("customers")) or (_bought(entry),)
     length = min(max(whole(entry.get("periods"), 1), 1), MAX_HORIZON)
     try:
-        return math.fsum(math.floor(at(counts, k) * growth**k + 0.5) for k in range(length))
+        return total(math.floor(at(counts, k) * growth**k + 0.5) for k in range(length))
     except OverflowError:
         return math.inf
 

@@ -22,7 +22,8 @@ class Fault:
     def __str__(self) -> str:
         got = f" (got {self.value})" if self.value else ""
         hint = f"; {self.suggestion}" if self.suggestion else ""
-        return f"{self.where}: {self.rule}{got}{hint}"
+        text = f"{self.where}: {self.rule}{got}{hint}"
+        return "".join(letter if letter.isprintable() else " " for letter in text)  # a key may hold line breaks
 
 
 class ScenarioError(ValueError):

@@ -73,7 +73,8 @@ def rate_period(raw: Raw, body: Mapping[str, Any]) -> str:
 
 def periods(raw: Raw) -> int:
     """Return the horizon in periods; where it is no number ("inf" or malformed) the longest there is."""
-    return whole(raw.get("horizon"), MAX_HORIZON)
+    found = whole(raw.get("horizon"))
+    return found if found >= 1 else MAX_HORIZON
 
 
 def per_year(period: Any) -> int:
@@ -100,6 +101,14 @@ def season(raw: Raw, part: str, last: int) -> float:
     first = max(0, last + 1 - len(multiplier)) if growth > 0 else 0
     window = range(first, min(first + len(multiplier), last + 1))
     return max(multiplier[y % len(multiplier)] * math.exp(min(y / year * math.log1p(growth), 700.0)) for y in window)
+
+
+def total(values: Iterable[float]) -> float:
+    """Return an exactly rounded sum, infinite where it passes all numbers."""
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return math.inf
 
 
 def by_age(values: Iterable[tuple[float, ...]], age: int) -> list[float]:

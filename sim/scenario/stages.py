@@ -95,3 +95,8 @@ class Stage(Model):
         if self.price is not None:
             return self.price
         return (1.0,) if self.kind == "active" else (0.0,)
+
+    @property
+    def order_factors(self) -> tuple[float, ...]:
+        """Factor on ordering by stage age: 0 in a prospect or lost stage that lists no price, for nothing can be ordered there."""
+        return self.orders if self.kind == "active" or self.price is not None else (0.0,)

@@ -105,7 +105,11 @@ def _parquet(frame: "pd.DataFrame") -> Callable[[Path], None]:
 
         quoted = str(path).replace("'", "''")
         # nothing is fetched, and one thread keeps the order of the rows and the bytes of the file
-        settings = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "threads": 1,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
         try:
             with duckdb.connect(":memory:", config=settings) as connection:
                 connection.register("frame", frame)
@@ -125,10 +129,12 @@ def verify(folder: str | os.PathLike[str], progress: Callable[[int, int], None] 
     manifest = store.read_manifest(folder)
     found = list(_changed(folder, manifest))
     try:
-        scenario = read(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = f"{error}" if isinstance(error, ScenarioError) else "is missing or no YAML"
-        return [*found, f"config.yaml: cannot be run again: {reason}"]
+        raw = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        scenario = read(raw if isinstance(raw, dict) else {})
+    except ScenarioError as error:
+        return [*found, *(f"config.yaml: cannot be run again: {fault}" for fault in error.faults)]
+    except (OSError, ValueError, yaml.YAMLError):
+        return [*found, "config.yaml: cannot be run again: is missing or no YAML"]
     return found + list(_rerun(scenario, manifest, progress))
 
 

@@ -2,7 +2,15 @@
 
 from typing import Any
 
+import pandas as pd
+
 from sim.scenario.model import Scenario
+
+
+def part(frame: pd.DataFrame, by: str = "all", identity: str | None = None) -> pd.DataFrame:
+    """Return the rows of one kind of group, or of one group."""
+    rows = frame[frame["by"] == by]
+    return rows if identity is None else rows[rows["id"] == identity]
 
 
 def relationship(**changes: Any) -> Scenario:

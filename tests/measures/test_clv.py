@@ -22,7 +22,7 @@ WORTH = {
     measure: np.array([twin.worth(life, before) for life in LIVES]) / UNIT
     for measure, before in (("clv", False), ("clv_before_acquisition", True))
 }
-CONVERTED = np.array([twin.pattern(SCENARIO, life) != "unconverted" for life in LIVES])
+CONVERTED: np.ndarray = np.array([twin.pattern(SCENARIO, life) != "unconverted" for life in LIVES])
 
 
 def row(frame: pd.DataFrame, by: str, identity: str, measure: str = "clv") -> pd.Series:
@@ -67,7 +67,7 @@ def test_groups_match_raw_values(by: str, identity: str, measure: str) -> None:
 def test_acquired_are_those_ever_active() -> None:
     found = row(clv.clv(KEPT), "acquired", "acquired")
     weight = np.array([FIRM[g] / (g == CELL).sum() for g in CELL])
-    assert found["customers"] == CONVERTED.sum() < len(LIVES)
+    assert found["customers"] == np.count_nonzero(CONVERTED) < len(LIVES)
     assert found["mean"] == pytest.approx(np.average(WORTH["clv"][CONVERTED], weights=weight[CONVERTED]))
     assert found["share"] == pytest.approx(np.average(CONVERTED, weights=weight))
     assert found["q50"] == np.quantile(WORTH["clv"][CONVERTED], 0.5)
@@ -116,7 +116,8 @@ def test_cash_errors_match_raw_values(shift: int) -> None:
     frame = clv.cash(twin.sample(SCENARIO, LIVES, shift))
     net = np.array([[sum(cash) for cash in life.cash] for life in LIVES]) / UNIT
     share = FIRM / FIRM.sum()
-    expected = np.sqrt(sum(w**2 * net[g == CELL].var(axis=0, ddof=1) / (g == CELL).sum() for g, w in enumerate(share)))
+    by_cell = [net[np.equal(CELL, g)] for g in range(share.size)]
+    expected = np.sqrt(sum(w**2 * rows.var(axis=0, ddof=1) / len(rows) for w, rows in zip(share, by_cell, strict=True)))
     np.testing.assert_allclose(frame.loc[frame["by"] == "all", "net_se"], expected, rtol=1e-12 if shift == 0 else 1e-4)
 
 

@@ -20,17 +20,17 @@ COSTS = 500 * (FACTOR**2 + FACTOR**3) + 100 + 10 * sum(FACTOR**y for y in range(
 
 
 def test_equity_is_discounted_clv_of_the_firm_less_its_costs() -> None:
-    frame = equity.equity(SAMPLE).set_index(["by", "id"])
+    frame = equity.equity(SAMPLE)
     values = [WORTH[g == CELL] for g in range(len(CELLS))]
-    whole = frame.loc[("all", "all")]
+    whole = cases.part(frame).iloc[0]
     assert whole["customers"] == sum(cell.firm for cell in CELLS)
     assert whole["equity"] == pytest.approx(sum(s * y.mean() for s, y in zip(SCALE, values, strict=True)) - COSTS)
     assert whole["se"] == pytest.approx(np.sqrt(sum(s**2 * y.var(ddof=1) / y.size for s, y in zip(SCALE, values, strict=True))))
-    later = frame.loc[("cohort", "later.3")]
+    later = cases.part(frame, "cohort", "later.3").iloc[0]
     assert later["budget"] == pytest.approx(500 * FACTOR**3)
     assert later["equity"] == pytest.approx(sum(SCALE[g] * values[g].mean() for g in (4, 5)) - 500 * FACTOR**3)
     for by in ("segment", "cohort"):
-        part = frame.loc[by]
+        part = cases.part(frame, by)
         assert part["equity"].sum() == pytest.approx(whole["equity"] + whole["firm_cost"])
         assert np.sqrt((part["se"] ** 2).sum()) == pytest.approx(whole["se"])
         assert (part["firm_cost"] == 0).all()

@@ -60,3 +60,18 @@ def test_text_says_what_was_found() -> None:
     assert repr(result) == (
         f"<Result of magazine: 50 customers over 10 years, CLV {row['mean']:.2f} ± {row['se']:.2f} CNY (standard error)>"
     )
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_segment_of_nobody_is_undefined_and_changes_nothing(keep: bool) -> None:
+    run = {"customers": 40, "keep_customers": keep}
+    alone = simulate(cases.publisher(segments={"readers": {"share": 1.0}}, run=run))
+    beside = simulate(cases.publisher(segments={"readers": {"share": 1.0}, "nobody": {"share": 0.0}}, run=run))
+    for name, frame in beside.tables().items():
+        mine = frame[frame["id"] != "nobody"].reset_index(drop=True) if "id" in frame else frame
+        pd.testing.assert_frame_equal(mine, alone.tables()[name], check_exact=True)
+    nobody = cases.part(beside.clv, "segment", "nobody")
+    assert nobody[["mean", "se", "sd", "q50", "min", "share_negative"]].isna().all(axis=None)
+    assert nobody[["customers", "share"]].to_numpy().tolist() == [[0, 0], [0, 0]]
+    assert cases.part(beside.retention, "segment", "nobody")[["survival", "active", "retention"]].isna().all(axis=None)
+    assert (cases.part(beside.occupancy, "segment", "nobody")["customers"] == 0).all()

@@ -41,7 +41,7 @@ def test_spread_is_exact_where_floats_would_cancel(values: list[int], offset: in
     assert spread(total, square, np.array([len(moved)]))[0] == float(sum((v - mean) ** 2 for v in moved))
 
 
-def cells_of_raw(raw: list[np.ndarray], chosen: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+def cells_of_raw(raw: list[np.ndarray], chosen: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return top, base and deviation by cell, straight from raw values and who counts."""
     top = np.array([y[d].sum() for y, d in zip(raw, chosen, strict=True)])
     base = np.array([float(d.sum()) for d in chosen])

@@ -12,6 +12,7 @@ from sim.kernels.types import BINS, COLUMNS, LOWEST_OCTAVE, OCTAVE_BINS, PATTERN
 from sim.measures.sample import Sample
 from sim.scenario.base import at
 from sim.scenario.model import Scenario
+from sim.scenario.purchases import Subscription
 from sim.scenario.sample import cells
 
 
@@ -40,8 +41,8 @@ def lives(scenario: Scenario, seed: int = 1) -> list[Life]:
 def live(scenario: Scenario, life: Life, chance: random.Random) -> Life:
     names = list(scenario.stages)
     numbers = {key: e for e, key in enumerate((s, k) for s, stage in scenario.stages.items() for k in stage.to)}
+    assert isinstance(scenario.purchases, Subscription)
     factor, wallet = scenario.discount_factor, scenario.purchases.wallet
-    assert wallet is not None
     spend = chance.lognormvariate(0.0, wallet.cv) * wallet.mean_value
     stage, age, was_active = scenario.start, 0, False
     life.stages.append(names.index(stage))
@@ -153,7 +154,7 @@ def count(scenario: Scenario, found: list[Life], shift: int = 0) -> Tally:
         (tally.moments[0, ..., 2:4], total, 32), (tally.moments[0, ..., 4:6], squares, 52),
     ):  # fmt: skip
         for place in np.ndindex(values.shape):
-            target[place] = two_words(values[place], bits)
+            target[place] = two_words(int(values[place]), bits)
     return Tally(*(array.astype(np.int64) for array in tally))
 
 

@@ -6,14 +6,13 @@ import pytest
 
 from sim.scenario import ScenarioError, read
 from sim.scenario.checks import warnings
-
-from .cases import sound
+from tests.scenario.cases import sound
 
 EDGE = "stages__trial__to__lost__probability"
 ORDERS = {"kind": "bernoulli", "probability": 0.5, "order_value": 10}
 POISSON = {"kind": "poisson", "rate": {"mean": 2, "cv": 1}, "order_value": {"mean": 3, "cv": 1}}
 RATES = "probability, hazard, mean_duration, share, weibull, beta"
-SHARED = {"mean_duration": 4, "to": {"member": {"share": 0.7}, "lost": {"share": 0.3}}}
+SHARED: dict[str, Any] = {"mean_duration": 4, "to": {"member": {"share": 0.7}, "lost": {"share": 0.3}}}
 TWO = {"a": {"share": 0.5}, "b": {"share": 0.5}}
 
 
@@ -309,7 +308,7 @@ def test_rule(changes: dict[str, Any], said: str) -> None:
     ],
 )
 def test_allowed(changes: dict[str, Any]) -> None:
-    assert read(sound(**changes))
+    assert read(sound(**changes)).by_segment
 
 
 def test_a_misspelt_rate_is_told_once() -> None:

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.gate import RULES
-
-from .cases import sound
+from tests.scenario.cases import sound
 
 POISSON = {"kind": "poisson", "rate": 2}
 TWO = {"a": {"share": 0.5}, "b": {"share": 0.5}}
@@ -247,4 +246,4 @@ def test_nothing_but_a_scenario_or_its_faults(path: tuple[Any, ...], junk: Any) 
         assert set(scenario.by_segment) == set(scenario.segment_shares)
         return
     assert found
-    assert all("\n" not in str(fault) for fault in found)
+    assert all(str(fault).isprintable() for fault in found)

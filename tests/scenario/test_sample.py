@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from sim.scenario import read
 from sim.scenario.sample import DEFAULT_CUSTOMERS, cells, cohorts, sainte_lague
-
-from .cases import sound
+from tests.scenario.cases import sound
 
 SHARES = st.lists(st.integers(0, 50), min_size=1, max_size=12).filter(any)
 

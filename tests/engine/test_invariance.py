@@ -1,0 +1,147 @@
+"""The same result to the last bit: threads, drivers, order, sample size, cases; and with and without JIT."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim.compile import compile_tables
+from sim.engine import arrays
+from sim.engine import run as engine_run
+from sim.engine.run import groups
+from sim.kernels.drivers import run_groups
+from sim.kernels.types import Kept, Tally
+from sim.scenario.model import Scenario
+from sim.scenario.sample import cells
+from tests import zoo
+from tests.running import assert_same, digest, simulate
+
+GOLDEN = Path(__file__).parent / "golden.json"
+"""Hashes of the tallies of 500 customers of every scenario of the zoo. They change only with a new ``draws`` number or a stated
+mechanism; 'python -m tests.engine.test_invariance' renews them."""
+
+
+@pytest.mark.parametrize("name", zoo.ZOO)
+def test_golden(name: str) -> None:
+    """The same with JIT, without, on one thread, on any machine: every mode of the suite compares with one stored hash."""
+    assert digest(simulate(zoo.scenario(name, customers=500, seed=20_261_122)).tally) == json.loads(GOLDEN.read_text())[name]
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("name", zoo.ZOO)
+def test_threads_and_drivers(name: str) -> None:
+    scenario = zoo.scenario(name, customers=70_000, replicates=2)
+    tables = compile_tables(scenario)
+    one = simulate(scenario, tables, threads=1).tally
+    for threads in (2, 8):
+        assert_same(one, simulate(scenario, tables, threads=threads).tally)
+    assert_same(one, simulate(scenario, tables, driver="period").tally)
+
+
+@pytest.mark.jit
+def test_any_order_of_groups() -> None:
+    scenario = zoo.scenario("frailty_seasons_cohorts", customers=20_000)
+    tables = compile_tables(scenario)
+    every = np.array(list(groups([cell.sampled for cell in cells(scenario)], 1, keep=False)), np.int64)
+    shuffled = np.random.default_rng(0).permutation(every)
+    assert not np.array_equal(every, shuffled)
+    tally = arrays.empty_tally(tables, 14, 1)
+    nothing = arrays.empty_kept(1, 0)
+    run_groups(tables, tally, nothing, arrays.empty_state(tables, 1), arrays.empty_scratch(tables), shuffled)
+    assert_same(simulate(scenario, tables).tally, arrays.canonical(tally))
+
+
+def kept_of(scenario: Scenario) -> list[Kept]:
+    """Return what is kept of each cell's customers, cut apart."""
+    outcome = simulate(scenario, keep_customers=True)
+    assert outcome.kept is not None
+    ends = np.cumsum([cell.sampled for cell in cells(scenario)])
+    return [Kept(*(part[0, start:end] for part in outcome.kept)) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def assert_begins_with(longer: Kept, shorter: Kept) -> None:
+    for more, less in zip(longer, shorter, strict=True):
+        assert np.array_equal(more[: len(less)], less)
+
+
+@pytest.mark.parametrize("name", ["chain", "pareto_nbd", "beta", "frailty_seasons_cohorts"])
+def test_more_customers_move_no_draw(name: str) -> None:
+    few, many = kept_of(zoo.scenario(name, customers=500)), kept_of(zoo.scenario(name, customers=1300))
+    for one, other in zip(few, many, strict=True):
+        assert len(other.clv) > len(one.clv)
+        assert_begins_with(other, one)
+
+
+def test_more_cohorts_and_segments_move_no_draw() -> None:
+    base = {**zoo.CHAIN, "cohorts": {"now": {"customers": 400}}, "firm": {}}
+    more_cohorts = {**base, "cohorts": {"now": {"customers": 400}, "next": {"first_period": 1, "customers": 300}}}
+    halves = {"a": {"share": 0.5}, "b": {"share": 0.5}}
+    thirds = {"a": {"share": 0.5}, "b": {"share": 0.25}, "c": {"share": 0.25}}
+    one, two = Scenario.model_validate(base), Scenario.model_validate(more_cohorts)
+    assert_begins_with(kept_of(two)[0], kept_of(one)[0])
+    three, four = Scenario.model_validate({**base, "segments": halves}), Scenario.model_validate({**base, "segments": thirds})
+    assert_begins_with(kept_of(three)[0], kept_of(four)[0])
+    assert_begins_with(kept_of(three)[1], kept_of(four)[1])
+
+
+def test_another_beta_edge_moves_no_draw() -> None:
+    edge = {"target": "lost", "beta": {"a": 1.0, "b": 1e9}}
+    plain = Scenario.model_validate({**zoo.ZOO["beta"], "run": {"customers": 400}})
+    stages = zoo.ZOO["beta"]["stages"]
+    customer = {**stages["customer"], "to": {"first": edge, **stages["customer"]["to"]}}
+    both = Scenario.model_validate({**zoo.ZOO["beta"], "stages": {**stages, "customer": customer}, "run": {"customers": 400}})
+    one, other = kept_of(plain)[0], kept_of(both)[0]
+    assert np.mean(one.lost_at == other.lost_at) > 0.99
+
+
+def test_more_periods_move_no_draw() -> None:
+    short = simulate(zoo.scenario("frailty_seasons_cohorts", customers=900)).tally
+    longer = Scenario.model_validate({**zoo.ZOO["frailty_seasons_cohorts"], "horizon": 20, "run": {"customers": 900}})
+    long = simulate(longer).tally
+    for name in ("flows", "conversions", "losses", "orders", "cash", "payback"):
+        assert np.array_equal(getattr(long, name)[:, :, :14], getattr(short, name)), name
+
+
+def test_cases_side_by_side_equal_single_runs() -> None:
+    cheap = zoo.scenario("lists_and_renewal", customers=1500)
+    stages = zoo.ZOO["lists_and_renewal"]["stages"]
+    member = {**stages["member"], "price": [7.0, 8.0, 9.0, 10.0, 11.0], "cost_to_serve": 2.0}
+    dear = Scenario.model_validate({**zoo.ZOO["lists_and_renewal"], "stages": {**stages, "member": member}, "run": {"customers": 1500}})
+    sampled = [cell.sampled for cell in cells(cheap)]
+    both = engine_run(compile_tables(cheap, dear), sampled, cheap.run, int(cheap.horizon)).tally
+    for k, scenario in enumerate((cheap, dear)):
+        alone = simulate(scenario).tally
+        for name, values in zip(Tally._fields, both, strict=True):
+            mine = values[:, k] if name == "replicates" else values[k]
+            theirs = getattr(alone, name)[:, 0] if name == "replicates" else getattr(alone, name)[0]
+            if name != "cash_square":  # each case has its own shift
+                assert np.array_equal(mine, theirs), name
+
+
+def test_a_progress_reader_sees_the_end() -> None:
+    scenario = zoo.scenario("chain", customers=5000)
+    seen: list[tuple[int, int]] = []
+    sampled = [cell.sampled for cell in cells(scenario)]
+    tally = engine_run(compile_tables(scenario), sampled, scenario.run, 14, lambda done, total: seen.append((done, total))).tally
+    assert seen[-1] == (5000, 5000)
+    assert_same(tally, simulate(scenario).tally)
+
+
+@pytest.mark.jit
+def test_an_interrupt_stops_the_run() -> None:
+    scenario = zoo.scenario("chain", customers=50_000_000)
+
+    def interrupt(done: int, total: int) -> None:
+        if done:
+            assert done < total
+            raise KeyboardInterrupt
+
+    sampled = [cell.sampled for cell in cells(scenario)]
+    with pytest.raises(KeyboardInterrupt):
+        engine_run(compile_tables(scenario), sampled, scenario.run, 14, interrupt)
+
+
+if __name__ == "__main__":
+    found = {name: digest(simulate(zoo.scenario(name, customers=500, seed=20_261_122)).tally) for name in zoo.ZOO}
+    GOLDEN.write_text(json.dumps(found, indent=2) + "\n")

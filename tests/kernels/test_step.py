@@ -1,0 +1,87 @@
+"""The kernels against their slow twin, customer by customer and count by count: equal, not close."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from sim.compile import compile_tables
+from sim.kernels.types import AFTER, BEFORE, PATTERNS
+from sim.scenario.sample import cells
+from tests import zoo
+from tests.naive import live
+from tests.running import simulate
+
+CUSTOMERS = 40
+
+
+@pytest.mark.parametrize("name", zoo.ZOO)
+def test_kernels_equal_their_twin(name: str) -> None:
+    scenario = zoo.scenario(name, customers=CUSTOMERS, seed=2**40 + 7, replicates=2, keep_customers=True, threads=1)
+    tables = compile_tables(scenario)
+    outcome = simulate(scenario, tables)
+    tally, kept = outcome.tally, outcome.kept
+    assert kept is not None
+    horizon = int(scenario.horizon)
+    at = 0
+    cash: Counter[tuple[int, ...]] = Counter()
+    flows: Counter[tuple[int, ...]] = Counter()
+    sojourns: Counter[tuple[int, ...]] = Counter()
+    events: Counter[tuple[str, int, int | None]] = Counter()
+    squares: Counter[tuple[int, int]] = Counter()
+    for replicate in range(2):
+        for g, cell in enumerate(cells(scenario)):
+            for serial in range(cell.sampled):
+                life = live(tables, 0, g, replicate, serial, horizon)
+                assert kept.clv[0, at, AFTER] == life.clv, (g, serial)
+                assert kept.clv[0, at, BEFORE] == life.before
+                assert PATTERNS[kept.pattern[0, at]] == life.pattern
+                assert kept.lost_at[0, at] == (-1 if life.lost is None else life.lost)
+                assert kept.orders[0, at] == life.orders.total()
+                cash.update({(g, t, column): amount for (t, column), amount in life.cash.items()})
+                flows.update((g, t, edge) for t, edge in life.moves)
+                sojourns.update((g, stage, periods) for stage, periods in life.sojourns)
+                events.update([("converted", g, life.converted), ("lost", g, life.lost), ("paid_back", g, life.paid_back)])
+                shift = int(tables.square_shift[tables.variant[0, tables.segment[g]]])
+                for t in range(horizon):
+                    net = sum(amount for (when, _), amount in life.cash.items() if when == t)
+                    squares[g, t] += (net >> shift) ** 2
+                at += 1
+    assert at == len(kept.clv[0])
+    for (g, t, column), amount in cash.items():
+        high, low = tally.cash[0, g, t, column]
+        assert int(high) * 2**32 + int(low) == amount
+    for (g, t), square in squares.items():
+        high, low = tally.cash_square[0, g, t]
+        assert int(high) * 2**52 + int(low) == square
+    assert {place: n for place, n in np.ndenumerate(tally.flows[0]) if n} == flows
+    assert {place: n for place, n in np.ndenumerate(tally.sojourns[0]) if n} == sojourns
+    for what, counted in (("converted", tally.conversions), ("lost", tally.losses), ("paid_back", tally.payback)):
+        assert {place: n for place, n in np.ndenumerate(counted[0]) if n} == {
+            (g, t): n for (kind, g, t), n in events.items() if kind == what and t is not None
+        }
+
+
+@pytest.mark.parametrize("name", zoo.ZOO)
+def test_sums_hold_together(name: str) -> None:
+    """Moments, ledger, histograms, extremes and replicates are five views of the same customers."""
+    scenario = zoo.scenario(name, customers=700, seed=3, replicates=2, keep_customers=True)
+    outcome = simulate(scenario)
+    tally, kept = outcome.tally, outcome.kept
+    assert kept is not None
+
+    def two_words(words: np.ndarray, bits: int) -> int:
+        flat = words.reshape(-1, 2)
+        return sum(int(high) * 2**bits + int(low) for high, low in flat)
+
+    for kind in (BEFORE, AFTER):
+        values = [int(value) for value in kept.clv[0, :, kind]]
+        moments = tally.moments[0, :, :, kind]
+        assert moments[..., 0].sum() == len(values) == 1400
+        assert moments[..., 1].sum() == sum(value < 0 for value in values)
+        assert two_words(moments[..., 2:4], 32) == sum(values) == two_words(tally.replicates[:, 0, :, kind], 32)
+        assert two_words(moments[..., 4:6], 52) == sum(value**2 for value in values)
+        assert tally.extremes[0, :, kind, 0].min() == min(values)
+        assert tally.extremes[0, :, kind, 1].max() == max(values)
+        assert tally.by_segment[0, :, kind].sum() == tally.by_cohort[0, :, kind].sum() == len(values)
+    assert two_words(tally.cash, 32) == sum(int(value) for value in kept.clv[0, :, AFTER])

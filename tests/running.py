@@ -1,0 +1,34 @@
+"""Run the engine in tests, and say whether two tallies are the same."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from sim.compile import compile_tables
+from sim.engine import Outcome, run
+from sim.kernels.types import Tables, Tally
+from sim.scenario.model import Scenario
+from sim.scenario.sample import cells
+
+
+def simulate(scenario: Scenario, tables: Tables | None = None, **run_changes: Any) -> Outcome:
+    """Return the outcome of one scenario, with run settings changed."""
+    settings = scenario.run.model_copy(update=run_changes)
+    scenario = scenario.model_copy(update={"run": settings})
+    sampled = [cell.sampled for cell in cells(scenario)]
+    return run(tables if tables is not None else compile_tables(scenario), sampled, settings, int(scenario.horizon))
+
+
+def digest(tally: Tally) -> str:
+    """Return a hash of all that was counted."""
+    found = hashlib.sha256()
+    for name, values in zip(Tally._fields, tally, strict=True):
+        found.update(f"{name}{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
+    return found.hexdigest()[:16]
+
+
+def assert_same(one: Tally, other: Tally) -> None:
+    """Assert that two tallies agree to the last bit, naming the field that does not."""
+    for name, mine, theirs in zip(Tally._fields, one, other, strict=True):
+        assert np.array_equal(mine, theirs), name

@@ -1,0 +1,139 @@
+"""Small scenarios that between them use every mechanism of the core; each test of the kernels runs over all of them."""
+
+from typing import Any
+
+from sim.scenario.model import Scenario
+
+CHAIN: dict[str, Any] = {
+    "period": "month",
+    "horizon": 14,
+    "discount_rate_annual": 0.1,
+    "start": "investigation",
+    "acquisition": {"cost": 40.0},
+    "patterns": {"long_lasting": 4},
+    "stages": {
+        "investigation": {
+            "rank": 1,
+            "price": 5.0,
+            "to": {"formation": {"probability": 0.25}, "decline": {"probability": 0.05}, "lost": {"probability": 0.15}},
+        },
+        "formation": {"rank": 2, "price": 40.0, "to": {"stability": {"probability": 0.4}, "lost": {"probability": 0.07}}},
+        "stability": {"rank": 3, "price": 60.0, "to": {"decline": {"probability": 0.1}, "lost": {"probability": 0.03}}},
+        "decline": {"price": 15.0, "cost_to_serve": 3.0, "to": {"formation": {"probability": 0.1}, "lost": {"probability": 0.42}}},
+        "lost": {"kind": "lost"},
+    },
+    "firm": {"customers": 3000},
+}
+
+
+def changed(base: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    """Return a scenario's mapping with whole parts replaced."""
+    return {**base, **parts}
+
+
+def one_stage(rate: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    """Return a scenario of one stage that is left at a rate."""
+    stages = {"customer": {"price": 2.0, "cost_to_serve": 0.5, "to": {"lost": rate}}, "lost": {"kind": "lost"}}
+    return {"period": "year", "horizon": 9, "start": "customer", "stages": stages, "firm": {"customers": 3000}, **parts}
+
+
+ZOO: dict[str, dict[str, Any]] = {
+    "chain": CHAIN,
+    "lists_and_renewal": {
+        "period": "year",
+        "horizon": 8,
+        "discount_rate_annual": 0.15,
+        "start": "trial",
+        "timing": {"purchase": "mid", "service": "end"},
+        "stages": {
+            "trial": {"price": [3.0, 1.0], "to": {"member": {"probability": 0.6}, "lost": {"probability": 0.4}}},
+            "member": {
+                "rank": 1,
+                "price": [7.0, 8.0, 9.0],
+                "margin": 0.5,
+                "cost_to_serve": [1.0, 0.5],
+                "to": {
+                    "renews": {"target": "member", "probability": [0.1, 0.3], "cash": 2.0},
+                    "lost": {"probability": [0.2, 0.1, 0.05], "cause": "own", "cash": -1.0},
+                    "taken": {"target": "lost", "hazard": [0.1, 0.0], "cause": "rival"},
+                },
+            },
+            "lost": {"kind": "lost"},
+        },
+        "firm": {"customers": 3000},
+    },
+    "durations": one_stage({"weibull": {"shape": 1.3, "scale": 4.0}}),
+    "beta": one_stage({"beta": {"a": 0.7, "b": 2.5}}, acquisition={"cost": 1.0}),
+    "frailty_seasons_cohorts": changed(
+        CHAIN,
+        frailty={"variance": 0.5},
+        calendar={
+            "hazards": {"multiplier": [1.0, 1.5, 0.5] * 4},
+            "margin": {"growth_annual": 0.05},
+        },
+        cohorts={"first": {"customers": [700, 300], "periods": 2}, "later": {"first_period": 5, "customers": 900, "label": "后来"}},
+        firm={"fixed_cost": 10.0, "setup_cost": 5.0},
+        segments={
+            "small": {"share": 0.7},
+            "large": {"share": 0.3, "stages": {"stability": {"price": 90.0, "to": {"lost": {"probability": 0.01}}}}},
+        },
+    ),
+    "pareto_nbd": one_stage(
+        {"hazard": 0.2},
+        exposure="until_exit",
+        frailty={"variance": 1.5},
+        purchases={
+            "kind": "poisson",
+            "rate": {"shape": 0.6, "rate": 0.5},
+            "order_value": {"mean": 3.0, "cv": 0.4, "distribution": "lognormal"},
+            "amount": {"distribution": "gamma", "cv": 0.8},
+        },
+        correlations={"wallet": {"rate": 0.4}, "frailty": {"wallet": -0.3}},
+    ),
+    "busy": one_stage(
+        {"probability": 0.1},
+        purchases={"kind": "poisson", "rate": 45.0, "amount": {"distribution": "lognormal", "cv": 1.5}},
+        calendar={"orders": {"growth_annual": 0.1}},
+    ),
+    "bgbb": one_stage(
+        {"beta": {"a": 0.657, "b": 2.783}},
+        purchases={"kind": "bernoulli", "probability": {"a": 1.204, "b": 0.75}, "order_value": 1.0},
+    ),
+    "wallet_by_chance": one_stage(
+        {"mean_duration": 3.0},
+        purchases={
+            "kind": "bernoulli",
+            "probability": 0.4,
+            "wallet": {"mean": 5.0, "cv": 0.5},
+            "amount": {"distribution": "gamma", "cv": 0.5},
+        },
+    ),
+    "subscription_wallet_until_exit": one_stage(
+        {"hazard": 0.3}, exposure="until_exit", purchases={"kind": "subscription", "wallet": {"mean": 5.0, "cv": 0.5}}
+    ),
+    "prospects_and_win_back": {
+        "period": "quarter",
+        "horizon": 10,
+        "discount_rate_annual": 0.08,
+        "start": "potential",
+        "acquisition": {"cost": 7.0},
+        "stages": {
+            "potential": {
+                "kind": "prospect",
+                "cost_to_serve": 0.2,
+                "mean_duration": 3.0,
+                "to": {"new": {"share": 0.6, "cash": -1.0}, "lost": {"share": 0.4}},
+            },
+            "new": {"rank": 1, "price": 4.0, "to": {"loyal": {"probability": 0.3}, "lost": {"probability": 0.2}}},
+            "loyal": {"rank": 3, "price": 9.0, "to": {"lost": {"probability": 0.1, "rate_period": "year"}}},
+            "lost": {"kind": "lost", "cost_to_serve": 0.05, "to": {"new": {"probability": 0.08}}},
+        },
+        "firm": {"customers": 3000},
+    },
+}
+ZOO["prospects_on_arrival"] = changed(ZOO["prospects_and_win_back"], acquisition={"cost": 7.0, "due": "arrival"})
+
+
+def scenario(name: str, **run: Any) -> Scenario:
+    """Return one of the zoo, with run settings."""
+    return Scenario.model_validate({**ZOO[name], "name": name, "run": run})

@@ -42,8 +42,8 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	@$(FIND_PYTHON); \
 	echo "Setting up .venv with $$("$$found" --version); this takes a minute or two." >&2; \
 	"$$found" -m venv --clear .venv; \
-	$(PY) $(PIP) install --quiet --require-hashes -r requirements-dev.txt; \
-	$(PY) $(PIP) install --quiet --no-deps --no-build-isolation --editable .; \
+	$(PY) $(PIP) install -qq --require-hashes -r requirements-dev.txt; \
+	$(PY) $(PIP) install -qq --no-deps --no-build-isolation --editable .; \
 	touch $(STAMP)
 
 lint: $(STAMP) ## style, layout and the floors of the house

@@ -109,7 +109,8 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         y = int(tables.arrival[cell]) + t
         rows = np.flatnonzero(tables.row_stage[v] == stage)
         first = int(tables.first_row[v, stage])
-        last_age = int(np.sum((rows >= first) & (rows < first + 100_000) & (rows < int(tables.entry_row[v, 0])))) - 1
+        real_rows = int(tables.nowhere[v]) - tables.stage_kind.size
+        last_age = int(np.sum((rows >= first) & (rows < real_rows))) - 1
         row = first + min(age, last_age)
         w = words(t, 0)
         # who leaves, and how much of the period it lives through

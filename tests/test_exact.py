@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from sim.config import load, scenarios
 from sim.exact import Exact, exact
 from sim.scenario.model import Scenario, overlay
 
@@ -510,3 +511,27 @@ def test_an_infinite_variance_leaves_the_mean() -> None:
     beta = answer(horizon="inf", stages={"s": {"to": {"lost": {"beta": {"a": 1.5, "b": 2.0}}}}, "lost": LOST})
     assert beta.clv_mean == pytest.approx(5.0, rel=1e-9)
     assert beta.clv_sd is None
+
+
+SHIPPED = {
+    "publisher": 16.94031,
+    "publisher_plus2": 21.9902,
+    "publisher_cohorts": 16.94031,
+    "berger_nasr_1": 568.7831,
+    "recency_chain": 52.320,
+    "recency_chain_stop3": 53.149,
+    "fixed_life": 920.0,
+    "four_stage_reference": 141.5801,
+}
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_every_scenario_that_ships_has_an_exact_answer(name: str) -> None:
+    found = exact(load(name))
+    assert found.reason is None
+    assert found.sd_reason is None
+    assert found.clv_mean is not None
+    if name in SHIPPED:
+        assert found.clv_mean == pytest.approx(SHIPPED[name], rel=1e-5)
+    assert sum(found.patterns.values()) == pytest.approx(1.0, rel=1e-10)
+    assert found.node_error < 1e-9

@@ -123,7 +123,7 @@ class Twin:
         weight = float(self.who.weights @ chance)
         if weight == 0.0:
             return
-        kinds = [scenario.stages[s].kind for s in path]
+        kinds: list[str] = [scenario.stages[s].kind for s in path]
         self.occupancy[stage][t] += weight
         if "active" in kinds:
             self.ever[t] += weight
@@ -224,7 +224,11 @@ STAGES: dict[str, Any] = {
         "rank": 3,
         "price": 6.0,
         "margin": [0.5, 0.7],
-        "to": {"new": {"hazard": 0.1}, "rival": {"target": "lost", "hazard": 0.15, "cash": -3.0}, "own": {"target": "lost", "hazard": 0.05}},
+        "to": {
+            "new": {"hazard": 0.1},
+            "rival": {"target": "lost", "hazard": 0.15, "cash": -3.0},
+            "own": {"target": "lost", "hazard": 0.05},
+        },
     },
     "lost": {"kind": "lost", "cost_to_serve": 0.2, "to": {"new": {"probability": 0.15, "cash": -4.0}}},
 }
@@ -262,9 +266,13 @@ def test_every_path_is_counted(exposure: str, purchases: dict[str, Any], arrival
 
 
 PROSPECTS: dict[str, Any] = {
-    "potential": {"kind": "prospect", "cost_to_serve": 0.3, "to": {"new": {"probability": [0.4, 0.2], "cash": -0.5}, "lost": {"probability": 0.3}}},
+    "potential": {
+        "kind": "prospect",
+        "cost_to_serve": 0.3,
+        "to": {"new": {"probability": [0.4, 0.2], "cash": -0.5}, "lost": {"probability": 0.3}},
+    },
     **STAGES,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("due", ["arrival", "conversion"])
@@ -390,9 +398,7 @@ def test_segments_and_cohorts_are_mixed_by_share() -> None:
     cohorts = {"early": {"customers": 30}, "late": {"first_period": 2, "periods": 2, "customers": [10, 20]}}
     case = scenario(**BASE, segments=segments, cohorts=cohorts, calendar=CALENDAR)
     found = exact(case)
-    twins = {
-        (segment, arrival): Twin(one, Customers(), arrival) for segment, one in case.by_segment.items() for arrival in (0, 2, 3)
-    }
+    twins = {(segment, arrival): Twin(one, Customers(), arrival) for segment, one in case.by_segment.items() for arrival in (0, 2, 3)}
     shares = {(s, a): p * n / 60 for s, p in (("small", 0.7), ("large", 0.3)) for a, n in ((0, 30), (2, 10), (3, 20))}
 
     def mixed(cells: list[tuple[str, int]]) -> tuple[float, float]:
@@ -479,7 +485,10 @@ def test_infinite_answers_with_traits_and_prospects() -> None:
 
 
 def test_a_life_that_never_settles_has_no_pattern() -> None:
-    stages = {"s": {"rank": 1, "to": {"lost": {"probability": 0.3}}}, "lost": {"kind": "lost", "to": {"s": {"probability": 0.2}}}}
+    stages: dict[str, Any] = {
+        "s": {"rank": 1, "to": {"lost": {"probability": 0.3}}},
+        "lost": {"kind": "lost", "to": {"s": {"probability": 0.2}}},
+    }
     keys: dict[str, Any] = {"period": "year", "start": "s", "horizon": "inf", "discount_rate_annual": 0.1}
     found = exact(Scenario.model_validate({**keys, "stages": stages}))
     assert found.patterns == {}

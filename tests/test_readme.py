@@ -30,10 +30,13 @@ def test_python(tmp_path: Path, code: str) -> None:
 
 
 @pytest.mark.jit
-@pytest.mark.parametrize("line", re.findall(r"^(?:\$ |    )?(clvsim .*)$", README, re.MULTILINE))
-def test_command(tmp_path: Path, line: str) -> None:
-    command, _, _ = line.partition("#")
-    assert run("from sim.cli import main; main()", shlex.split(command)[1:], tmp_path)
+def test_commands(tmp_path: Path) -> None:
+    """One after the other in one folder, as a reader would."""
+    lines = re.findall(r"^(?:\$ |    )?(clvsim .*)$", README, re.MULTILINE)
+    assert lines
+    for line in lines:
+        command = line.partition("#")[0]
+        assert run("from sim.cli import main; main()", shlex.split(command)[1:], tmp_path)
 
 
 def test_both_are_shown() -> None:

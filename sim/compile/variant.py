@@ -29,6 +29,7 @@ class Variant:
     stay_row: Array
     first_row: Array
     droppable: Array
+    ageing: Array
     entry_row: Array
     nowhere: Array
     edge_units: Array
@@ -127,7 +128,8 @@ def _rows(scenario: Scenario) -> dict[str, Array]:
     rows = int(sum(counts))
     row_stage = np.repeat(np.arange(len(stages)), counts)
     stay = np.minimum(np.arange(rows) + 1, (first + counts - 1)[row_stage])
-    entries = rows + np.arange(len(stages))
+    ageing = rows > len(stages)
+    entries = rows + np.arange(len(stages)) if ageing else first
     widest = max(1, *(len(stage.to) for stage in stages))
     hazard = np.zeros((rows + len(stages) + 1, widest), np.float32)
     certain = np.zeros(rows + len(stages) + 1, np.uint32)
@@ -151,6 +153,7 @@ def _rows(scenario: Scenario) -> dict[str, Array]:
         "row_stage": np.concatenate([row_stage, np.arange(len(stages)), [0]]).astype(np.uint32),
         "stay_row": np.concatenate([stay, first, [rows + len(stages)]]).astype(np.uint32),
         "first_row": first.astype(np.uint32),
+        "ageing": np.array(ageing, np.uint32),
         "entry_row": entries.astype(np.uint32),
         "nowhere": np.array(rows + len(stages), np.uint32),
         "droppable": np.array(done, np.uint32),

@@ -54,11 +54,16 @@ def _carry(words: Array, bits: int) -> None:
 
 
 def canonical(tally: Tally) -> Tally:
-    """Carry the lower words of all two-word sums into the upper ones, in place, so that equal sums are equal arrays."""
+    """Carry the lower words of all two-word sums into the upper ones, so that equal sums are equal arrays; in place.
+
+    Of a single cohort, the histogram is that of all segments.
+    """
     for name, bits in TWO_WORDS.items():
         _carry(getattr(tally, name), bits)
     _carry(tally.moments[..., 2:4], 32)
     _carry(tally.moments[..., 4:6], 52)
+    if tally.by_cohort.shape[1] == 1:
+        tally.by_cohort[:, 0] = tally.by_segment.sum(axis=1)
     return tally
 
 

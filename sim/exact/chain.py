@@ -81,26 +81,17 @@ def build(scenario: Scenario) -> Chain:
     """Lay out the rows that can be reached, and their moves."""
     stages = tuple(scenario.stages)
     edges = tuple(f"{s}.{name}" for s in stages for name in scenario.stages[s].to)
-    frail = _named(scenario, scenario.frailty.edges) if scenario.frailty.variance > 0 else frozenset()
-    seasonal = _named(scenario, scenario.calendar.hazards.edges)
     rows, moves = _walk(scenario)
     place = {row: r for r, row in enumerate(rows)}
-    beta_edges: list[str] = []
-    base, beta, certain = [], [], np.zeros(len(rows), bool)
-    for r, (stage, age, _) in enumerate(rows):
-        hazards, certain[r] = _hazards(scenario, stage, age)
-        for name, hazard in hazards.items():
-            key = f"{stage}.{name}"
-            drawn = scenario.stages[stage].to[name].beta is not None
-            if drawn and key not in beta_edges:
-                beta_edges.append(key)
-            beta.append(beta_edges.index(key) if drawn else -1)
-            base.append(hazard)
     names = [f"{row[0]}.{name}" for row, name, _ in moves]
-    stay = [place[_older(scenario, row)] for row in rows]
+    drawn = {key: scenario.stages[key.split(".")[0]].to[key.split(".")[1]].beta is not None for key in names}
+    beta_edges = [key for key, beta in drawn.items() if beta]
+    hazards = {row: _hazards(scenario, row[0], row[1]) for row in rows}
     src = np.array([*range(len(rows)), *(place[row] for row, _, _ in moves)])
-    dst = np.array([*stay, *(place[target] for _, _, target in moves)])
+    dst = np.array([*(place[_older(scenario, row)] for row in rows), *(place[target] for _, _, target in moves)])
     phase = np.array([row[2] for row in rows])
+    frail = _named(scenario, scenario.frailty.edges) if scenario.frailty.variance > 0 else frozenset()
+    seasonal = _named(scenario, scenario.calendar.hazards.edges)
     return Chain(
         stages=stages,
         edges=edges,
@@ -110,16 +101,16 @@ def build(scenario: Scenario) -> Chain:
         age=np.array([row[1] for row in rows]),
         phase=phase,
         start=0,
-        certain=certain,
+        certain=np.array([hazards[row][1] for row in rows]),
         src=src,
         dst=dst,
         edge=np.array([-1] * len(rows) + [edges.index(name) for name in names]),
         converts=(phase[src] == NEVER_ACTIVE) & (phase[dst] == NEVER_LOST),
         cash=np.array([0.0] * len(rows) + [scenario.stages[row[0]].to[name].cash for row, name, _ in moves]),
-        base=np.array(base, float),
+        base=np.array([hazards[row][0][name] for row, name, _ in moves], float),
         frail=np.array([name in frail for name in names], bool),
         seasonal=np.array([name in seasonal for name in names], bool),
-        beta=np.array(beta, np.intp),
+        beta=np.array([beta_edges.index(name) if drawn[name] else -1 for name in names], np.intp),
         beta_edges=tuple(beta_edges),
     )
 

@@ -22,7 +22,7 @@ from sim.exact.traits import Nodes
 from sim.exact.value import Value, Worth, factors, varies, worth
 from sim.scenario.model import Scenario
 
-ROOM = 30_000
+ROOM = 50_000
 
 CHANCE, WALLET, BRACKET, NOISE = range(4)
 OWN, CROSS, SQUARE = range(3)  # Y, aY, Y**2 of each kind, after the four
@@ -187,7 +187,7 @@ class _Pass:
         new[:, BRACKET] += 2.0 * bought * a
         if not self.value.single:
             new[:, BRACKET] += alpha**2 * lived_square * at
-        if self.value.season:  # orders, and not subscriptions
+        if self.value.counted:
             new[:, NOISE] += money.beta[..., None] * lived * at
         for own in range(4, state.shape[1], 3):
             y = state[:, own]

@@ -93,8 +93,9 @@ def build(scenario: Scenario, beta_edges: tuple[str, ...], frail: bool) -> Nodes
         np.tile(second.values, len(first.values))[keep],
     ][: len(grids)]
     frailty = values.pop(0) if frail else np.ones(int(keep.sum()))
-    score = _score(frailty, scenario.frailty.variance) if frail else np.zeros(1)
-    scale, square, noise, rate = (np.broadcast_to(m, frailty.shape) for m in spending(scenario, score, frail))
+    links = _links(scenario, frail)
+    score = _score(frailty, scenario.frailty.variance) if any(links[1:]) else np.zeros(1)
+    scale, square, noise, rate = (np.broadcast_to(m, frailty.shape) for m in spending(scenario, score, links))
     return Nodes(
         weights[keep],
         np.outer(first.coarse, second.coarse).ravel()[keep],
@@ -153,7 +154,10 @@ def _score(frailty: Floats, variance: float) -> Floats:
     return np.asarray(np.clip(score, -38.0, 38.0), float)
 
 
-def spending(scenario: Scenario, score: Floats, frail: bool) -> tuple[Floats, Floats, Floats, Floats]:
+Links = tuple[float, float, float]
+
+
+def spending(scenario: Scenario, score: Floats, links: Links) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the moments ``scale``, ``square``, ``noise`` and ``rate`` of ``Nodes``, given frailty's normal score (n,).
 
     W is the wallet or the order value, theta the ordering rate or chance. Subscription: W, W^2, 0, 0. Orders of a given value:
@@ -161,7 +165,6 @@ def spending(scenario: Scenario, score: Floats, frail: bool) -> tuple[Floats, Fl
     """
     purchases = scenario.purchases
     wallet, rate, ratio = _traits(scenario)
-    links = _links(scenario, frail)
     one, zero = np.ones_like(score), np.zeros_like(score)
 
     def moment(m: int, n: int) -> Floats:
@@ -192,7 +195,7 @@ def _traits(scenario: Scenario) -> tuple[Trait, Trait | Chance | None, float]:
 _PLACE = {"wallet": 0, "order_value": 0, "rate": 1, "probability": 1, "frailty": 2}
 
 
-def _links(scenario: Scenario, frail: bool) -> tuple[float, float, float]:
+def _links(scenario: Scenario, frail: bool) -> Links:
     """Return the correlations wallet-rate, wallet-frailty, rate-frailty; of frailty 0 where it moves no hazard."""
     found = np.eye(3)
     for one, row in scenario.correlations.items():
@@ -210,7 +213,7 @@ def _constant(trait: Trait | Chance) -> float | None:
     return trait.mean_value if trait.cv_value == 0.0 else None
 
 
-def _joint(wallet: Trait, rate: Trait | Chance | None, powers: tuple[int, int], score: Floats, links: tuple[float, float, float]) -> Floats:
+def _joint(wallet: Trait, rate: Trait | Chance | None, powers: tuple[int, int], score: Floats, links: Links) -> Floats:
     """Return E[W**m theta**n] given frailty's score, (n,), under a Gaussian copula with these correlations."""
     m, n = powers
     between, to_wallet, to_rate = links

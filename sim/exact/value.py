@@ -8,7 +8,6 @@ import numpy as np
 from sim.exact.chain import NEVER_ACTIVE, Chain, Flags, Floats
 from sim.scenario.model import Scenario
 from sim.scenario.purchases import Bernoulli, Subscription
-from sim.scenario.stages import Stage
 from sim.scenario.world import OFFSET, Season
 
 
@@ -19,8 +18,8 @@ class Value:
     gain: price times unit margin, per unit of wallet or order value; orders: factor on the rate (1 for subscriptions);
     cap: where the ordering chance is a number q, 1/q, above which ``orders`` times its season cannot go;
     noise: second moment of one order over its mean squared (0 for subscriptions, which have no noise);
-    single: at most one order a period; season: ordering has one; serve: cost to serve; factor: discount factor of a period;
-    purchase_at, serve_at: place in the period (0 start, 1 end) at which the column is discounted;
+    single: at most one order a period; counted: orders are placed, not subscriptions paid; serve: cost to serve;
+    factor: discount factor of a period; purchase_at, serve_at: place in the period (0 start, 1 end) at which the column is discounted;
     acquisition: currency; conversion: it is due when a prospect first turns active, not on arrival.
     """
 
@@ -29,7 +28,7 @@ class Value:
     cap: float
     noise: Floats
     single: bool
-    season: bool
+    counted: bool
     serve: Floats
     factor: float
     purchase_at: float
@@ -46,11 +45,11 @@ def build(scenario: Scenario, chain: Chain) -> Value:
     waits = chain.phase[chain.start] == NEVER_ACTIVE and scenario.acquisition.due == "conversion"
     return Value(
         gain=chain.by_row({s: stages[s].prices for s in stages}) * chain.by_row({s: stages[s].margin for s in stages}),
-        orders=np.ones(chain.rows) if subscribed else chain.by_row({s: _ordering(stages[s]) for s in stages}),
+        orders=np.ones(chain.rows) if subscribed else chain.by_row({s: stages[s].order_factors for s in stages}),
         cap=1.0 / chance if chance else math.inf,
         noise=chain.by_row({s: (_noise(scenario, s),) for s in stages}),
         single=isinstance(purchases, Bernoulli),
-        season=not subscribed,
+        counted=not subscribed,
         serve=chain.by_row({s: stages[s].cost_to_serve for s in stages}),
         factor=scenario.discount_factor,
         purchase_at=OFFSET[scenario.timing.purchase],
@@ -58,11 +57,6 @@ def build(scenario: Scenario, chain: Chain) -> Value:
         acquisition=scenario.acquisition.cost,
         conversion=bool(waits),
     )
-
-
-def _ordering(stage: Stage) -> tuple[float, ...]:
-    """Return the factor on ordering by stage age: none outside active stages, unless they list a price."""
-    return stage.orders if stage.kind == "active" or stage.price is not None else (0.0,)
 
 
 def _noise(scenario: Scenario, stage: str) -> float:
@@ -107,7 +101,7 @@ class Worth:
 
 def worth(chain: Chain, value: Value, tenure: int, orders: Floats, margin: Floats) -> Worth:
     """Return what tenure t is worth. orders, margin: (phase,) calendar factors."""
-    rate = np.minimum(value.orders[:, None] * (orders if value.season else np.ones_like(orders)), value.cap)
+    rate = np.minimum(value.orders[:, None] * (orders if value.counted else np.ones_like(orders)), value.cap)
     unit = value.gain[:, None] * margin * value.factor ** (tenure + value.purchase_at)
     end = value.factor ** (tenure + 1)
     due = chain.converts & value.conversion

@@ -6,7 +6,7 @@ from sim.kernels.jit import jit
 from sim.kernels.maths import minus_log_complement, normal
 from sim.kernels.philox import counter, draw
 from sim.kernels.samplers import look_up
-from sim.kernels.sums import add, add_products, fill_bins
+from sim.kernels.sums import add, add_bins, add_products, fill_bins
 from sim.kernels.types import (
     ACTIVE,
     AFTER,
@@ -156,11 +156,9 @@ def finish(
         tally.extremes[k, g, kind, 1] = max(tally.extremes[k, g, kind, 1], high)
         add(tally.replicates[replicate, k, g, kind], total)
         fill_bins(clv, scratch.value, scratch.net, count)
-        by_segment = tally.by_segment[k, tables.segment[g], kind]
-        by_cohort = tally.by_cohort[k, tables.cohort[g], kind]
-        for i in range(count):
-            by_segment[scratch.net[i]] += 1
-            by_cohort[scratch.net[i]] += 1
+        add_bins(scratch.net, tally.by_segment[k, tables.segment[g], kind], count)
+        if tally.by_cohort.shape[1] > 1:
+            add_bins(scratch.net, tally.by_cohort[k, tables.cohort[g], kind], count)
     flush_moments(scratch.lives, tally.moments[k, g])
 
 

@@ -35,8 +35,10 @@ def philox(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.ui
 
 
 @jit
-def draw(words: Array, place: Array, n: int, identity: np.uint64, upper: tuple[np.uint64, np.uint64], key: Array) -> None:
-    """Fill ``words`` (4, GROUP) uint32 for the first ``n`` customers of a group.
+def draw(
+    words: Array, place: Array, n: int, identity: np.uint64, upper: tuple[np.uint64, np.uint64], key: Array, all_four: bool = True
+) -> None:
+    """Fill ``words`` (4, GROUP) uint32 for the first ``n`` customers of a group, or the first two rows of it only.
 
     identity: of the group's first customer, its serial a multiple of GROUP; place: (GROUP,) serials inside the group; upper: counter
     words 2 and 3; key: (2,) uint64.
@@ -50,8 +52,9 @@ def draw(words: Array, place: Array, n: int, identity: np.uint64, upper: tuple[n
         a, b, c, d = philox(low | np.uint64(place[i]), high, c2, c3, k0, k1)
         w0[i] = np.uint32(a)
         w1[i] = np.uint32(b)
-        w2[i] = np.uint32(c)
-        w3[i] = np.uint32(d)
+        if all_four:
+            w2[i] = np.uint32(c)
+            w3[i] = np.uint32(d)
 
 
 @jit

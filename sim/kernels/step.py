@@ -57,7 +57,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     v = tables.variant[k, tables.segment[g]]
     n = min((state.live[q] + LANES - 1) // LANES * LANES, GROUP)
     identity = tables.address[g] | np.uint64(serial)
-    draw(scratch.words, state.place[q], n, identity, counter(replicate, t, BLOCK_STEP), tables.key)
+    draw(scratch.words, state.place[q], n, identity, counter(replicate, t, BLOCK_STEP), tables.key, tables.fixed[v] == 0)
     if tables.plain[v] != 0:
         decide_plain(tables.leave_below[v], state.row[q], scratch, n)
     else:
@@ -71,7 +71,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     done = move(tables, tally, state, scratch, q, (k, g, v), t, n)
     add_up(tally.payback[k, g], tally.cash_square[k, g, t], state, scratch.net, q, tables.square_shift[v], t, n)
     for i in range(done - 1, -1, -1):
-        drop(tables, state, q, v, int(scratch.dropped[i]))
+        drop(tables, state, q, v, np.uintp(scratch.dropped[i]))
 
 
 @jit
@@ -250,21 +250,22 @@ def move(
         past = history[i]
         stay = np.uint64(t + 1) - (past & SHORT)
         sojourns[s, stay] += ends
-        past += (stay if ends and tables.stage_rank[s] == 3 else NOTHING) << AT_TOP
+        past += (stay if ends & (tables.stage_rank[s] == 3) else NOTHING) << AT_TOP
         past = (past & ~SHORT) | np.uint64(t + 1) if ends else past
         higher = (past & (RANKS << RANK)) < (np.uint64(tables.stage_rank[d]) << RANK)
         past = (past & ~(RANKS << RANK)) | (np.uint64(tables.stage_rank[d]) << RANK) if higher else past
         lost = (kind == LOST) & (past & (WAS_ACTIVE | WAS_LOST) == WAS_ACTIVE)
         losses += lost
         history[i] = past | WAS_LOST | (np.uint64(t) << LOST_AT) if lost else past
-        if kind == ACTIVE and past & WAS_ACTIVE == NOTHING:  # never true where customers start active
+        if (kind == ACTIVE) & (past & WAS_ACTIVE == NOTHING):  # never true where customers start active
             convert(tables, tally, state, scratch.net, q, (k, g, v), t, i)
         row[i] = tables.entry_row[v, d]
         scratch.dropped[done] = np.uint32(i)
         done += np.uintp(tables.droppable[v, d])
     tally.losses[k, g, t] += losses
     add(tally.cash[k, g, t, TRANSITION], booked)
-    age(tables.stay_row[v], row, scratch.after, n)
+    if tables.ageing[v] != 0:
+        age(tables.stay_row[v], row, scratch.after, n)
     return np.int64(done)
 
 
@@ -354,9 +355,9 @@ def add_up(payback: Array, cash_square: Array, state: State, net: Array, q: int,
 
 
 @jit
-def drop(tables: Tables, state: State, q: int, v: int, i: int) -> None:
+def drop(tables: Tables, state: State, q: int, v: int, i: np.uintp) -> None:
     """Take customer i, who is done, out of the live ones: it changes places with the last of them (in all that differs)."""
-    last = state.live[q] - 1
+    last = np.uintp(state.live[q] - 1)
     state.live[q] = last
     swap(state.row[q], i, last)
     swap(state.place[q], i, last)

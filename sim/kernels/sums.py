@@ -37,6 +37,13 @@ def add_products(total: Array, high: np.int64, cross: np.int64, low: np.int64) -
 
 
 @jit
+def add_bins(bins: Array, histogram: Array, n: int) -> None:
+    """Count the first n bins in a histogram."""
+    for i in range(n):
+        histogram[np.uintp(bins[i])] += 1
+
+
+@jit
 def fill_bins(values: Array, as_float: Array, bins: Array, n: int) -> None:
     """Write the histogram bin of the first n money ``values`` (int64, units) to ``bins``; as_float (float64) is scratch."""
     bits = as_float.view(np.int64)

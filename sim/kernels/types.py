@@ -58,7 +58,8 @@ class Tables(NamedTuple):
     row_stage: Array  # (v, r) uint32
     stay_row: Array  # (v, r) uint32: row after a period without leaving
     first_row: Array  # (v, s) uint32: row on entry
-    entry_row: Array  # (v, s) uint32: a row no customer spends a period in, whose ``stay_row`` is the first
+    ageing: Array  # (v,) uint32: some list by stage age is longer than 1, so that rows follow each other
+    entry_row: Array  # (v, s) uint32: where ageing, a row no customer spends a period in, whose ``stay_row`` is the first; else the first
     nowhere: Array  # (v,) uint32: a row without cash and without a way out, for places where there is no customer
     stage_kind: Array  # (s,) uint32
     stage_rank: Array  # (s,) uint32, 0 for none
@@ -127,7 +128,7 @@ class Tally(NamedTuple):
     moments: Array  # (k, g, pattern, kind, 6): customers, with CLV < 0, sum (2 words), sum of squares (2 words)
     extremes: Array  # (k, g, kind, 2): smallest and largest CLV, units
     by_segment: Array  # (k, segment, kind, b): histogram of CLV
-    by_cohort: Array  # (k, cohort, kind, b)
+    by_cohort: Array  # (k, cohort, kind, b); counted only where there are several cohorts, else summed from the segments'
     replicates: Array  # (replicate, k, g, kind, 2): sum of CLV, two words
 
 

@@ -20,8 +20,8 @@ PRINTED = """1,000 600 390 273 205 160 126 101 81 65
 
 
 def show(header: str, *columns: Iterable[str]) -> None:
-    """Print a table; header: a word a column."""
-    heads = (Column(word, justify="right", vertical="bottom", no_wrap=True) for word in header.split(" "))
+    """Print a table; header: a word a column, broken at _."""
+    heads = (Column(word.replace("_", "\n"), justify="right", vertical="bottom", no_wrap=True) for word in header.split())
     table = Table(*heads, box=None, padding=(0, 0, 0, 1), pad_edge=False)
     for row in zip_longest(*columns, fillvalue=""):
         table.add_row(*row)
@@ -50,13 +50,14 @@ def main(*settings: str) -> None:
     sold, spent = (revenue, of(due["purchase"], 1), of(flat.cash["purchase"])), (cost, of(-due["service"], 1), of(-flat.cash["service"]))
     earned = profit, of(due["purchase"] + due["service"], 1), of(flat.cash["net"]), of(flat.cash["net_se"])
     later = value, of(now["purchase"] + now["service"], 1), of(base.cash["purchase"] + base.cash["service"]), of(base.cash["net_se"])
-    show("yr active\nprinted exact sim. SE revenue\nprinted exact sim. cost\nprinted exact sim.", year, *left, *sold, *spent)
-    show("yr profit\nprinted exact simulated SE present\nvalue\nprinted exact simulated SE", year, *earned, *later)
+    print("1,000 new subscribers: printed, exact and simulated (sim.; SE: standard error)\n")
+    show("yr active_printed exact sim. SE revenue_printed exact sim. cost_printed exact sim.", year, *left, *sold, *spent)
+    show("yr profit_printed exact simulated SE present_value_printed exact simulated SE", year, *earned, *later)
     gain = ["+25%*", *(f"{plus.summary()[a][b] / base.summary()[a][b] - 1:+.1%}" for a, b in (("exact", "clv_mean"), ("clv", "mean")))]
     values = worth(base, 1, "67"), worth(base, 0, "17"), worth(plus, 1, ""), worth(plus, 0, "22"), gain
     rows = ["printed", "exact", "simulated", "SE", "z", "SD, exact", "SD, simulated"]
-    show("a\nsubscriber lifetime\nvalue less\nacquisition with\n2\npoints\nmore less\nacquisition gain\nby\nthem", rows, *values)
-    print("* Misprints: years 6 and 7 go by 159.9 and 126 active; 842.8 is 843; 22 is 17 + 29 %.")
+    show("per_subscriber lifetime_value after_cost +2_points after_cost gain_by_these", rows, *values)
+    print("* Misprints: years 6 and 7 go by 159.9 and 126 active, 842 is 843, 25% is 29%.")
 
 
 if __name__ == "__main__":

@@ -153,8 +153,8 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
                     j = place
                     if target < below:
                         break
-            edge = int(tables.edge[stage, j])
-            to = int(tables.edge_target[edge])
+            edge = int(tables.edge[v, row, j])
+            to = int(tables.row_stage[v, tables.edge_row[v, edge]])
             life.moves.append((t, edge))
             life.cash[t, TRANSITION] += int(tables.edge_units[v, t, edge])
             if to != stage:

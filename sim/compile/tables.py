@@ -8,7 +8,8 @@ import numpy as np
 
 from sim.compile.hazards import edge_below, leave_below
 from sim.compile.quantiles import Library
-from sim.compile.variant import Variant, compile_variant
+from sim.compile.variant import Variant, compile_variant, edge_ends
+from sim.kernels.life import reached
 from sim.kernels.types import BETA_PURPOSES, STAGE_KINDS, Array, Tables
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.sample import cells
@@ -63,6 +64,7 @@ def compile_tables(*scenarios: Scenario) -> Tables:
         address=np.array([cell.arrival << 48 | cell.slot << 40 for cell in sampled], np.uint64),
         key=np.array([first.run.seed & 0xFFFFFFFF, first.run.seed >> 32], np.uint64),
         **_graph(first),
+        **_edges(first),
         **_thresholds(padded),
         **_stacked(padded),
         beta_purpose=beta_purposes(betas),
@@ -72,21 +74,27 @@ def compile_tables(*scenarios: Scenario) -> Tables:
 
 
 def _graph(scenario: Scenario) -> dict[str, Array]:
-    """Return what all cases share: kinds, ranks and edges of the stages."""
-    ids = list(scenario.stages)
-    widest = max(1, *(len(stage.to) for stage in scenario.stages.values()))
-    edge = np.zeros((len(ids), widest), np.uint32)
-    targets: list[int] = []
-    for s, (stage_id, stage) in enumerate(scenario.stages.items()):
-        for j, edge_id in enumerate(stage.to):
-            edge[s, j] = len(targets)
-            targets.append(ids.index(scenario.target(stage_id, edge_id)))
+    """Return what all cases share of the stages."""
+    stages = list(scenario.stages.values())
     return {
-        "stage_kind": np.array([STAGE_KINDS.index(stage.kind) for stage in scenario.stages.values()], np.uint32),
-        "stage_rank": np.array([stage.rank or 0 for stage in scenario.stages.values()], np.uint32),
-        "edges": np.array([len(stage.to) for stage in scenario.stages.values()], np.uint32),
-        "edge": edge,
-        "edge_target": np.array(targets or [0], np.uint32),
+        "stage_kind": np.array([STAGE_KINDS.index(stage.kind) for stage in stages], np.uint32),
+        "stage_rank": np.array([stage.rank or 0 for stage in stages], np.uint32),
+        "edges": np.array([len(stage.to) for stage in stages], np.uint32),
+    }
+
+
+def _edges(scenario: Scenario) -> dict[str, Array]:
+    """Return what a move along each edge does, as numbers to add and masks; a scenario without edges has one that is never taken."""
+    ends = edge_ends(scenario) or [(0, 0)]
+    stages = list(scenario.stages.values())
+    every_bit = 2**64 - 1
+    return {
+        "edge_source": np.array([source for source, _ in ends], np.uint32),
+        "edge_ends": np.array([every_bit * (source != target) for source, target in ends], np.uint64),
+        "edge_tops": np.array([every_bit * (source != target and stages[source].rank == 3) for source, target in ends], np.uint64),
+        "edge_reaches": np.array([int(reached(stages[target].rank or 0)) for _, target in ends], np.uint64),
+        "edge_loses": np.array([stages[target].kind == "lost" for _, target in ends], np.uint32),
+        "edge_wins": np.array([stages[target].kind == "active" for _, target in ends], np.uint32),
     }
 
 

@@ -16,7 +16,7 @@ from sim.scenario.world import OFFSET, Season
 FIXED_CELLS = 2**20
 """Largest (t, r) for which discounted amounts are tabled; above it they are computed, with the same result."""
 
-BY_ROW = ("row_stage", "stay_row", "hazard", "certain", "purchase_units", "service_units", "orders")
+BY_ROW = ("row_stage", "stay_row", "edge", "hazard", "certain", "purchase_units", "service_units", "orders")
 PURCHASES = {"subscription": SUBSCRIPTION, "bernoulli": BERNOULLI, "poisson": POISSON}
 
 
@@ -28,9 +28,11 @@ class Variant:
     row_stage: Array
     stay_row: Array
     first_row: Array
-    droppable: Array
     ageing: Array
-    entry_row: Array
+    edge: Array
+    edge_row: Array
+    edge_drops: Array
+    edge_cash: Array
     nowhere: Array
     edge_units: Array
     plain: Array
@@ -110,6 +112,7 @@ def compile_variant(scenario: Scenario, betas: Sequence[str], library: Library, 
     """Return one variant's numbers; betas: names of all beta edges; nodes: counts of orders tabled; last: calendar periods."""
     parts: dict[str, Array] = {}
     parts |= _rows(scenario)
+    parts |= _moves(scenario, parts)
     parts |= _leaving(scenario, betas, last)
     parts |= _time(scenario, last)
     parts |= _traits(scenario, betas, library)
@@ -119,50 +122,88 @@ def compile_variant(scenario: Scenario, betas: Sequence[str], library: Library, 
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
 
 
+def edge_ends(scenario: Scenario) -> list[tuple[int, int]]:
+    """Return the stages each edge leads out of and into; the e axis, in file order."""
+    ids = list(scenario.stages)
+    return [(s, ids.index(scenario.target(key, edge))) for s, (key, stage) in enumerate(scenario.stages.items()) for edge in stage.to]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows of each stage lie: one a stage age, stage by stage; then one a stage to arrive on; last, ``nowhere``.
+
+    counts: (s,) ages; first: (s,) first row; total: rows in which periods are spent.
+    """
+
+    counts: Array
+    first: Array
+    total: int
+
+    @property
+    def stage(self) -> Array:
+        """Stage of each of the ``total`` rows."""
+        return np.repeat(np.arange(self.counts.size), self.counts)
+
+    def by_row(self, values: Callable[[int, int], float]) -> Array:
+        """Return a value by (stage, age) on every row, 0 on those in which no period is spent."""
+        found = [values(s, row - int(self.first[s])) for row, s in enumerate(self.stage)]
+        return np.array(found + [0.0] * (self.counts.size + 1))
+
+
+def layout(scenario: Scenario) -> Layout:
+    """Return the rows of a scenario."""
+    counts = np.array([ages(stage, int(scenario.horizon)) for stage in scenario.stages.values()])
+    return Layout(counts, np.concatenate([[0], np.cumsum(counts)[:-1]]), int(counts.sum()))
+
+
 def _rows(scenario: Scenario) -> dict[str, Array]:
-    """Lay the stages out in rows, one a stage age, and put on each what its stage is worth at that age."""
-    horizon = int(scenario.horizon)
+    """Lay the stages out in rows, and put on each what its stage is worth at that age."""
+    rows = layout(scenario)
     stages = list(scenario.stages.values())
-    counts = [ages(stage, horizon) for stage in stages]
-    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    rows = int(sum(counts))
-    row_stage = np.repeat(np.arange(len(stages)), counts)
-    stay = np.minimum(np.arange(rows) + 1, (first + counts - 1)[row_stage])
-    ageing = rows > len(stages)
-    entries = rows + np.arange(len(stages)) if ageing else first
-    widest = max(1, *(len(stage.to) for stage in stages))
-    hazard = np.zeros((rows + len(stages) + 1, widest), np.float32)
-    certain = np.zeros(rows + len(stages) + 1, np.uint32)
-
-    def by_age(values: Callable[[int, int], float]) -> Array:
-        found = [values(s, row - int(first[s])) for row, s in enumerate(row_stage)]
-        return np.array(found + [0.0] * (len(stages) + 1))
-
-    for s, stage in enumerate(stages):
-        found = stage_hazards(scenario, stage)
-        hazard[first[s] : first[s] + counts[s], : len(stage.to)] = found.hazard
-        certain[first[s] : first[s] + counts[s]] = found.certain
-    price_margin = by_age(lambda s, age: at(stages[s].prices, age) * at(stages[s].margin, age))
-    service = by_age(lambda s, age: -at(stages[s].cost_to_serve, age))
-    cash = [edge.cash * UNIT for stage in stages for edge in stage.to.values()] or [0.0]
-    factor = scenario.discount_factor
-    earns = (price_margin != 0) | (service != 0)
-    done = [not stage.to and not earns[:rows][row_stage == s].any() for s, stage in enumerate(stages)]
+    last = (rows.first + rows.counts - 1)[rows.stage]
+    stay = np.concatenate([np.minimum(np.arange(rows.total) + 1, last), rows.first, [rows.total + len(stages)]])
+    price_margin = rows.by_row(lambda s, age: at(stages[s].prices, age) * at(stages[s].margin, age))
+    service = rows.by_row(lambda s, age: -at(stages[s].cost_to_serve, age))
     return {
         "start_stage": np.array(list(scenario.stages).index(scenario.start), np.uint32),
-        "row_stage": np.concatenate([row_stage, np.arange(len(stages)), [0]]).astype(np.uint32),
-        "stay_row": np.concatenate([stay, first, [rows + len(stages)]]).astype(np.uint32),
-        "first_row": first.astype(np.uint32),
-        "ageing": np.array(ageing, np.uint32),
-        "entry_row": entries.astype(np.uint32),
-        "nowhere": np.array(rows + len(stages), np.uint32),
-        "droppable": np.array(done, np.uint32),
-        "edge_units": _rounded(np.outer(factor ** np.arange(1.0, horizon + 1), cash)),
-        "hazard": hazard,
-        "certain": certain,
+        "row_stage": np.concatenate([rows.stage, np.arange(len(stages)), [0]]).astype(np.uint32),
+        "stay_row": stay.astype(np.uint32),
+        "first_row": rows.first.astype(np.uint32),
+        "ageing": np.array(rows.total > len(stages), np.uint32),
+        "nowhere": np.array(rows.total + len(stages), np.uint32),
         "purchase_units": price_margin * UNIT,
         "service_units": service * UNIT,
-        "orders": by_age(lambda s, age: at(stages[s].order_factors, age)).astype(np.float32),
+        "orders": rows.by_row(lambda s, age: at(stages[s].order_factors, age)).astype(np.float32),
+    }
+
+
+def _moves(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
+    """Put on each row the edges out of its stage and their hazards; say of each edge where it leads and what it pays."""
+    rows = layout(scenario)
+    stages = list(scenario.stages.values())
+    shape = (rows.total + len(stages) + 1, max(1, *(len(stage.to) for stage in stages)))
+    hazard, certain, edge = np.zeros(shape, np.float32), np.zeros(shape[0], np.uint32), np.zeros(shape, np.uint32)
+    before = 0
+    for s, stage in enumerate(stages):
+        mine = slice(rows.first[s], rows.first[s] + rows.counts[s])
+        found = stage_hazards(scenario, stage)
+        hazard[mine, : len(stage.to)] = found.hazard
+        certain[mine] = found.certain
+        edge[mine, : len(stage.to)] = before + np.arange(len(stage.to))
+        before += len(stage.to)
+    earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0)
+    done = [not stage.to and not earns[: rows.total][rows.stage == s].any() for s, stage in enumerate(stages)]
+    entry = rows.total + np.arange(len(stages)) if parts["ageing"] else rows.first
+    targets = [target for _, target in edge_ends(scenario)] or [0]
+    cash = np.array([edge.cash * UNIT for stage in stages for edge in stage.to.values()] or [0.0])
+    return {
+        "hazard": hazard,
+        "certain": certain,
+        "edge": edge,
+        "edge_row": entry[targets].astype(np.uint32),
+        "edge_drops": np.array(done, np.uint32)[targets],
+        "edge_cash": np.array(np.any(cash != 0), np.uint32),
+        "edge_units": _rounded(np.outer(scenario.discount_factor ** np.arange(1.0, int(scenario.horizon) + 1), cash)),
     }
 
 

@@ -22,7 +22,7 @@ def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
     extremes = zeros(k, g, 2, 2)
     extremes[..., 0], extremes[..., 1] = LARGEST, -LARGEST
     return Tally(
-        flows=zeros(k, g, horizon, tables.edge_target.size),
+        flows=zeros(k, g, horizon, tables.edge_source.size),
         conversions=zeros(k, g, horizon),
         losses=zeros(k, g, horizon),
         sojourns=zeros(k, g, tables.stage_kind.size, horizon + 1),
@@ -98,10 +98,10 @@ def empty_scratch(tables: Tables) -> Scratch:
         value=np.zeros(GROUP),
         leaves=np.zeros(GROUP, bool),
         moved=np.zeros(GROUP, np.uint32),
-        place=np.zeros(GROUP, np.uint32),
+        edge=np.zeros(GROUP, np.uint32),
         after=np.zeros(GROUP, np.uint32),
         dropped=np.zeros(GROUP, np.uint32),
-        hazards=np.zeros((1 + tables.edge.shape[1], GROUP), np.float32),
+        hazards=np.zeros((1 + tables.edge.shape[2], GROUP), np.float32),
         lives=np.zeros((len(PATTERNS), 2, 6), np.int64),
     )
 

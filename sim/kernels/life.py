@@ -16,8 +16,7 @@ from sim.kernels.types import (
     LOST,
     LOST_AT,
     PATTERNS,
-    RANK,
-    RANKS,
+    REACHED,
     SHORT,
     TRAIT_PERIOD,
     WAS_ACTIVE,
@@ -47,7 +46,7 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
     state.live[q] = count
     state.row[q, :count] = tables.first_row[v, stage]
     state.row[q, count:] = tables.nowhere[v]
-    state.history[q, :count] = (np.uint64(tables.stage_rank[stage]) << RANK) | (WAS_ACTIVE if active else NOTHING)
+    state.history[q, :count] = reached(tables.stage_rank[stage]) | (WAS_ACTIVE if active else NOTHING)
     state.history[q, count:] = NOTHING
     state.orders[q, :count] = np.uint32(0)
     state.clv[q, :count] = np.int64(0)
@@ -59,6 +58,12 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
     draw_traits(tables, state, scratch, q, (replicate, v, count), identity)
     for beta in range(tables.beta_purpose.size):
         draw_beta(tables, state, scratch, q, (replicate, v, count), beta, identity)
+
+
+@jit
+def reached(rank: int) -> np.uint64:
+    """Return the bit of a history that says this rank was reached."""
+    return np.uint64(1) << (REACHED + np.uint64(rank) - np.uint64(1)) if rank > 0 else NOTHING
 
 
 @jit
@@ -116,12 +121,9 @@ def pattern_of(kind: int, history: np.uint64, long_lasting: bool) -> int:
         return UNCONVERTED
     if kind != LOST:
         return LONG if long_lasting else OPEN
-    rank = (history >> RANK) & RANKS
-    if rank <= np.uint64(1):
-        return EARLY
-    if rank == np.uint64(2):
-        return MIDWAY
-    return LONG if long_lasting else RETREAT
+    if history & reached(3) != NOTHING:
+        return LONG if long_lasting else RETREAT
+    return MIDWAY if history & reached(2) != NOTHING else EARLY
 
 
 @jit

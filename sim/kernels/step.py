@@ -16,17 +16,13 @@ from sim.kernels.samplers import amount_node, look_up, poisson
 from sim.kernels.sums import add, add_square
 from sim.kernels.types import (
     ACQUISITION,
-    ACTIVE,
     AT_TOP,
     BLOCK_STEP,
     GROUP,
-    LOST,
     LOST_AT,
     PAID_BACK,
     POISSON,
     PURCHASE,
-    RANK,
-    RANKS,
     SERVICE,
     SHORT,
     SUBSCRIPTION,
@@ -42,7 +38,7 @@ from sim.kernels.types import (
 
 ONE = np.float32(1.0)
 ZERO = np.float32(0.0)
-NOTHING = np.uint64(0)
+NOTHING, ONCE = np.uint64(0), np.uint64(1)
 
 LANES = 32
 """Loops run over the live customers rounded up to this many, so that no loop ends in a slow remainder. Those in the added places
@@ -89,7 +85,7 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, y: in
     season = tables.season_hazard[v, y]
     for i in range(n):
         total[i] = ZERO
-    for j in range(tables.edge.shape[1]):
+    for j in range(tables.edge.shape[2]):
         edge = scratch.hazards[1 + j]
         for i in range(n):
             r = row[i]
@@ -227,46 +223,48 @@ def move(
     Written without branches on what a mover does: they would be mispredicted, which costs more than all the work here.
     """
     k, g, v = who
-    row, history = state.row[q], state.history[q]
-    moved, place = scratch.moved, scratch.place
+    row, history, net, moved, edge = state.row[q], state.history[q], scratch.net, scratch.moved, scratch.edge
     movers = list_movers(scratch.leaves, moved, n)
     if tables.plain[v] != 0:
-        pick_plain(tables.edge_below[v], row, scratch, movers)
+        pick_plain(tables.edge_below[v], tables.edge[v], row, scratch, movers)
     else:
-        pick(scratch, movers)
-    stages, edge, flows, sojourns = tables.row_stage[v], tables.edge, tally.flows[k, g, t], tally.sojourns[k, g]
-    cash = tables.edge_units[v, t]
-    booked, losses, done = np.int64(0), np.int64(0), np.uintp(0)
+        pick(tables.edge[v], row, scratch, movers)
+    flows, sojourns, cash = tally.flows[k, g, t], tally.sojourns[k, g], tables.edge_units[v, t]
+    losses, done = np.int64(0), np.uintp(0)
     for m in range(movers):
         i = np.uintp(moved[m])
-        s = stages[row[i]]
-        e = edge[s, place[m]]
-        d = tables.edge_target[e]
-        kind = tables.stage_kind[d]
-        flows[e] += 1
-        scratch.net[i] += cash[e]
-        booked += cash[e]
-        ends = d != s
+        e = edge[m]
         past = history[i]
         stay = np.uint64(t + 1) - (past & SHORT)
-        sojourns[s, stay] += ends
-        past += (stay if ends & (tables.stage_rank[s] == 3) else NOTHING) << AT_TOP
-        past = (past & ~SHORT) | np.uint64(t + 1) if ends else past
-        higher = (past & (RANKS << RANK)) < (np.uint64(tables.stage_rank[d]) << RANK)
-        past = (past & ~(RANKS << RANK)) | (np.uint64(tables.stage_rank[d]) << RANK) if higher else past
-        lost = (kind == LOST) & (past & (WAS_ACTIVE | WAS_LOST) == WAS_ACTIVE)
+        flows[e] += 1
+        sojourns[tables.edge_source[e], stay] += np.int64(tables.edge_ends[e] & ONCE)
+        past += (stay & tables.edge_ends[e]) + ((stay & tables.edge_tops[e]) << AT_TOP)
+        past |= tables.edge_reaches[e]
+        lost = (tables.edge_loses[e] != 0) & (past & (WAS_ACTIVE | WAS_LOST) == WAS_ACTIVE)
         losses += lost
         history[i] = past | WAS_LOST | (np.uint64(t) << LOST_AT) if lost else past
-        if (kind == ACTIVE) & (past & WAS_ACTIVE == NOTHING):  # never true where customers start active
-            convert(tables, tally, state, scratch.net, q, (k, g, v), t, i)
-        row[i] = tables.entry_row[v, d]
+        if (tables.edge_wins[e] != 0) & (past & WAS_ACTIVE == NOTHING):  # never where customers start active
+            convert(tables, tally, state, net, q, (k, g, v), t, i)
+        if tables.edge_cash[v] != 0:
+            net[i] += cash[e]
+        row[i] = tables.edge_row[v, e]
         scratch.dropped[done] = np.uint32(i)
-        done += np.uintp(tables.droppable[v, d])
+        done += np.uintp(tables.edge_drops[v, e])
     tally.losses[k, g, t] += losses
-    add(tally.cash[k, g, t, TRANSITION], booked)
+    if tables.edge_cash[v] != 0:
+        book_edges(tally.cash[k, g, t, TRANSITION], edge, cash, movers)
     if tables.ageing[v] != 0:
         age(tables.stay_row[v], row, scratch.after, n)
     return np.int64(done)
+
+
+@jit
+def book_edges(total: Array, edge: Array, cash: Array, movers: int) -> None:
+    """Book the cash of the edges taken."""
+    booked = np.int64(0)
+    for m in range(movers):
+        booked += cash[edge[m]]
+    add(total, booked)
 
 
 @jit
@@ -304,22 +302,23 @@ def convert(
 
 
 @jit
-def pick_plain(edge_below: Array, row: Array, scratch: Scratch, movers: int) -> None:
-    """Write the place of the edge each mover takes to ``place``: how many of its row's thresholds the second word has passed."""
-    word, moved, place = scratch.words[1], scratch.moved, scratch.place
+def pick_plain(edge_below: Array, edge: Array, row: Array, scratch: Scratch, movers: int) -> None:
+    """Write the edge each mover takes to ``edge``: as many of its row's thresholds as the second word has passed."""
+    word, moved, taken = scratch.words[1], scratch.moved, scratch.edge
     last = edge_below.shape[1] - 1
     for m in range(movers):
         i = np.uintp(moved[m])
         drawn = np.uint64(word[i])
-        passed = 0
+        r = row[i]
+        passed = np.uintp(0)
         for j in range(last):
-            passed += drawn >= edge_below[row[i], j]
-        place[m] = passed
+            passed += np.uintp(drawn >= edge_below[r, j])
+        taken[m] = edge[r, passed]
 
 
 @jit
-def pick(scratch: Scratch, movers: int) -> None:
-    """Write the place of the edge each mover takes to ``place``: the first whose cumulative hazard passes a uniform share of the sum.
+def pick(edge: Array, row: Array, scratch: Scratch, movers: int) -> None:
+    """Write the edge each mover takes to ``edge``: the first whose cumulative hazard passes a uniform share of the sum.
 
     Rounding at the top falls to the last edge that can be taken.
     """
@@ -333,7 +332,7 @@ def pick(scratch: Scratch, movers: int) -> None:
             below += hazards[j, i]
             passed += target >= below
             last = j - 1 if hazards[j, i] > ZERO else last
-        scratch.place[m] = min(passed, last)
+        scratch.edge[m] = edge[row[i], min(passed, last)]
 
 
 @jit

@@ -59,14 +59,21 @@ class Tables(NamedTuple):
     stay_row: Array  # (v, r) uint32: row after a period without leaving
     first_row: Array  # (v, s) uint32: row on entry
     ageing: Array  # (v,) uint32: some list by stage age is longer than 1, so that rows follow each other
-    entry_row: Array  # (v, s) uint32: where ageing, a row no customer spends a period in, whose ``stay_row`` is the first; else the first
     nowhere: Array  # (v,) uint32: a row without cash and without a way out, for places where there is no customer
     stage_kind: Array  # (s,) uint32
     stage_rank: Array  # (s,) uint32, 0 for none
-    droppable: Array  # (v, s) uint32: no way out and no cash
     edges: Array  # (s,) uint32: edges out of a stage
-    edge: Array  # (s, j) uint32: index on the e axis
-    edge_target: Array  # (e,) uint32: stage
+    edge: Array  # (v, r, j) uint32: index on the e axis
+    # what a move along an edge does, ready to be added or masked
+    edge_source: Array  # (e,) uint32: stage it leads out of
+    edge_row: Array  # (v, e) uint32: row on entry: where ageing, one no customer spends a period in, whose ``stay_row`` is the target's first
+    edge_ends: Array  # (e,) uint64: all bits where it ends the stay (it is no renewal), else 0
+    edge_tops: Array  # (e,) uint64: all bits where the stay it ends was one in rank 3
+    edge_reaches: Array  # (e,) uint64: REACHED bit of its target's rank
+    edge_loses: Array  # (e,) uint32: leads into a lost stage
+    edge_wins: Array  # (e,) uint32: leads into an active stage
+    edge_drops: Array  # (v, e) uint32: leads into a stage without a way out and without cash
+    edge_cash: Array  # (v,) uint32: some edge has cash
     edge_units: Array  # (v, t, e) int64: cash of a move at the end of t, units, discounted
     # leaving
     plain: Array  # (v,) uint32: no modifier, the integer thresholds decide
@@ -167,7 +174,7 @@ class Scratch(NamedTuple):
     value: Array  # (GROUP,) float64
     leaves: Array  # (GROUP,) bool
     moved: Array  # (GROUP,) uint32: places that leave
-    place: Array  # (GROUP,) uint32: place of the edge that each of them takes
+    edge: Array  # (GROUP,) uint32: edge that each of them takes
     after: Array  # (GROUP,) uint32: rows of the next period
     dropped: Array  # (GROUP,) uint32: places that are done
     hazards: Array  # (1 + j, GROUP) float32: of each edge, and before them their sum
@@ -178,10 +185,9 @@ AT_TOP = np.uint64(16)
 """A customer's history is one word, read and written as one: in its lowest 16 bits tenure on entry to the stage, from here periods in stages of rank 3, the present stay left out (16),"""
 LOST_AT = np.uint64(32)
 """the period at whose end it was first lost (16),"""
-RANK = np.uint64(48)
-"""the highest rank reached (2), and three flags."""
+REACHED = np.uint64(48)
+"""the ranks reached (1 to 3, one bit each), and three flags."""
 SHORT = np.uint64(0xFFFF)
-RANKS = np.uint64(3)
 WAS_ACTIVE = np.uint64(1 << 52)
 WAS_LOST = np.uint64(1 << 53)
 PAID_BACK = np.uint64(1 << 54)

@@ -14,9 +14,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -122,15 +124,14 @@ def philox_nanoseconds(rounds: int) -> float:
     from sim.kernels.philox import counter, draw
     from sim.kernels.types import GROUP
 
+    @numba.njit(nogil=True, error_model="numpy")
+    def loop(words: Array, place: Array, key: Array, blocks: int) -> None:
+        for t in range(blocks):
+            draw(words, place, GROUP, np.uint64(5), counter(0, t, 0), key)
+
     words, place, key = np.zeros((4, GROUP), np.uint32), np.arange(GROUP, dtype=np.uint16), np.array([1, 0], np.uint64)
-    upper = counter(0, 1, 0)
-
-    def loop() -> None:
-        for _ in range(2000):
-            draw(words, place, GROUP, np.uint64(5), upper, key)
-
-    loop()
-    return statistics.median(seconds(loop) for _ in range(rounds)) / 2000 / GROUP * 1e9
+    loop(words, place, key, 1)
+    return statistics.median(seconds(lambda: loop(words, place, key, 4000)) for _ in range(rounds)) / 4000 / GROUP * 1e9
 
 
 def repeated(work: Callable[[int], object], at_least: float) -> Callable[[], float]:
@@ -147,12 +148,15 @@ def repeated(work: Callable[[int], object], at_least: float) -> Callable[[], flo
 def child(customers: int) -> dict[str, float]:
     """Return time and peak memory (MB) of one run in a process of its own, its compiled code loaded before."""
     code = (
-        "import sys; sys.path[:0] = [r'{0}', r'{1}']\n"
-        "import json, resource, time, benchmark, sim\n"
-        "sim.simulate(benchmark.scenario(10_000, 2, 1)).outcome\n"
-        "started = time.perf_counter(); result = sim.simulate(benchmark.scenario({2}, 2, 1)); took = time.perf_counter() - started\n"
-        "print(json.dumps([took / benchmark.live_periods(result), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))"
-    ).format(Path(__file__).parent, Path(__file__).parents[1], customers)
+        "import json, resource, sys, time\n"
+        f"sys.path[:0] = [r'{Path(__file__).parent}', r'{Path(__file__).parents[1]}']\n"
+        "import benchmark, sim\n"
+        "sim.simulate(benchmark.scenario(10_000, 2, 1))\n"
+        "started = time.perf_counter()\n"
+        f"result = sim.simulate(benchmark.scenario({customers}, 2, 1))\n"
+        "taken = (time.perf_counter() - started) / benchmark.live_periods(result)\n"
+        "print(json.dumps([taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     nanoseconds, megabytes = json.loads(done.stdout)
     return {"ns_per_live_period": nanoseconds * 1e9, "peak_mb": megabytes}
@@ -174,8 +178,8 @@ def main(*arguments: str) -> None:
     rounds: list[dict[str, float]] = []
     for number in range(int(options["rounds"])):
         row = {name: timer() for name, timer in timers.items()}
-        row["numpy, everybody"] = seconds(lambda seed=number: numpy_everybody(customers, seed))
-        row["numpy, the living"] = seconds(lambda seed=number: numpy_living(customers, seed))
+        row["numpy, everybody"] = seconds(partial(numpy_everybody, customers, number))
+        row["numpy, the living"] = seconds(partial(numpy_living, customers, number))
         rounds.append(row)
     median = {name: statistics.median(row[name] for row in rounds) for name in rounds[0]}
     ratio = {name: statistics.median(row[name] / row["clvsim"] for row in rounds) for name in rounds[0]}

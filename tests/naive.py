@@ -61,7 +61,7 @@ class Life:
 def _one(function: object, word: int) -> np.float32:
     out, u, v = (np.zeros(1, F) for _ in range(3))
     function(np.array([word], np.uint32), u, v, out, 1)  # type: ignore[operator]
-    return out[0]
+    return np.float32(out[0])
 
 
 def units(amount: float) -> int:
@@ -134,11 +134,11 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
             mean = rate * tables.orders[v, row] * tables.season_orders[v, y] * exposure
             count = poisson(np.uint32(w[2]), np.float64(mean)) if tables.purchase[v] == POISSON else int(F(w[2]) * F(2.0**-32) < mean)
             life.orders[t] += count
-            spend = 0.0
+            spend = np.float64(0.0)
             if count > 0:
                 cv = np.float64(tables.amount_cv[v, stage])
                 noise = standardised_total(tables, v, stage, count, _one(normal, w[3])) if cv > 0 else 0.0
-                spend = np.float64(wallet) * max(count * (1.0 + cv * count**-0.5 * noise), 0.0)
+                spend = np.float64(wallet) * np.float64(max(count * (1.0 + cv * count**-0.5 * noise), 0.0))
         margin = tables.purchase_factor[v, t] * tables.season_margin[v, y]
         life.cash[t, PURCHASE] += units(spend * (tables.purchase_units[v, row] * margin))
         life.cash[t, SERVICE] += units(np.float64(exposure) * (tables.service_units[v, row] * tables.service_factor[v, t]))

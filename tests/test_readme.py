@@ -31,7 +31,10 @@ def test_python(tmp_path: Path, code: str) -> None:
 
 @pytest.mark.jit
 def test_commands(tmp_path: Path) -> None:
-    """One after the other in one folder, as a reader would."""
+    """One after the other in one folder, as a reader would, who has also written the files that are shown."""
+    for name, text in re.findall(r"^```yaml\n# (\S+\.yaml)\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
     lines = re.findall(r"^(?:\$ |    )?(clvsim .*)$", README, re.MULTILINE)
     assert lines
     for line in lines:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +46,11 @@ def matched(values: Values, mean: float, second: float, bend: Callable[[Values],
     return values + bend(values) * (a + b * values)
 
 
-def _at_nodes(ppf: Callable[[Values], Values], isf: Callable[[Values], Values]) -> Values:
+def _at_nodes(ppf: Callable[[Values], Any], isf: Callable[[Values], Any]) -> Values:
     """Return the quantiles at the nodes, each from its nearer tail."""
     from scipy.special import ndtr
 
-    return np.where(Z < 0, ppf(ndtr(Z)), isf(ndtr(-Z)))
+    return np.asarray(np.where(Z < 0, ppf(ndtr(Z)), isf(ndtr(-Z))), np.float64)
 
 
 @lru_cache(maxsize=512)
@@ -89,11 +90,12 @@ class Library:
         self._tables: list[Values] = []
         self._numbers: dict[Hashable, int] = {}
 
-    def number(self, key: Hashable, make: Callable[[], Values]) -> int:
-        """Return the table's number, making it the first time its key is seen."""
+    def number(self, make: Callable[..., Values], *parameters: str | float) -> int:
+        """Return the number of the table ``make(*parameters)``, made the first time it is asked for."""
+        key = (make, parameters)
         if key not in self._numbers:
             self._numbers[key] = len(self._tables)
-            self._tables.append(make())
+            self._tables.append(make(*parameters))
         return self._numbers[key]
 
     def top(self, number: int) -> float:

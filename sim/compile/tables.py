@@ -117,4 +117,3 @@ STACKED = tuple(field for field in Variant.__dataclass_fields__ if field in Tabl
 def _stacked(variants: Sequence[Variant]) -> dict[str, Any]:
     """Return the fields that each variant has of its own, stacked along the v axis."""
     return {field: np.stack([getattr(variant, field) for variant in variants]) for field in STACKED}
-

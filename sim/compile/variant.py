@@ -258,7 +258,7 @@ def _time(scenario: Scenario, last: int) -> dict[str, Array]:
 def _table_of(trait: Trait, library: Library) -> int:
     """Return 1 + the number of a trait's table of mean 1, or 0 for a trait that does not vary."""
     cv, name = trait.cv_value, trait.distribution
-    return 1 + library.number((name, cv), lambda: positive(name, cv)) if cv > 0 else 0
+    return 1 + library.number(positive, name, cv) if cv > 0 else 0
 
 
 def _traits(scenario: Scenario, betas: Sequence[str], library: Library) -> dict[str, Array]:
@@ -274,7 +274,7 @@ def _traits(scenario: Scenario, betas: Sequence[str], library: Library) -> dict[
         chance = how.probability
         if chance.a is not None and chance.b is not None:
             a, b = chance.a, chance.b
-            rate_table = 1 + library.number(("beta", a, b), lambda: beta(a, b))
+            rate_table = 1 + library.number(beta, a, b)
         else:
             rate_value = chance.value or 0.0
     else:
@@ -285,7 +285,7 @@ def _traits(scenario: Scenario, betas: Sequence[str], library: Library) -> dict[
         for edge_id, edge in stage.to.items():
             if edge.beta is not None:
                 a, b = edge.beta.a, edge.beta.b
-                beta_table[betas.index(f"{stage_id}.{edge_id}")] = 1 + library.number(("beta", a, b), lambda a=a, b=b: beta(a, b))
+                beta_table[betas.index(f"{stage_id}.{edge_id}")] = 1 + library.number(beta, a, b)
     return {
         "purchase": np.array(PURCHASES[how.kind], np.uint32),
         "wallet_table": np.array(_table_of(wallet, library), np.uint32),
@@ -322,7 +322,7 @@ def _amounts(scenario: Scenario, library: Library, nodes: Sequence[int]) -> dict
             cv[s] = own
             for place, n in enumerate(nodes if own > 0 else ()):
                 total = own / n**0.5
-                tables[s, place] = library.number(("standardised", name, total), lambda total=total: standardised(name, total))
+                tables[s, place] = library.number(standardised, name, total)
     return {"amount_cv": cv, "amount": tables}
 
 
@@ -362,7 +362,8 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library)
     if parts["wallet_by_rate"]:
         number = int(parts["rate_table"])
         spend /= library.bottom(number - 1) if number else float(parts["rate_value"])
-    noise = 1.0 + max((library.top(int(table)) * cv for table, cv in zip(parts["amount"][:, 0], parts["amount_cv"], strict=True) if cv), default=0)
+    spread = [library.top(int(table)) * cv for table, cv in zip(parts["amount"][:, 0], parts["amount_cv"], strict=True) if cv > 0]
+    noise = 1.0 + max(spread, default=0.0)
     factors = max(1.0, scenario.discount_factor ** int(scenario.horizon)), float(parts["season_margin"].max())
     period = spend * count * noise * float(np.abs(parts["purchase_units"]).max()) * factors[0] * factors[1]
     period += float(np.abs(parts["service_units"]).max()) * factors[0]

@@ -9,13 +9,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
-from sim.kernels.drivers import run_groups, run_periods
+from sim.kernels.drivers import run_groups, run_period
 from sim.kernels.types import GROUP, Array, Kept, Tables, Tally
 from sim.scenario.world import Run
 
@@ -68,13 +68,13 @@ def run(
     every = groups(sampled, settings.replicates, settings.keep_customers)
     n_groups = sum(-(-count // GROUP) for count in sampled) * settings.replicates
     started = time.perf_counter()
+    threads = max(1, min(threads, n_groups))
+    sizes = threads, horizon, settings.replicates
     if settings.driver == "period":
-        tally = _by_period(tables, kept, np.array(list(every), np.int64), horizon, settings.replicates)
-        threads = 1
+        tally = _by_period(tables, kept, np.array(list(every), np.int64), sizes, total, on_progress)
     else:
         size = max(1, min(LARGEST_CHUNK, n_groups // (threads * CHUNKS_A_THREAD)))
-        chunks = _chunks(every, size)
-        tally = _by_group(tables, kept, chunks, (threads, horizon, settings.replicates), total, on_progress)
+        tally = _by_group(tables, kept, _chunks(every, size), sizes, total, on_progress)
     seconds = time.perf_counter() - started
     return Outcome(canonical(tally), kept if settings.keep_customers else None, threads, seconds)
 
@@ -85,10 +85,34 @@ def _chunks(every: Iterator[tuple[int, ...]], size: int) -> Iterator[Array]:
         yield np.array(chunk, np.int64)
 
 
-def _by_period(tables: Tables, kept: Kept, every: Array, horizon: int, replicates: int) -> Tally:
-    tally = empty_tally(tables, horizon, replicates)
-    run_periods(tables, tally, kept, empty_state(tables, len(every)), empty_scratch(tables), every)
-    return tally
+def _by_period(
+    tables: Tables, kept: Kept, every: Array, sizes: tuple[int, int, int], total: int, on_progress: Callable[[int, int], None] | None
+) -> Tally:
+    """Step the whole population, a part of it on each thread, period by period; sizes: threads, horizon, replicates."""
+    threads, horizon, replicates = sizes
+    cases = tables.variant.shape[0]
+    parts = np.array_split(every, threads)
+    states = [empty_state(tables, len(part)) for part in parts]
+    tallies = [empty_tally(tables, horizon, replicates) for _ in parts]
+    scratches = [empty_scratch(tables) for _ in parts]
+    with ThreadPoolExecutor(threads) as pool:
+        for k, t in itertools.product(range(cases), range(horizon)):
+            pending = [
+                pool.submit(run_period, tables, tally, kept, state, scratch, part, k, t)
+                for tally, state, scratch, part in zip(tallies, states, scratches, parts, strict=True)
+            ]
+            for future in pending:
+                future.result()
+            if on_progress is not None:
+                on_progress(total * (k * horizon + t + 1) // (cases * horizon), total)
+    return _merged(tallies)
+
+
+def _merged(tallies: list[Tally]) -> Tally:
+    """Return the sum of several tallies, in the first of them."""
+    for other in tallies[1:]:
+        merge(tallies[0], other)
+    return tallies[0]
 
 
 def _by_group(
@@ -121,15 +145,12 @@ def _by_group(
     with ThreadPoolExecutor(threads) as pool:
         try:
             pending = [pool.submit(work, number) for number in range(threads)]
-            while on_progress is not None and not all(future.done() for future in pending):
+            while on_progress is not None and wait(pending, timeout=0.1).not_done:
                 on_progress(sum(finished), total)
-                time.sleep(0.1)
             tallies = [future.result() for future in pending]
         except BaseException:
             stop.set()
             raise
     if on_progress is not None:
         on_progress(total, total)
-    for other in tallies[1:]:
-        merge(tallies[0], other)
-    return tallies[0]
+    return _merged(tallies)

@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import tempfile
 from importlib import metadata
+from typing import Any
 
 KEPT_CACHES = 4
 
@@ -42,14 +43,15 @@ def cache_folder() -> pathlib.Path:
 
 
 def _import_kernels() -> None:
-    import numba.core.config as config
+    import numba
 
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_folder())
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(cache_folder())
     try:
         from sim.kernels import drivers  # noqa: F401
     finally:
-        config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 _import_kernels()

@@ -26,22 +26,17 @@ def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
 
 
 @jit
-def run_periods(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: Scratch, groups: Array) -> None:
-    """Step the whole population period by period, case by case; ``state`` has a place for each group.
+def run_period(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: Scratch, groups: Array, k: int, t: int) -> None:
+    """Take every group of a population through period t of case k: start them before the first, finish them after the last.
 
-    This is the driver for customers who are coupled: between two periods everybody's state can be looked at.
+    ``state`` has a place for each group. This is the driver for customers who are coupled: between two periods everybody's state can
+    be looked at.
     """
-    horizon = tally.flows.shape[2]
-    for k in range(tables.variant.shape[0]):
-        for i in range(groups.shape[0]):
-            replicate, g, serial, count, _ = groups[i]
+    for i in range(groups.shape[0]):
+        replicate, g, serial, count, first = groups[i]
+        if t == 0:
             start(tables, state, scratch, i, (replicate, g, tables.variant[k, tables.segment[g]]), serial, count)
-        for t in range(horizon):
-            for i in range(groups.shape[0]):
-                if state.live[i] > 0:
-                    replicate, g, serial, count, _ = groups[i]
-                    step(tables, tally, state, scratch, i, (replicate, k, g, serial), t)
-        for i in range(groups.shape[0]):
-            replicate, g, serial, count, first = groups[i]
+        if state.live[i] > 0:
+            step(tables, tally, state, scratch, i, (replicate, k, g, serial), t)
+        if t == tally.flows.shape[2] - 1:
             finish(tables, tally, kept, state, scratch, i, (replicate, k, g), count, first)
-

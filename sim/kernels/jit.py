@@ -1,18 +1,22 @@
 """How kernels are compiled: cached, without the interpreter lock, and with C's division, which lets loops vectorise.
 
-No fastmath: results must not depend on the machine. Each kernel also runs as plain Python (NUMBA_DISABLE_JIT=1) with the same bits,
-so every constant is typed, no unsigned value wraps around, and bits are cast by array views.
+No reference counts (``_nrt``) and everything inlined into the two drivers: Tables and Tally are some hundred arrays, and counting
+references to them at each call, or passing them at all, took most of the time (DECISIONS.md has the figures). So kernels cannot
+allocate: what they need is in Scratch. No fastmath: results must not depend on the machine. Each kernel also runs as plain Python
+(NUMBA_DISABLE_JIT=1) with the same bits, so every constant is typed, no unsigned value wraps around, bits are cast by array views.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
+OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": True, "_nrt": False}
+
 
 def jit(function: Kernel) -> Kernel:
     """Compile a kernel on its first call."""
-    compiled: Kernel = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    compiled: Kernel = numba.njit(**OPTIONS)(function)
     return compiled

@@ -97,9 +97,7 @@ def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tup
 
 
 @jit
-def draw_beta(
-    tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], beta: int, identity: np.uint64
-) -> None:
+def draw_beta(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], beta: int, identity: np.uint64) -> None:
     """Draw one beta edge's probability for a new group and keep it as a hazard; who: replicate, v, count."""
     replicate, v, n = who
     table = tables.beta_table[v, beta]
@@ -204,5 +202,3 @@ def keep(kept: Kept, state: State, patterns: Array, q: int, k: int, first: int, 
         kept.orders[k, at] = np.int32(state.orders[q, i])
         lost = state.history[q, i] & WAS_LOST != NOTHING
         kept.lost_at[k, at] = np.int32((state.history[q, i] >> LOST_AT) & SHORT) if lost else np.int32(-1)
-
-

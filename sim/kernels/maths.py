@@ -84,7 +84,9 @@ def exponential(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
 
 @jit
 def normal(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
-    """Write standard normal variates by inversion to ``out`` (float32); u and v are scratch. Within 1e-5 for |z| < 5, 3e-3 at the end, 6.34.
+    """Write standard normal variates by inversion to ``out`` (float32); u and v are scratch.
+
+    Within 1e-5 for |z| < 5, 3e-3 at the end, 6.34.
 
     Giles, Approximating the erfinv function (2011), single precision; the smaller tail is worked on, so both are exact mirrors.
     """

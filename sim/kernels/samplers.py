@@ -17,7 +17,7 @@ def look_up(quantiles: Array, table: int, z: np.float32) -> np.float32:
     node = np.uintp(at)
     part = at - np.float32(node)
     low = quantiles[table, node]
-    return low + part * (quantiles[table, node + np.uintp(1)] - low)
+    return np.float32(low + part * (quantiles[table, node + np.uintp(1)] - low))
 
 
 @jit

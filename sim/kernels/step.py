@@ -30,6 +30,7 @@ from sim.kernels.types import (
     WAS_ACTIVE,
     WAS_LOST,
     Array,
+    Integer,
     Scratch,
     State,
     Tables,
@@ -127,9 +128,7 @@ def book_fixed(tables: Tables, cash: Array, state: State, scratch: Scratch, q: i
 
 
 @jit
-def book(
-    tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], t: int, n: int
-) -> None:
+def book(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], t: int, n: int) -> None:
     """Book the cash of the stage held, customer by customer; who: case, cell, variant."""
     k, g, v = who
     y = tables.arrival[g] + t
@@ -152,9 +151,7 @@ def book(
 
 
 @jit
-def fill_spend(
-    tables: Tables, orders: Array, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int], n: int
-) -> None:
+def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int], n: int) -> None:
     """Write each customer's spend at price 1 to ``value``, and count the orders; when: tenure, calendar period."""
     t, y = when
     row, wallet, rate, spend, exposure = state.row[q], state.wallet[q], state.rate[q], scratch.value, scratch.exposure
@@ -201,7 +198,7 @@ def total_of(tables: Tables, v: int, s: int, count: int, z: np.float32) -> float
         left, right = nodes[at] ** -0.5, nodes[at + 1] ** -0.5
         part = (left - root) / (left - right)
         x += part * (np.float64(look_up(tables.quantiles, tables.amount[v, s, at + 1], z)) - x)
-    return max(count * (1.0 + np.float64(cv) * root * x), 0.0)
+    return max(float(count * (1.0 + np.float64(cv) * root * x)), 0.0)
 
 
 @jit
@@ -215,9 +212,7 @@ def book_acquisition(cash: Array, acquisition: Array, net: Array, n: int) -> Non
 
 
 @jit
-def move(
-    tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], t: int, n: int
-) -> int:
+def move(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], t: int, n: int) -> Integer:
     """Move the leavers along their edges, age the others; return how many are done (``dropped``); who: case, cell, variant.
 
     Written without branches on what a mover does: they would be mispredicted, which costs more than all the work here.
@@ -259,7 +254,7 @@ def move(
 
 
 @jit
-def book_edges(total: Array, edge: Array, cash: Array, movers: int) -> None:
+def book_edges(total: Array, edge: Array, cash: Array, movers: Integer) -> None:
     """Book the cash of the edges taken."""
     booked = np.int64(0)
     for m in range(movers):
@@ -277,7 +272,7 @@ def age(stay_row: Array, row: Array, after: Array, n: int) -> None:
 
 
 @jit
-def list_movers(leaves: Array, moved: Array, n: int) -> int:
+def list_movers(leaves: Array, moved: Array, n: int) -> Integer:
     """Write the places of those who leave to ``moved`` and return their number."""
     movers = np.uintp(0)
     for i in range(n):
@@ -287,9 +282,7 @@ def list_movers(leaves: Array, moved: Array, n: int) -> int:
 
 
 @jit
-def convert(
-    tables: Tables, tally: Tally, state: State, net: Array, q: int, who: tuple[int, int, int], t: int, i: int
-) -> None:
+def convert(tables: Tables, tally: Tally, state: State, net: Array, q: int, who: tuple[int, int, int], t: int, i: Integer) -> None:
     """Note that prospect i turned active, and book its acquisition cost where that is due now; who: case, cell, variant."""
     k, g, v = who
     state.history[q, i] |= WAS_ACTIVE
@@ -302,7 +295,7 @@ def convert(
 
 
 @jit
-def pick_plain(edge_below: Array, edge: Array, row: Array, scratch: Scratch, movers: int) -> None:
+def pick_plain(edge_below: Array, edge: Array, row: Array, scratch: Scratch, movers: Integer) -> None:
     """Write the edge each mover takes to ``edge``: as many of its row's thresholds as the second word has passed."""
     word, moved, taken = scratch.words[1], scratch.moved, scratch.edge
     last = edge_below.shape[1] - 1
@@ -317,7 +310,7 @@ def pick_plain(edge_below: Array, edge: Array, row: Array, scratch: Scratch, mov
 
 
 @jit
-def pick(edge: Array, row: Array, scratch: Scratch, movers: int) -> None:
+def pick(edge: Array, row: Array, scratch: Scratch, movers: Integer) -> None:
     """Write the edge each mover takes to ``edge``: the first whose cumulative hazard passes a uniform share of the sum.
 
     Rounding at the top falls to the last edge that can be taken.
@@ -354,7 +347,7 @@ def add_up(payback: Array, cash_square: Array, state: State, net: Array, q: int,
 
 
 @jit
-def drop(tables: Tables, state: State, q: int, v: int, i: np.uintp) -> None:
+def drop(tables: Tables, state: State, q: int, v: int, i: Integer) -> None:
     """Take customer i, who is done, out of the live ones: it changes places with the last of them (in all that differs)."""
     last = np.uintp(state.live[q] - 1)
     state.live[q] = last
@@ -375,8 +368,6 @@ def drop(tables: Tables, state: State, q: int, v: int, i: np.uintp) -> None:
 
 
 @jit
-def swap(values: Array, i: int, j: int) -> None:
+def swap(values: Array, i: Integer, j: Integer) -> None:
     """Exchange two entries."""
     values[i], values[j] = values[j], values[i]
-
-

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Integer = int | np.integer[Any]
 
 GROUP = 1024
 """Customers simulated together: their state fits the first-level cache."""
@@ -66,7 +67,7 @@ class Tables(NamedTuple):
     edge: Array  # (v, r, j) uint32: index on the e axis
     # what a move along an edge does, ready to be added or masked
     edge_source: Array  # (e,) uint32: stage it leads out of
-    edge_row: Array  # (v, e) uint32: row on entry: where ageing, one no customer spends a period in, whose ``stay_row`` is the target's first
+    edge_row: Array  # (v, e) uint32: target's first row; where ageing, one in which no period is spent and that ``stay_row`` leads on from
     edge_ends: Array  # (e,) uint64: all bits where it ends the stay (it is no renewal), else 0
     edge_tops: Array  # (e,) uint64: all bits where the stay it ends was one in rank 3
     edge_reaches: Array  # (e,) uint64: REACHED bit of its target's rank
@@ -182,11 +183,12 @@ class Scratch(NamedTuple):
 
 
 AT_TOP = np.uint64(16)
-"""A customer's history is one word, read and written as one: in its lowest 16 bits tenure on entry to the stage, from here periods in stages of rank 3, the present stay left out (16),"""
+"""A customer's history is one word, read and written as one. Its lowest 16 bits are tenure on entry to the stage; here begin the periods
+in stages of rank 3, the present stay left out (16 bits);"""
 LOST_AT = np.uint64(32)
-"""the period at whose end it was first lost (16),"""
+"""the period at whose end it was first lost (16);"""
 REACHED = np.uint64(48)
-"""the ranks reached (1 to 3, one bit each), and three flags."""
+"""the ranks reached, one bit each (3); and three flags:"""
 SHORT = np.uint64(0xFFFF)
 WAS_ACTIVE = np.uint64(1 << 52)
 WAS_LOST = np.uint64(1 << 53)

@@ -62,8 +62,8 @@ def _edges(draw: Draw, targets: list[str], ages: int, positive: bool) -> dict[st
         for edge, share in zip(edges.values(), _divided(draw, 1.0, len(edges)), strict=True):
             edge["share"] = share
         return {"mean_duration": draw(st.sampled_from((1.0, 1.5, 4.0, 20.0))), "to": edges}
-    chances = [edge for edge in edges.values() if mode == "probability" or draw(st.booleans())]
-    others = [edge for edge in edges.values() if edge not in chances]
+    by_chance = {key: mode == "probability" or draw(st.booleans()) for key in edges}
+    chances, others = ([edge for key, edge in edges.items() if by_chance[key] is kind] for kind in (True, False))
     if chances:
         leaving = SHARES if others else st.one_of(SHARES, st.just(1.0))
         rows = [_divided(draw, draw(leaving), len(chances)) for _ in range(draw(st.integers(1, ages)))]

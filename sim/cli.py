@@ -105,7 +105,7 @@ def simulate(settings: Settings = None, configs: Configs = None) -> None:
       clvsim simulate
       clvsim simulate scenario=publisher run.seed=7
       clvsim simulate scenario=publisher \\
-        stages.subscribed.margin=0.5 out=half
+        stages.renewed.margin=0.5 out=half
       clvsim simulate --configs mine scenario=my_case
     """
     with _explained():

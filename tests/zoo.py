@@ -131,6 +131,11 @@ ZOO: dict[str, dict[str, Any]] = {
         "firm": {"customers": 3000},
     },
 }
+ZOO["orders_for_nothing"] = one_stage(
+    {"target": "sleeper", "probability": 0.4},
+    purchases={"kind": "poisson", "rate": 1.5},
+    stages={"customer": {"to": {"sleeper": {"probability": 0.4}}}, "sleeper": {"price": 0.0}, "lost": {"kind": "lost"}},
+)
 ZOO["prospects_on_arrival"] = changed(ZOO["prospects_and_win_back"], acquisition={"cost": 7.0, "due": "arrival"})
 
 

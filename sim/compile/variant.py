@@ -192,6 +192,8 @@ def _moves(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
         edge[mine, : len(stage.to)] = before + np.arange(len(stage.to))
         before += len(stage.to)
     earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0)
+    if scenario.purchases.kind != "subscription":
+        earns |= parts["orders"] != 0
     done = [not stage.to and not earns[: rows.total][rows.stage == s].any() for s, stage in enumerate(stages)]
     entry = rows.total + np.arange(len(stages)) if parts["ageing"] else rows.first
     targets = [target for _, target in edge_ends(scenario)] or [0]

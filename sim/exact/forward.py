@@ -211,7 +211,8 @@ class _Pass:
             x = nodes.scale * total[WALLET]
             second = nodes.square * total[BRACKET] + noise + 2.0 * nodes.scale * cross + square
             part.mean[kind] += ((x + y - cost) @ self.rules).T
-            part.second[kind] += ((second - 2.0 * cost * (x + y) + cost**2) @ self.rules).T
+            with np.errstate(invalid="ignore"):  # an infinite noise makes the second moment infinite or undefined, as sd_reason says
+                part.second[kind] += ((second - 2.0 * cost * (x + y) + cost**2) @ self.rules).T
         part.cash[3, 0] -= arrival * nodes.weights.sum()
 
 

@@ -73,7 +73,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
 
 @jit
 def decide_plain(leave_below: Array, row: Array, scratch: Scratch, n: int) -> None:
-    """Set ``leaves``, and advance each customer's stage age in its own row later: the first word against its row's threshold."""
+    """Set ``leaves``: the first word against the threshold of the customer's row."""
     word, leaves = scratch.words[0], scratch.leaves
     for i in range(n):
         leaves[i] = np.uint64(word[i]) < leave_below[row[i]]
@@ -264,7 +264,7 @@ def book_edges(total: Array, edge: Array, cash: Array, movers: Integer) -> None:
 
 @jit
 def age(stay_row: Array, row: Array, after: Array, n: int) -> None:
-    """Let a period pass in everybody's stage; movers stand before their first row (``entry_row``) and step onto it."""
+    """Let a period pass in everybody's stage; movers stand before their first row (``edge_row``) and step onto it."""
     for i in range(n):
         after[i] = stay_row[row[i]]
     for i in range(n):

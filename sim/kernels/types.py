@@ -73,7 +73,7 @@ class Tables(NamedTuple):
     edge_reaches: Array  # (e,) uint64: REACHED bit of its target's rank
     edge_loses: Array  # (e,) uint32: leads into a lost stage
     edge_wins: Array  # (e,) uint32: leads into an active stage
-    edge_drops: Array  # (v, e) uint32: leads into a stage without a way out and without cash
+    edge_drops: Array  # (v, e) uint32: leads into a stage without a way out, without cash and without orders
     edge_cash: Array  # (v,) uint32: some edge has cash
     edge_units: Array  # (v, t, e) int64: cash of a move at the end of t, units, discounted
     # leaving

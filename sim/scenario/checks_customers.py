@@ -222,7 +222,7 @@ def population(raw: Raw) -> Iterator[Fault]:
     if not 1 <= customers <= MAX_CUSTOMERS and all(_sized(mapping(raw, "cohorts", key)) for key in mapping(raw, "cohorts")):
         yield Fault("cohorts", f"{customers:.6g}", f"customers of all cohorts must be from 1 to {MAX_CUSTOMERS:,}")
     last = max(end for _, _, end in _windows(raw)) - 1
-    if isinstance(raw.get("horizon"), int | float) and periods(raw) <= MAX_HORIZON < last + periods(raw):
+    if number(raw.get("horizon")) is not None and periods(raw) <= MAX_HORIZON < last + periods(raw):
         rule = f"last arrival plus horizon must be at most {MAX_HORIZON:,} periods"
         yield Fault("cohorts", f"{last + periods(raw)}", rule, "use a longer period")
 

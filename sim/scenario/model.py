@@ -43,7 +43,7 @@ class Scenario(Model):
     frailty: Frailty = Frailty()
     correlations: dict[str, dict[str, float]] = {}
     acquisition: Acquisition = Acquisition()
-    segments: dict[Id, Segment] = {}
+    segments: dict[Id, Segment] = Field(default={}, max_length=256)
     cohorts: dict[Id, Cohort] = {}
     calendar: Calendar = Calendar()
     patterns: Patterns = Patterns()

@@ -146,16 +146,20 @@ def repeated(work: Callable[[int], object], at_least: float) -> Callable[[], flo
 
 
 def child(customers: int) -> dict[str, float]:
-    """Return time and peak memory (MB) of one run in a process of its own, its compiled code loaded before."""
+    """Return the median time of runs of this size, and peak memory (MB), in a process of its own, its compiled code loaded before."""
     code = (
         "import json, resource, sys, time\n"
         f"sys.path[:0] = [r'{Path(__file__).parent}', r'{Path(__file__).parents[1]}']\n"
         "import benchmark, sim\n"
         "sim.simulate(benchmark.scenario(10_000, 2, 1))\n"
-        "started = time.perf_counter()\n"
-        f"result = sim.simulate(benchmark.scenario({customers}, 2, 1))\n"
-        "taken = (time.perf_counter() - started) / benchmark.live_periods(result)\n"
-        "print(json.dumps([taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))"
+        "taken = []\n"
+        f"for seed in range({max(1, min(9, 10_000_000 // customers))}):\n"
+        f"    scenario = benchmark.scenario({customers}, 2, seed)\n"
+        "    started = time.perf_counter()\n"
+        "    result = sim.simulate(scenario)\n"
+        "    taken.append((time.perf_counter() - started) / benchmark.live_periods(result))\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "print(json.dumps([sorted(taken)[len(taken) // 2], peak]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     nanoseconds, megabytes = json.loads(done.stdout)

@@ -27,8 +27,8 @@ DEFAULT_SCENARIO = "lifecycle"
 USAGE, INTERRUPTED, DIFFERENT = 2, 130, 1
 """Exit codes."""
 
-LABEL, SHOWN = 11, 12
-"""Columns that the names of a summary's lines take; periods of retention shown."""
+LABEL, SHOWN, ROWS = 11, 12, 24
+"""Columns that the names of a summary's lines take; periods of retention shown; periods of exact answers shown one by one."""
 
 app = typer.Typer(
     add_completion=False,
@@ -111,13 +111,18 @@ def simulate(settings: Settings = None, configs: Configs = None) -> None:
     with _explained():
         scenario, out = _read(settings or [], configs, keeps=True)
         from sim import store
+        from sim.scenario.checks import warnings
         from sim.studies.folder import default_folder, write_run
         from sim.studies.simulate import simulate as run
 
         folder = store.check(out if out is not None else default_folder(scenario))
         with _progress() as progress:
             result = run(scenario, progress)
-        _show_result(result, write_run(result, folder))
+        written = write_run(result, folder)
+        for warning in result.warnings:
+            if warning not in warnings(scenario):  # those were told before the run
+                _complain(f"warning: {warning}")
+        _show_result(result, written)
 
 
 @app.command()
@@ -297,7 +302,8 @@ def _show_result(result: "Result", folder: Path) -> None:
     else:
         _line("exact", f"none: {summary['exact_reason']}")
     _line("retention", *(_number(value, 4) for value in retention[:SHOWN]), more)
-    _line("equity", f"{_number(equity['mean'])} ± {_number(equity['se'])} SE", result.scenario.currency)
+    firm = f"for {_number(float(result.sample.firm.sum()), 0)} customers"
+    _line("equity", f"{_number(equity['mean'])} ± {_number(equity['se'])} SE", result.scenario.currency, firm)
     typer.echo(f"{'folder':<{LABEL}}{folder}")  # never wrapped, so that it can be copied
 
 
@@ -310,9 +316,21 @@ def _show_exact(scenario: "Scenario", answer: "Exact") -> None:
     _line("before", _number(answer.clv_before_mean, 4), f"SD {_number(answer.clv_before_sd, 4)}", "before acquisition cost")
     if answer.sd_reason is not None:
         _line("no SD", answer.sd_reason)
-    if len(answer.survival):
+    for key, one in answer.by_segment.items() if scenario.segments else ():
+        _line("CLV", _number(one.clv_mean, 4), f"SD {_number(one.clv_sd, 4)}", scenario.currency, f"segment {key}")
+    _show_course(scenario, answer)
+
+
+def _show_course(scenario: "Scenario", answer: "Exact") -> None:
+    """Print survival and retention by period, of many periods the first of each year."""
+    periods = len(answer.survival) - 1
+    step = scenario.periods_per_year if periods > ROWS else 1
+    if step > 1:
+        typer.echo(f"\nof {periods} periods, every {step}th (a year) is shown")
+    if periods >= 0:
         typer.echo(f"\n{'period':>6} {'survival':>12} {'retention':>12}")
-    for period, share in enumerate(answer.survival):
+    for period in range(0, periods + 1, step):
+        share = answer.survival[period]
         kept = _number(answer.retention[period], 6) if period < len(answer.retention) else ""
         typer.echo(f"{period:>6} {_number(share, 6):>12} {kept:>12}".rstrip())
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sim.scenario import Fault, Scenario, ScenarioError, read
-from sim.scenario.raw import show, suggest
+from sim.scenario.raw import mapping, show, suggest
 
 _LOCK = threading.Lock()
 """Hydra keeps one composition a process in global state."""
@@ -23,6 +23,9 @@ _SEARCH: list[Path] = []
 """Folders that come before the one that ships, while a scenario is composed."""
 
 _OVERRIDE = re.compile(r"(?P<sign>\+\+|\+|~|)(?P<key>[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(?P<rest>=(?P<value>.*))?", re.DOTALL)
+_NAMED = {"stages": "stage", "segments": "segment", "cohorts": "cohort"}
+"""Sections whose keys a user names, so that a misspelt one would be a new one."""
+
 _STRUCTURE = re.compile(r"[\[\]{}'\"\\,$]")
 """What makes a value more than plain text; text without it needs no quotes, in any language."""
 
@@ -43,7 +46,7 @@ def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = 
     """Return the scenario of this name with overrides such as ``run.seed=3`` or ``stages.renewed.price=80``.
 
     configs: a folder laid out like configs/, whose files win over those that ship. An override may begin with ``+`` (a key that
-    is not there yet) or ``~`` (take a key out). Raises ScenarioError with every fault found.
+    is not there yet; a new stage, segment or cohort needs it) or ``~`` (take a key out). Raises ScenarioError with every fault found.
     """
     folders = _folders(configs)
     files = _files(folders)
@@ -53,7 +56,40 @@ def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = 
     found = [*_file_faults(name, files, ()), *(fault for fault in given if isinstance(fault, Fault))]
     if found:
         raise ScenarioError(sorted(found))
-    return read({**_compose(name, [text for text in given if isinstance(text, str)], folders), "name": name})
+    content = {**_compose(name, [text for text in given if isinstance(text, str)], folders), "name": name}
+    missing = list(_without_misspelt(content, name, overrides, folders))
+    try:
+        scenario = read(content)
+    except ScenarioError as error:
+        raise ScenarioError(sorted([*missing, *error.faults]) if missing else error.faults) from None
+    if missing:
+        raise ScenarioError(missing)
+    return scenario
+
+
+def _without_misspelt(content: dict[str, Any], name: str, overrides: Sequence[str], folders: tuple[Path, ...]) -> Iterator[Fault]:
+    """Take out stages, segments and cohorts that plain overrides alone made, and yield a Fault for each."""
+    given = [parts for text in overrides if (parts := _OVERRIDE.fullmatch(text.strip()))]
+    paths = [(parts["sign"], parts["key"].split(".")) for parts in given]
+    suspects = dict.fromkeys((path[0], path[1]) for sign, path in paths if sign == "" and path[0] in _NAMED and len(path) > 2)
+    if not suspects:
+        return
+    # a section given whole, or anything with a +, is meant to be new
+    meant = [_override(parts[0]) for parts in given if _is_meant(parts["sign"], parts["key"])]
+    otherwise = _compose(name, [f"++{line.lstrip('+')}" for line in meant if isinstance(line, str)], folders, resolve=False)
+    for section, key in suspects:
+        there = mapping(otherwise, section)
+        if key in there or key not in mapping(content, section):
+            continue
+        del content[section][key]
+        if section not in otherwise:
+            content.pop(section, None)
+        hint = "; ".join(filter(None, [suggest(key, map(str, there)), f"+{section}.{key}.… adds one"]))
+        yield Fault(f"{section}.{key}", "", f"no such {_NAMED[section]}", hint)
+
+
+def _is_meant(sign: str, key: str) -> bool:
+    return key.split(".")[0] in _NAMED and (sign in ("+", "++") or (sign == "" and key.count(".") < 2))
 
 
 def _folders(configs: str | Path | None) -> tuple[Path, ...]:
@@ -170,7 +206,7 @@ def _override(text: str) -> str | Fault:
     return Fault(key, value, "cannot be read", "close brackets and quotes, and quote text twice, as in 'key=\"a, b\"'")
 
 
-def _compose(name: str, overrides: Sequence[str], folders: tuple[Path, ...]) -> dict[str, Any]:
+def _compose(name: str, overrides: Sequence[str], folders: tuple[Path, ...], *, resolve: bool = True) -> dict[str, Any]:
     """Return the scenario's files and overrides as one mapping."""
     from hydra import compose
     from hydra.errors import HydraException
@@ -179,7 +215,7 @@ def _compose(name: str, overrides: Sequence[str], folders: tuple[Path, ...]) -> 
 
     try:
         with _hydra(folders):
-            content = OmegaConf.to_container(compose(name, overrides=list(overrides)), resolve=True)
+            content = OmegaConf.to_container(compose(name, overrides=list(overrides)), resolve=resolve)
     except OmegaConfBaseException as error:
         raise ScenarioError([Fault(error.full_key or name, "", _first_line(error))]) from None
     except (HydraException, ValueError, OSError) as error:

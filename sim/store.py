@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sim.scenario.errors import Fault, ScenarioError
@@ -29,11 +29,25 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
     folder = Path(folder)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         manifest = None
     if not isinstance(manifest, dict) or manifest.get("made_by") != MADE_BY:
         raise ScenarioError([Fault(str(folder), "", f"must be a run folder, with a {MANIFEST} written by {MADE_BY}")])
+    files = manifest.get("files")
+    if not (isinstance(files, dict) and all(_is_name(name) and isinstance(digest, str) for name, digest in files.items())):
+        raise ScenarioError([Fault(str(folder / MANIFEST), "", "files must map names of files in the folder to their SHA-256")])
     return manifest
+
+
+def _is_name(name: str) -> bool:
+    return "\0" not in name and not name.startswith("/") and not {"", ".", ".."} & set(name.split("/"))
+
+
+def foreign(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return what lies in a run folder without being in its manifest, names relative to the folder and sorted."""
+    known = {MANIFEST, *manifest["files"]}
+    known |= {str(parent) for name in manifest["files"] for parent in PurePosixPath(name).parents}
+    return sorted(name for path in folder.rglob("*") if (name := path.relative_to(folder).as_posix()) not in known)
 
 
 def check(out: str | os.PathLike[str]) -> Path:
@@ -56,7 +70,8 @@ def write(out: str | os.PathLike[str], files: Mapping[str, Content], manifest: M
 
     files: content by name relative to the folder, slashes for subfolders;
     manifest: what the manifest says beside ``made_by`` and ``files`` (the SHA-256 of each file by name).
-    An existing folder is replaced if its manifest is ours; missing parents are made, and removed again where writing fails.
+    An existing folder is replaced if its manifest is ours and lists all that is in it;
+    missing parents are made, and removed again where writing fails.
     """
     path = check(out)
     made: list[Path] = []
@@ -88,17 +103,36 @@ def _check(path: Path) -> None:
     if not standing.is_dir():
         rule = "must be a folder, and this is a file" if standing == path else f"cannot lie below a file, and {standing} is one"
         raise _fault(path, rule, "name another")
+    run = next((parent for parent in path.parents if _is_run(parent)), None)
+    if run is not None:
+        raise _fault(path, f"cannot lie inside a run folder, and {run} is one", "name another")
     if standing == path:
-        try:
-            read_manifest(path)
-        except ScenarioError:
-            rule = f"must be a new folder or one that {MADE_BY} wrote; this one is not ours, so it stays as it is"
-            raise _fault(path, rule, "name another") from None
+        _check_ours(path)
         standing = path.parent
     else:
         _try_names(standing, path)
     if not os.access(standing, os.W_OK | os.X_OK):
         raise _fault(path, f"cannot be written there: no permission to write in {standing}")
+
+
+def _check_ours(path: Path) -> None:
+    """Refuse to replace what is not a run, or holds anything that no run wrote."""
+    try:
+        manifest = read_manifest(path)
+    except ScenarioError:
+        rule = f"must be a new folder or one that {MADE_BY} wrote; this one is not ours, so it stays as it is"
+        raise _fault(path, rule, "name another") from None
+    others = foreign(path, manifest)
+    if others:
+        raise _fault(path, f"holds {others[0]}, which is not in its {MANIFEST}, so it stays as it is", "name another")
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        read_manifest(folder)
+    except ScenarioError:
+        return False
+    return True
 
 
 def _try_names(standing: Path, path: Path) -> None:

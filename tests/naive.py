@@ -79,7 +79,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
 
     z = [_one(normal, word) for word in words(TRAIT_PERIOD, 0)]
     mix = tables.mixing[v]
-    wallet, rate, frailty = F(tables.wallet_value[v]), F(tables.rate_value[v]), F(1.0)
+    wallet, rate, frailty = F(1.0), F(tables.rate_value[v]), F(1.0)
     if tables.wallet_table[v]:
         wallet = wallet * look_up(tables.quantiles, int(tables.wallet_table[v]) - 1, z[0])
     if tables.rate_table[v]:

@@ -159,6 +159,34 @@ def test_exact_prints_survival_and_retention(clvsim: Clvsim, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_simulate_tells_each_warning_once(clvsim: Clvsim, tmp_path: Path) -> None:
+    settings = ("stages.introductory.to.lapsed.probability=0", "stages.renewed.to.lapsed.probability=0", "horizon=3")
+    done = clvsim("simulate", "out=run", *SMALL, *settings)
+    warned = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))["warnings"]
+    assert any("beyond the horizon" in warning for warning in warned)
+    assert done.err.splitlines() == [f"clvsim: warning: {warning}" for warning in warned]
+    assert re.search(r"^equity .* for 1,000 customers$", done.out, re.MULTILINE), done.out
+
+
+def test_exact_shows_years_of_many_periods_and_segments(clvsim: Clvsim) -> None:
+    text = """
+        period: month
+        horizon: 36
+        start: a
+        stages: {a: {price: 1, to: {b: {probability: 0.1}}}, b: {kind: lost}}
+        segments: {one: {share: 0.5}, two: {share: 0.5, acquisition: {cost: 3}}}
+    """
+    Path("mine/scenario").mkdir(parents=True)
+    Path("mine/scenario/months.yaml").write_text(text, encoding="utf-8")
+    done = clvsim("exact", "--configs", "mine", "scenario=months")
+    assert "of 36 periods, every 12th (a year) is shown\n" in done.out, done.err
+    assert re.findall(r"^ +(\d+) +[01]\.", done.out, re.MULTILINE) == ["0", "12", "24", "36"]
+    worth = {key: float(value) for value, key in re.findall(r"^CLV +(-?[\d.]+) .*segment (\w+)$", done.out, re.MULTILINE)}
+    assert worth["one"] - worth["two"] == pytest.approx(3)
+    short = clvsim("exact", "--configs", "mine", "scenario=months", "horizon=24").out
+    assert len(re.findall(r"^ +\d+ +[01]\.", short, re.MULTILINE)) == 25
+
+
 def test_scenarios_lists_own_ones_too_and_says_which_win(clvsim: Clvsim, tmp_path: Path) -> None:
     listed = clvsim("scenarios").out.splitlines()
     assert any(re.match(r"publisher +\S", line) for line in listed)

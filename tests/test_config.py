@@ -155,6 +155,31 @@ class TestOverrides:
         scenario = load("lifecycle", "stages.lost.to.investigation.probability=0.01")
         assert scenario.stages["lost"].to["investigation"].probability == (0.01,)
 
+    @pytest.mark.parametrize(
+        ("overrides", "said"),
+        [
+            (["stages.renwed.margin=0.5"], ["stages.renwed: no such stage; did you mean renewed?; +stages.renwed.… adds one"]),
+            (["cohorts.late.customers=5"], ["cohorts.late: no such cohort; +cohorts.late.… adds one"]),
+            (["segments.rich.share=1", "segments.rich.label=R"], ["segments.rich: no such segment; +segments.rich.… adds one"]),
+            (["horizon=0", "stages.renwed.margin=0.5"], ["horizon: ", "stages.renwed: no such stage"]),
+        ],
+    )
+    def test_misspelt_stages_segments_and_cohorts(self, overrides: list[str], said: list[str]) -> None:
+        found = refused("publisher", *overrides)
+        assert len(found) == len(said)
+        assert all(line.startswith(start) for line, start in zip(found, said, strict=True)), found
+
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            ["+segments.rich.share=1", "segments.rich.label=rich (new)"],
+            ["++segments.rich.label=rich (new)", "segments.rich.share=1"],
+            ["segments={rich: {share: 1}}", "segments.rich.label=new"],
+        ],
+    )
+    def test_new_ones_are_added_with_a_plus(self, overrides: list[str]) -> None:
+        assert load("publisher", *overrides).segments["rich"].share == 1
+
     @pytest.mark.parametrize("label", ["中文 标签", "Acme (UK)", "a: b; c", "50 %", "=x", "'a, [b]'"])
     def test_text_in_any_language(self, label: str) -> None:
         assert load("publisher", f"label={label}").label == label.strip("'")

@@ -9,6 +9,7 @@ from scipy import special
 
 from sim.config import load, scenarios
 from sim.exact import Exact, exact
+from sim.exact.traits import _beta, _gamma
 from sim.scenario.model import Scenario, overlay
 
 LOST = {"kind": "lost"}
@@ -535,3 +536,38 @@ def test_every_scenario_that_ships_has_an_exact_answer(name: str) -> None:
         assert found.clv_mean == pytest.approx(SHIPPED[name], rel=1e-5)
     assert sum(found.patterns.values()) == pytest.approx(1.0, rel=1e-10)
     assert found.node_error < 1e-9
+
+
+@pytest.mark.parametrize("law", [(0.001, 1.0), (0.001, 0.001), (0.01, 1000.0)])
+def test_customers_who_hardly_ever_leave_do_not_stop_the_answer(law: tuple[float, float]) -> None:
+    """Against the mean of 1 / (1 - d (1 - p)) by Gauss's series: E = F(1, b; a + b; d) for p ~ Beta(a, b)."""
+    a, b = law
+    keys: dict[str, Any] = {"horizon": "inf", "stages": {"s": {"price": 1.0, "to": {"lost": {"beta": {"a": a, "b": b}}}}}}
+    found = answer(discount_rate_annual=0.1, **keys)
+    assert found.clv_mean == pytest.approx(float(special.hyp2f1(1.0, b, a + b, 1.0 / 1.1)), rel=1e-9)
+    assert found.periods_per_stage["s"] == math.inf
+
+
+@pytest.mark.parametrize("variance", [10.0, 25.0])
+def test_frailty_of_a_huge_variance(variance: float) -> None:
+    """Against the sum of d^t E[exp(-h f t)] = d^t (1 + v h t)^(-1/v)."""
+    t = np.arange(600)
+    keys: dict[str, Any] = {"horizon": "inf", "stages": {"s": {"price": 1.0, "to": {"lost": {"probability": 0.2}}}}}
+    found = answer(discount_rate_annual=0.1, frailty={"variance": variance}, **keys)
+    wanted = (1.1**-t * (1.0 - variance * math.log(0.8) * t) ** (-1.0 / variance)).sum()
+    assert found.clv_mean == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("horizon", [10, "inf"])
+def test_traits_that_hardly_vary_need_few_nodes(horizon: int | str) -> None:
+    t = np.arange(10 if horizon == 10 else 600)
+    for edge, keys, variance in (
+        ({"probability": 0.5}, {"frailty": {"variance": 1e-6}}, 1e-6),
+        ({"beta": {"a": 1e12, "b": 1e12}}, {}, 1e-12),
+    ):
+        stages = {"s": {"price": 1.0, "to": {"lost": edge}}}
+        found = answer(horizon=horizon, discount_rate_annual=0.1, stages=stages, **keys)
+        wanted = (1.1**-t * np.exp(-np.log1p(variance * math.log(2.0) * t) / variance)).sum()
+        assert found.clv_mean == pytest.approx(wanted, rel=1e-10)
+    assert len(_gamma(1e12, horizon == "inf").weights) < 2000
+    assert len(_beta(1e12, 3e9, horizon == "inf").weights) < 2000

@@ -40,6 +40,29 @@ def test_own_folder_is_replaced_whole(tmp_path: Path) -> None:
     assert store.read_manifest(tmp_path / "run")["seed"] == 2
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "tables/mine.csv", "empty/"])
+def test_own_folder_with_foreign_files_stays(tmp_path: Path, name: str) -> None:
+    out = store.write(tmp_path / "run", FILES, {"seed": 1})
+    if name.endswith("/"):
+        (out / name).mkdir()
+    else:
+        (out / name).write_text("mine")
+    with pytest.raises(
+        ScenarioError, match=f"^out: holds {name.rstrip('/')}, which is not in its manifest.json, so it stays as it is"
+    ) as caught:
+        store.write(out, FILES, {"seed": 2})
+    assert len(caught.value.faults) == 1
+    assert store.read_manifest(out)["seed"] == 1
+    assert (out / name).exists()
+
+
+@pytest.mark.parametrize("below", ["tables", "new/run"])
+def test_a_run_inside_a_run_is_refused(tmp_path: Path, below: str) -> None:
+    out = store.write(tmp_path / "run", FILES, {})
+    with pytest.raises(ScenarioError, match=r"^out: cannot lie inside a run folder, and .*run is one"):
+        store.check(out / below)
+
+
 def test_a_link_stays_and_its_folder_is_replaced(tmp_path: Path) -> None:
     store.write(tmp_path / "run", {}, {"seed": 1})
     (tmp_path / "link").symlink_to(tmp_path / "run")

@@ -136,6 +136,14 @@ ZOO["orders_for_nothing"] = one_stage(
     purchases={"kind": "poisson", "rate": 1.5},
     stages={"customer": {"to": {"sleeper": {"probability": 0.4}}}, "sleeper": {"price": 0.0}, "lost": {"kind": "lost"}},
 )
+ZOO["segments_that_buy_differently"] = one_stage(
+    {"probability": 0.2},
+    segments={
+        "fixed": {"share": 0.5},
+        "varied": {"share": 0.3, "purchases": {"kind": "subscription", "wallet": {"mean": 2.0, "cv": 0.3}}},
+        "orders": {"share": 0.2, "purchases": {"kind": "poisson", "rate": 0.7, "order_value": 3.0}},
+    },
+)
 ZOO["prospects_on_arrival"] = changed(ZOO["prospects_and_win_back"], acquisition={"cost": 7.0, "due": "arrival"})
 
 

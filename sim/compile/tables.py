@@ -53,6 +53,8 @@ def compile_tables(*scenarios: Scenario) -> Tables:
     last = max(cell.arrival for cell in sampled) + horizon
     nodes = AMOUNT_NODES if any(s.purchases.kind == "poisson" for s in everything) else (1,)
     variants = [compile_variant(scenario, betas, library, nodes, last) for scenario in everything]
+    if not all(variant.fixed for variant in variants):
+        variants = [variant.unfixed() for variant in variants]
     rows = max(variant.row_stage.size for variant in variants)
     padded = [variant.padded(rows) for variant in variants]
     segments = list(first.segment_shares)

@@ -61,13 +61,17 @@ class Variant:
     square_shift: Array
     long_lasting: Array
     wallet_table: Array
-    wallet_value: Array
     rate_table: Array
     rate_value: Array
     wallet_by_rate: Array
     frailty_table: Array
     beta_table: Array
     mixing: Array
+
+    def unfixed(self) -> "Variant":
+        """Return the variant with its amounts to be computed, not looked up: the way of all where one must."""
+        empty = self.fixed_purchase[:0]
+        return replace(self, fixed=np.array(0, np.uint32), fixed_purchase=empty, fixed_service=empty)
 
     def padded(self, rows: int) -> "Variant":
         """Return the variant with its row axis lengthened; no customer ever stands in the added rows."""
@@ -115,7 +119,7 @@ def compile_variant(scenario: Scenario, betas: Sequence[str], library: Library, 
     parts |= _moves(scenario, parts)
     parts |= _leaving(scenario, betas, last)
     parts |= _time(scenario, last)
-    parts |= _traits(scenario, betas, library)
+    parts |= _traits(scenario, betas, library, parts["purchase_units"])
     parts |= _amounts(scenario, library, nodes)
     parts |= _fixed(scenario, parts)
     parts["square_shift"] = _square_shift(scenario, parts, library)
@@ -263,7 +267,7 @@ def _table_of(trait: Trait, library: Library) -> int:
     return 1 + library.number(positive, name, cv) if cv > 0 else 0
 
 
-def _traits(scenario: Scenario, betas: Sequence[str], library: Library) -> dict[str, Array]:
+def _traits(scenario: Scenario, betas: Sequence[str], library: Library, purchase_units: Array) -> dict[str, Array]:
     """Tables and means of wallet (or order value), rate (or ordering chance), frailty and the beta edges."""
     how = scenario.purchases
     rate_table, rate_value, by_rate = 0, 1.0, False
@@ -290,8 +294,8 @@ def _traits(scenario: Scenario, betas: Sequence[str], library: Library) -> dict[
                 beta_table[betas.index(f"{stage_id}.{edge_id}")] = 1 + library.number(beta, a, b)
     return {
         "purchase": np.array(PURCHASES[how.kind], np.uint32),
+        "purchase_units": purchase_units * wallet.mean_value,  # a customer's wallet itself is kept relative to the mean
         "wallet_table": np.array(_table_of(wallet, library), np.uint32),
-        "wallet_value": np.array(wallet.mean_value, np.float32),
         "rate_table": np.array(rate_table, np.uint32),
         "rate_value": np.array(rate_value, np.float32),
         "wallet_by_rate": np.array(by_rate, np.uint32),
@@ -341,8 +345,7 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
     if not fixed:
         empty = np.zeros((0, rows), np.int64)
         return {"fixed": np.array(0, np.uint32), "fixed_purchase": empty, "fixed_service": empty}
-    spend = np.float64(parts["wallet_value"])
-    bought = np.floor(spend * (parts["purchase_units"] * parts["purchase_factor"][:, None]) + 0.5)
+    bought = np.floor(parts["purchase_units"] * parts["purchase_factor"][:, None] + 0.5)
     served = np.floor(parts["service_units"] * parts["service_factor"][:, None] + 0.5)
     largest = float(np.abs(bought).max() + np.abs(served).max())
     _check_range(largest * horizon)
@@ -352,14 +355,14 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
 def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library) -> Array:
     """Return how far a period's money is shifted before it is squared, and check that no sum of a life can overflow."""
 
-    def highest(table: str, value: str) -> float:
+    def highest(table: str) -> float:
         number = int(parts[table])
-        return float(parts[value]) * (library.top(number - 1) if number else 1.0)
+        return library.top(number - 1) if number else 1.0
 
-    spend = highest("wallet_table", "wallet_value")
+    spend = highest("wallet_table")
     count = 1.0
     if scenario.purchases.kind == "poisson":
-        mean = highest("rate_table", "rate_value") * float(parts["orders"].max()) * float(parts["season_orders"].max())
+        mean = highest("rate_table") * float(parts["rate_value"]) * float(parts["orders"].max()) * float(parts["season_orders"].max())
         count = mean + 12.0 * mean**0.5 + 40.0
     if parts["wallet_by_rate"]:
         number = int(parts["rate_table"])

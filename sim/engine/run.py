@@ -19,11 +19,11 @@ from sim.kernels.drivers import run_groups, run_period
 from sim.kernels.types import GROUP, Array, Kept, Tables, Tally
 from sim.scenario.world import Run
 
-LARGEST_CHUNK = 64
-"""Groups handed out at once: 65,536 customers, well under half a second."""
+SMALLEST_CHUNK, LARGEST_CHUNK = 6, 64
+"""Groups handed out at once: enough that calling the kernel costs little, few enough (65,536 customers) to take well under a second."""
 
-CHUNKS_A_THREAD = 16
-"""At least so many, so that threads end together."""
+CHUNKS_A_THREAD = 64
+"""So many where that leaves chunks large enough, so that threads end together."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def run(
     if settings.driver == "period":
         tally = _by_period(tables, kept, np.array(list(every), np.int64), sizes, total, on_progress)
     else:
-        size = max(1, min(LARGEST_CHUNK, n_groups // (threads * CHUNKS_A_THREAD)))
+        size = min(LARGEST_CHUNK, max(SMALLEST_CHUNK, n_groups // (threads * CHUNKS_A_THREAD)))
         tally = _by_group(tables, kept, _chunks(every, size), sizes, total, on_progress)
     seconds = time.perf_counter() - started
     return Outcome(canonical(tally), kept if settings.keep_customers else None, threads, seconds)

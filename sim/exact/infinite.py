@@ -20,6 +20,8 @@ from sim.exact.value import Value, Worth, factors, paying, worth
 from sim.scenario.model import Scenario
 
 ROOM = 2_000_000  # numbers in the matrices solved at once
+LONG = 1e6  # expected periods above which the system is solved again, free of cancellation
+ENDLESS = 1e30  # values at the last nodes, where lives last exp(FAR) periods, that grow with the length of life
 LAST = 1e-9  # share of a sum over nodes above which its last nodes show that it diverges
 
 
@@ -70,6 +72,43 @@ def _system(chain: Chain, gone: Leaving, factor: float, rows: Flags) -> Floats:
     return matrix[:, rows][:, :, rows]
 
 
+def _inverse(chain: Chain, gone: Leaving, rows: Flags) -> Floats:
+    """Return the inverse of I - P between some rows, (n, r, r): the expected periods in each.
+
+    Where customers hardly ever get out the usual elimination cancels; then it is done without a subtraction (Grassmann, Taksar and
+    Heyman 1985), from the chances to get out.
+    """
+    matrix = _system(chain, gone, 1.0, rows)
+    try:
+        inverse = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        inverse = np.full_like(matrix, np.nan)
+    with np.errstate(invalid="ignore"):
+        bad = ~((inverse > -LAST) & (inverse < LONG)).all(axis=(1, 2))
+    if not bad.any():
+        return np.asarray(inverse, float)
+    out = np.zeros((chain.rows, int(bad.sum())))
+    leads = rows[chain.src] & ~rows[chain.dst]
+    np.add.at(out, chain.src[leads], gone.pairs[leads, 0][:, bad])
+    out = out[rows].T.copy()
+    n, size = out.shape
+    off = np.maximum(-matrix[bad], 0.0)
+    off[:, range(size), range(size)] = 0.0
+    found = np.tile(np.eye(size), (n, 1, 1))
+    pivots = np.zeros((n, size))
+    for k in range(size):
+        pivots[:, k] = np.maximum(out[:, k] + off[:, k, k + 1 :].sum(axis=1), np.finfo(float).tiny)
+        share = off[:, k + 1 :, k] / pivots[:, k, None]
+        off[:, k + 1 :, k + 1 :] += share[..., None] * off[:, k, None, k + 1 :]
+        off[:, range(size), range(size)] = 0.0
+        out[:, k + 1 :] += share * out[:, k, None]
+        found[:, k + 1 :] += share[..., None] * found[:, k, None, :]
+    for k in reversed(range(size)):
+        found[:, k] = (found[:, k] + np.einsum("nj,njc->nc", off[:, k, k + 1 :], found[:, k + 1 :])) / pivots[:, k, None]
+    inverse[bad] = found
+    return np.asarray(inverse, float)
+
+
 @dataclass
 class _Solve:
     """The systems of some nodes."""
@@ -99,7 +138,10 @@ class _Solve:
             gathered = np.zeros((chain.rows, n))
             np.add.at(gathered, src, chances * reward)
             answer = np.zeros((chain.rows, n))
-            answer[self.live] = np.linalg.solve(matrix, gathered[self.live].T[..., None])[..., 0].T
+            try:
+                answer[self.live] = np.linalg.solve(matrix, gathered[self.live].T[..., None])[..., 0].T
+            except np.linalg.LinAlgError:  # without discounting, some customers for ever: no sum
+                answer[self.live] = np.inf
             return answer
 
         found = np.ones((10, n))
@@ -124,7 +166,7 @@ def _mixed(values: Floats, nodes: Nodes) -> Floats:
     rules = np.stack([nodes.weights, nodes.coarse], axis=1)
     with np.errstate(invalid="ignore", over="ignore"):
         mean = values @ rules
-        tail = np.abs(values * nodes.weights * nodes.end).sum(-1, keepdims=True)
+        tail = np.abs(np.where(np.abs(values) > ENDLESS, values, 0.0) * nodes.weights * nodes.end).sum(-1, keepdims=True)
     return np.where((tail > LAST * np.abs(mean)) | ~np.isfinite(mean), np.inf, mean)
 
 
@@ -152,7 +194,7 @@ def _durations(chain: Chain, nodes: Nodes, season: Floats, until_exit: bool, typ
     reach = _reach(chain, typical)
     final = np.array([bool(reach[reach[i], i].all()) for i in range(chain.rows)])  # whom one reaches, one comes back from
     gone = leaving(chain, nodes, season, until_exit)
-    inverse = np.linalg.inv(_system(chain, gone, 1.0, ~final))
+    inverse = _inverse(chain, gone, ~final)
     passing = np.zeros((chain.rows, len(nodes.weights)))
     entry = np.zeros(chain.rows)
     entry[chain.start] = 1.0
@@ -198,7 +240,7 @@ def _patterns(chain: Chain, nodes: Nodes, gone: Leaving, final: Flags, reach: Fl
         if rows.any():
             inverse = known.get(rows.tobytes())
             if inverse is None:
-                inverse = known[rows.tobytes()] = np.asarray(np.linalg.inv(_system(chain, gone, 1.0, rows)), float)
+                inverse = known[rows.tobytes()] = _inverse(chain, gone, rows)
             spent = np.zeros(fresh.shape[1:])
             spent[rows] = np.einsum("in,nij->jn", fresh[c][rows], inverse)
             out = rows[src] & ~rows[dst]

@@ -7,6 +7,7 @@ difference between both is the node error.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +24,9 @@ STEP = 0.15
 STEP_BY_SPREAD = 0.3  # of the standard deviation of s, where that is small
 TAIL = 36.0  # nodes whose log weight is this far below the largest are left out
 FAR = 340.0  # end of s for infinite horizons: the long lives of few customers count there; their squares stay below overflow
+NEAR = 340.0  # the other end of s: certain to go at once
+UNDERFLOW = 745.0
+CLOSE = 1e-3  # distance from the mode below which the density is taken from its series, free of cancellation
 SCORE_END = 9.0
 SHAPELESS = 1.1  # Beta(a below this): 1/q has its second moment with a correlated trait in tails beyond double precision
 
@@ -110,37 +114,66 @@ def build(scenario: Scenario, beta_edges: tuple[str, ...], frail: bool) -> Nodes
     )
 
 
-def _trapezoid(left: float, right: float, step: float, mode: float, far: bool) -> Floats:
-    low = -FAR if far and left > -FAR else left
-    return np.asarray(np.arange(math.floor((low - mode) / step), math.ceil((right - mode) / step) + 1) * step + mode, float)
+def _grid(cost: Callable[[Floats], Floats], rates: tuple[float, float], mode: float, step: float, far: bool) -> tuple[Floats, _Grid]:
+    """Return the nodes s and both rules for the density exp(-cost(s - mode)), which falls like exp(rate |s|) at its two ends.
 
+    The grid ends where the density is negligible (for infinite horizons, on the left, where it is 0), and at the latest at -FAR and
+    NEAR: there the last node also stands for all beyond it, a geometric series.
+    """
 
-def _grid(s: Floats, log_density: Floats, values: Floats, far: bool, mode: float, step: float) -> _Grid:
-    """Cut negligible tails (the left one only for finite horizons) and normalise both rules."""
+    def extent(sign: float, depth: float, limit: float) -> tuple[int, bool]:
+        x = step
+        while x < limit and cost(np.array([sign * x]))[0] < depth:
+            x *= 1.25
+        return 2 * math.ceil(min(x, limit) / step / 2), x >= limit and cost(np.array([sign * limit]))[0] < TAIL
+
+    left, fold_left = extent(-1.0, UNDERFLOW if far else TAIL, max(FAR + mode, step))
+    right, fold_right = extent(1.0, TAIL, max(NEAR - mode, step))
+    k = np.arange(-left, right + 1)
+    d = np.asarray(k * step, float)
+    log_density = -cost(d)
     density = np.exp(log_density - log_density.max())
-    keep = (density > math.exp(-TAIL)) | ((s < mode) & far & (density > 0))
-    even = np.round((s - mode) / step) % 2 == 0
-    s, density, values, even = s[keep], density[keep], values[keep], even[keep]
-    coarse = np.where(even, density, 0.0)
-    return _Grid(values, density / density.sum(), coarse / coarse.sum(), np.arange(len(s)) < 3)
+    coarse = np.where(k % 2 == 0, density, 0.0)
+    for fold, at, rate in ((fold_left, 0, rates[0]), (fold_right, -1, rates[1])):
+        if fold:
+            density[at] /= -math.expm1(-rate * step)
+            coarse[at] /= -math.expm1(-2.0 * rate * step)
+    keep = density > 0.0
+    s, density, coarse = (mode + d)[keep], density[keep], coarse[keep]
+    return s, _Grid(s, density / density.sum(), coarse / coarse.sum(), np.arange(len(s)) < 3)
 
 
 def _gamma(shape: float, far: bool) -> _Grid:
     """Nodes of a gamma of mean 1: in s = log f its density is exp(k (s - e^s)), with the mode at 0."""
-    step = min(STEP, STEP_BY_SPREAD / math.sqrt(shape))
-    room = TAIL / shape
-    s = _trapezoid(-1.0 - room, math.log(2.0 + 2.0 * room), step, 0.0, far)
-    return _grid(s, shape * (s - np.exp(s)), np.exp(s), far, 0.0, step)
+
+    def cost(s: Floats) -> Floats:
+        small = s * s / 2.0 * (1.0 + s / 3.0 * (1.0 + s / 4.0 * (1.0 + s / 5.0)))
+        return np.asarray(shape * np.where(np.abs(s) < CLOSE, small, np.expm1(np.minimum(s, FAR)) - s), float)
+
+    s, grid = _grid(cost, (shape, math.inf), 0.0, min(STEP, STEP_BY_SPREAD / math.sqrt(shape)), far)
+    return replace(grid, values=np.exp(s))
 
 
 def _beta(a: float, b: float, far: bool) -> _Grid:
     """Nodes of a Beta(a, b): in s = logit p its density is p^a (1-p)^b. Values are hazards -ln(1-p) = ln(1 + e^s)."""
-    step = min(STEP, STEP_BY_SPREAD * math.sqrt(1.0 / a + 1.0 / b))
-    mode = math.log(a / b)
-    depth = TAIL + a * math.log1p(b / a) + b * math.log1p(a / b)
-    s = _trapezoid(-depth / a, depth / b, step, mode, far)
+    sign, share = (1.0, a / (a + b)) if a <= b else (-1.0, b / (a + b))
+    other = 1.0 - share
+
+    def cost(d: Floats) -> Floats:
+        e = sign * d
+        both = share * other
+        small = both * e * e / 2.0 * (1.0 + (other - share) * e / 3.0 + (1.0 - 6.0 * both) * e * e / 12.0)
+        middle = np.log1p(share * np.expm1(np.minimum(e, 30.0))) - share * e
+        large = other * e + np.log(share + other * np.exp(-np.maximum(e, 30.0)))
+        return np.asarray((a + b) * np.where(np.abs(e) < CLOSE, small, np.where(e > 30.0, large, middle)), float)
+
+    s, grid = _grid(cost, (a, b), math.log(a / b), min(STEP, STEP_BY_SPREAD * math.sqrt(1.0 / a + 1.0 / b)), far)
     hazard = np.logaddexp(0.0, s)
-    return _grid(s, -a * np.logaddexp(0.0, -s) - b * hazard, hazard, far, mode, step)
+    if hazard[-1] >= NEAR and b * NEAR < TAIL:  # the last node stands for all larger hazards H, by the mean of 1 / H
+        from scipy import special
+
+        hazard[-1] = 1.0 / (b * math.exp(b * NEAR) * special.exp1(b * NEAR))
+    return replace(grid, values=hazard)
 
 
 def _score(frailty: Floats, variance: float) -> Floats:

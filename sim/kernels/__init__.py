@@ -9,6 +9,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import stat
 import tempfile
 from importlib import metadata
 from typing import Any
@@ -23,7 +24,11 @@ def _writable(base: pathlib.Path) -> pathlib.Path:
         with tempfile.TemporaryFile(dir=base):
             return base
     except OSError:
-        return pathlib.Path(tempfile.gettempdir()) / f"clvsim-cache-{os.getuid()}"
+        spare = pathlib.Path(tempfile.gettempdir()) / f"clvsim-cache-{os.getuid()}"
+        spare.mkdir(mode=0o700, exist_ok=True)
+        found = spare.lstat()  # compiled code is loaded from there: it must be ours alone
+        mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+        return spare if mine else pathlib.Path(tempfile.mkdtemp(prefix="clvsim-cache-"))
 
 
 def cache_folder() -> pathlib.Path:

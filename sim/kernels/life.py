@@ -70,13 +70,13 @@ def reached(rank: int) -> np.uint64:
 def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], identity: np.uint64) -> None:
     """Draw wallet, rate and frailty of a new group: correlated normals, then each trait's quantile table; who: replicate, v, count."""
     replicate, v, n = who
-    state.wallet[q, :n] = tables.wallet_value[v]
+    state.wallet[q, :n] = ONE
     state.rate[q, :n] = tables.rate_value[v]
     state.frailty[q, :n] = ONE
     tabled = (tables.wallet_table[v], tables.rate_table[v], tables.frailty_table[v])
     if tabled[0] == 0 and tabled[1] == 0 and tabled[2] == 0:
         if tables.wallet_by_rate[v] != 0:
-            state.wallet[q, :n] = tables.wallet_value[v] / tables.rate_value[v]
+            state.wallet[q, :n] = ONE / tables.rate_value[v]
         return
     draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS), tables.key)
     u, v_scratch = scratch.hazards[0], scratch.floats[3]

@@ -91,7 +91,7 @@ class Tables(NamedTuple):
     fixed: Array  # (v,) uint32: spending does not differ between customers; the two tables below hold it
     fixed_purchase: Array  # (v, t, r) int64, units, discounted
     fixed_service: Array  # (v, t, r) int64, units, discounted
-    purchase_units: Array  # (v, r) float64: units of profit per unit of wallet or order value
+    purchase_units: Array  # (v, r) float64: units of profit at the mean wallet or order value
     service_units: Array  # (v, r) float64: units of cost to serve, negative
     orders: Array  # (v, r) float32: factor on the chance or rate of ordering
     amount_cv: Array  # (v, s) float32: coefficient of variation of one order, 0 for fixed amounts
@@ -109,7 +109,6 @@ class Tables(NamedTuple):
     # traits
     quantiles: Array  # (table, node) float32: values at standard normal z from -Z_MAX to Z_MAX
     wallet_table: Array  # (v,) uint32: 1 + table, 0 for a number
-    wallet_value: Array  # (v,) float32: mean (factor of the table's values)
     rate_table: Array  # (v,) uint32
     rate_value: Array  # (v,) float32
     wallet_by_rate: Array  # (v,) uint32: an order is worth wallet / rate

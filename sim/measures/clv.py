@@ -144,14 +144,17 @@ def cash(sample: Sample) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def payback(frame: pd.DataFrame) -> dict[str, Any]:
+def payback(sample: Sample, frame: pd.DataFrame) -> dict[str, Any]:
     """Return, from the frame ``cash``, when customers pay back what they cost.
 
-    period: first tenure t at whose end mean cumulative discounted cash is at or above 0, None if there is none;
+    period: first tenure t, from the first in which anybody is active on, at whose end mean cumulative discounted cash is at or above 0;
+    None if there is none;
     share: of customers who ever pay back within the horizon.
     """
     whole = frame[frame["by"] == "all"]
-    reached = np.flatnonzero(whole["cumulative"].to_numpy() >= 0.0)
+    # prospects who have not cost anything yet have nothing to pay back
+    acquired = np.logical_or.accumulate(sample.active[:, : sample.horizon].any(axis=0))
+    reached = np.flatnonzero(acquired & (whole["cumulative"].to_numpy() >= 0.0))
     return {"period": int(reached[0]) if reached.size else None, "share": float(whole["paid_back"].iloc[-1])}
 
 

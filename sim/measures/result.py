@@ -175,6 +175,14 @@ class Result:
 
         return summary.residual(self)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of the scenario, and of the value beyond its horizon."""
+        from sim.measures import summary
+        from sim.scenario.checks import warnings
+
+        return [*warnings(self.scenario), *summary.beyond_horizon(self)]
+
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
         names = FRAMES if self.outcome.kept is None else (*FRAMES, "customers")

@@ -7,7 +7,6 @@ import numpy as np
 
 from sim.measures.clv import payback, residual_carried_on
 from sim.measures.sums import QUANTILE_NAMES, QUANTILES
-from sim.scenario.checks import warnings
 from sim.scenario.model import Scenario
 
 if TYPE_CHECKING:
@@ -27,7 +26,8 @@ def summary(result: "Result") -> dict[str, Any]:
 
     customers: simulated, in each of ``replicates``; periods: simulated (= horizon); cash_timing: when in its period each ledger
     column falls; clv_per_acquired: of those ever active; survival, retention: by tenure; payback.period: tenure at whose end mean
-    cumulative discounted cash has reached 0; exact: after acquisition, z = (mean - exact mean) / se, with ``exact_reason`` where null.
+    cumulative discounted cash has reached 0, once somebody was acquired;
+    exact: after acquisition, z = (mean - exact mean) / se, with ``exact_reason`` where null.
     """
     scenario, sample = result.scenario, result.sample
     tenure = result.retention[result.retention["by"] == "all"]
@@ -56,11 +56,11 @@ def summary(result: "Result") -> dict[str, Any]:
         "survival": tenure["survival"].tolist(),
         "retention": tenure["retention"].tolist()[:-1],
         "customer_equity": {"mean": equity["equity"], "se": equity["se"]},
-        "payback": payback(result.cash),
+        "payback": payback(result.sample, result.cash),
         "residual": result.residual,
         "exact": exact,
         "exact_reason": reason,
-        "warnings": [*warnings(scenario), *_warnings(result)],
+        "warnings": result.warnings,
         "timing": result.timing,
     }
     plain = _plain(found)
@@ -92,8 +92,8 @@ def _exact(result: "Result") -> tuple[dict[str, Any] | None, str | None]:
 def residual(result: "Result") -> dict[str, Any]:
     """Return the discounted value per customer beyond the horizon.
 
-    value: exact (infinite horizon less finite one) where ``sim.exact`` can give both, else the last year's cash and retention carried
-    on, which ``method`` tells; share: of the value over an infinite life before acquisition cost.
+    value: before acquisition cost, exact (infinite horizon less finite one) where ``sim.exact`` can give both, else the last year's
+    cash and retention carried on, which ``method`` tells; share: of the value over an infinite life before acquisition cost.
     """
     beyond, method = _exact_residual(result), "exact"
     if beyond is None:
@@ -106,12 +106,12 @@ def residual(result: "Result") -> dict[str, Any]:
 def _exact_residual(result: "Result") -> float | None:
     from sim.exact import exact
 
-    finite = result.exact.clv_mean
+    finite = result.exact.clv_before_mean
     if finite is None:
         return None
     # a copy by model_copy would take the cached scenarios by segment along, with their old horizon
     endless = Scenario.model_validate(result.scenario.model_dump(exclude_unset=True) | {"horizon": "inf"})
-    infinite = exact(endless).clv_mean
+    infinite = exact(endless).clv_before_mean
     return _digits(infinite) - _digits(finite) if infinite is not None and math.isfinite(infinite) else None
 
 
@@ -120,7 +120,8 @@ def _digits(value: float) -> float:
     return float(f"{value:.12g}")
 
 
-def _warnings(result: "Result") -> list[str]:
+def beyond_horizon(result: "Result") -> list[str]:
+    """Return what is to be said of the value beyond the horizon, nothing where it is small."""
     share = result.residual["share"]
     if math.isnan(result.residual["value"]):
         return ["the value beyond the horizon does not converge: cash and retention of the last year do not shrink"]

@@ -39,13 +39,23 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$", max_length=
 Count = Annotated[int, BeforeValidator(_whole)]
 """A whole number; 1e6 is one."""
 
+MOST_MONEY = 1e12
+MOST_FACTOR = 1e6
+
+Money = Annotated[float, Field(ge=-MOST_MONEY, le=MOST_MONEY)]
+"""An amount, a price or a margin: bounded, so that no product or sum of a life overflows."""
+Cost = Annotated[float, Field(ge=0, le=MOST_MONEY)]
+Factor = Annotated[float, Field(ge=0, le=MOST_FACTOR)]
+
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
-ByAge = Annotated[tuple[float, ...], BeforeValidator(_listed), Field(min_length=1)]
+MoneyByAge = Annotated[tuple[Money, ...], BeforeValidator(_listed), Field(min_length=1)]
 """A number, or a list by stage age 0, 1, 2 … whose last value holds on. Always a tuple after reading."""
 
+CostByAge = Annotated[tuple[Cost, ...], BeforeValidator(_listed), Field(min_length=1)]
+FactorByAge = Annotated[tuple[Factor, ...], BeforeValidator(_listed), Field(min_length=1)]
 NonNegativeByAge = Annotated[tuple[NonNegative, ...], BeforeValidator(_listed), Field(min_length=1)]
 ProbabilityByAge = Annotated[tuple[Probability, ...], BeforeValidator(_listed), Field(min_length=1)]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sim.scenario.checks_customers import EACH as CUSTOMERS_EACH
 from sim.scenario.checks_customers import WHOLE as CUSTOMERS_WHOLE
+from sim.scenario.checks_spread import EACH as SPREAD_EACH
 from sim.scenario.errors import Fault
 from sim.scenario.model import Scenario
 from sim.scenario.raw import (
@@ -41,7 +42,7 @@ LISTS_OF_EDGE = ("probability", "hazard")
 
 def faults(raw: Raw) -> list[Fault]:
     """Return what is wrong between the values of one segment's scenario (its overrides laid over)."""
-    return [fault for rule in (*EACH, *CUSTOMERS_EACH) for fault in rule(raw)]
+    return [fault for rule in (*EACH, *CUSTOMERS_EACH, *SPREAD_EACH) for fault in rule(raw)]
 
 
 def whole_faults(raw: Raw) -> list[Fault]:
@@ -129,7 +130,19 @@ def probability_sums(raw: Raw) -> Iterator[Fault]:
             rule = f"probabilities to leave a stage must sum to at most 1 at every stage age, not at age {above}"
             yield Fault(f"stages.{stage}.to", f"{sums[above]:.12g}", rule)
         elif certain is not None:
+            yield from _certain_elsewhere(raw, stage, found, "probability")
             yield from _beside_certain(raw, stage, f"its probabilities sum to 1 at stage age {certain}")
+
+
+def _certain_elsewhere(raw: Raw, stage: str, found: list[tuple[str, dict[str, Any]]], rate: str) -> Iterator[Fault]:
+    """Refuse leaving for certain within a period other than the scenario's: no finite hazard stands for it."""
+    quoted = {rate_period(raw, edge) for _, edge in found}
+    own, other = raw.get("period"), next(iter(quoted))
+    single = all(len(numbers(edge[rate])) == 1 for _, edge in found)  # of lists and of several periods rate_periods speaks
+    if len(quoted) == 1 and single and per_year(own) and per_year(other) and other != own:
+        rule = f"leaving for certain within a {other} cannot be turned into a chance a {own}"
+        hint = "give a hazard or a probability below 1" if rate == "probability" else "give a mean_duration above 1, or hazards"
+        yield Fault(f"stages.{stage}.to", "", rule, hint)
 
 
 def _beside_certain(raw: Raw, stage: str, reason: str) -> Iterator[Fault]:
@@ -157,6 +170,7 @@ def shares(raw: Raw) -> Iterator[Fault]:
         if duration is None:
             yield Fault(f"stages.{stage}.mean_duration", "", "must be given where edges have a share", "mean stay in periods, 1 or more")
         elif number(duration) == 1:
+            yield from _certain_elsewhere(raw, stage, found, "share")
             yield from _beside_certain(raw, stage, "its mean_duration is 1")
         mixed = [key for source, key, edge in edges(raw) if source == stage and edge.get("probability") is not None]
         if mixed:

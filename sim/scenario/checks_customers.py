@@ -11,17 +11,16 @@ from typing import Any
 from sim.scenario.base import MAX_HORIZON, at
 from sim.scenario.customers import OVERRIDABLE
 from sim.scenario.errors import Fault
-from sim.scenario.model import overlay
+from sim.scenario.model import overlay, with_kind
 from sim.scenario.raw import (
+    FORMS,
     Raw,
     expand,
     kind,
     mapping,
     number,
     numbers,
-    per_year,
     periods,
-    rate_period,
     season,
     show,
     stages,
@@ -33,8 +32,6 @@ from sim.scenario.raw import (
 Rule = Callable[[Raw], Iterator[Fault]]
 
 MAX_CUSTOMERS = 10**12
-MAX_ORDERS = 500.0
-"""Mean orders of a period: the kernels' number of orders comes from one uniform, term by term."""
 
 TRAITS = ("wallet", "rate", "frailty")
 FIXED_IN_STAGES = ("label", "kind", "rank")
@@ -110,23 +107,6 @@ def order_chance(raw: Raw) -> Iterator[Fault]:
             yield Fault(f"stages.{key}.orders", f"{value * orders * high:.6g}", rule)
 
 
-def order_rate(raw: Raw) -> Iterator[Fault]:
-    """Refuse more orders a period than can be drawn."""
-    found = _purchases(raw, "poisson")
-    rate = found.get("rate")
-    mean = number(rate.get("mean") if isinstance(rate, dict) else rate)
-    if isinstance(rate, dict) and mean is None:
-        shape, inverse = number(rate.get("shape")), number(rate.get("rate"))
-        mean = shape / inverse if shape and inverse and inverse > 0 else None
-    year = per_year(raw.get("period"))
-    if mean is None or not year:
-        return
-    mean *= per_year(rate_period(raw, found)) / year * season(raw, "orders", last_period(raw))
-    mean *= max((max(numbers(stage.get("orders", 1.0)), default=0.0) for _, stage in stages(raw)), default=0.0)
-    if mean > MAX_ORDERS:
-        yield Fault("purchases.rate", f"{mean:.6g}", f"at most {MAX_ORDERS:g} orders a period on average", "use a shorter period")
-
-
 def segment_shares(raw: Raw) -> Iterator[Fault]:
     """Require that shares of segments sum to 1."""
     found = [number(mapping(raw, "segments", key).get("share")) for key in mapping(raw, "segments")]
@@ -167,7 +147,9 @@ def segment_view(raw: Raw, segment: str) -> dict[str, Any]:
         known = mapping(raw, "stages")
         change["stages"] = {key: _known(stage, known.get(key)) for key, stage in change["stages"].items() if key in known}
     base = {key: value for key, value in raw.items() if key != "segments"}
-    parts: dict[str, Any] = overlay(expand(base), expand(change))
+    # As in Scenario.by_segment: a mapping is laid over the base's number written out, a number replaces the whole trait.
+    merged = [name for name in FORMS if isinstance(mapping(change, "purchases").get(name), dict)]
+    parts: dict[str, Any] = overlay(with_kind(expand(base, merged)), change)
     return parts
 
 
@@ -304,5 +286,5 @@ def _varies(raw: Raw, trait: str) -> bool:
     return any(number(mapping(found, name).get(key)) for name in names for key in ("cv", "shape", "a"))
 
 
-EACH: tuple[Rule, ...] = (amounts, order_chance, order_rate, order_settings, traits)
+EACH: tuple[Rule, ...] = (amounts, order_chance, order_settings, traits)
 WHOLE: tuple[Rule, ...] = (cohort_settings, correlations, population, segment_changes, segment_shares)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from sim.scenario.base import Count, Id, Model, NonNegative, Positive, _listed
+from sim.scenario.base import Cost, Count, Id, Model, NonNegative, Positive, _listed
 
 
 class Segment(Model):
@@ -58,7 +58,7 @@ class Frailty(Model):
 class Acquisition(Model):
     """Cost of winning a customer, due on arrival or when a prospect turns active (for others the same), at the period's start."""
 
-    cost: NonNegative = 0.0
+    cost: Cost = 0.0
     due: Literal["arrival", "conversion"] = "conversion"
 
 

@@ -127,7 +127,7 @@ def _fault(raw: dict[str, Any], error: Any) -> Fault:
 
 def _worded(item: Any) -> str:
     if isinstance(item, int | float):
-        return f"{item:,}" if isinstance(item, int) else f"{item:g}"
+        return f"{item:,}" if isinstance(item, int) else f"{item:,.0f}" if abs(item) >= 1e5 else f"{item:g}"
     return str(item).replace("'", "").replace(" or ", ", ")
 
 

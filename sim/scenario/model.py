@@ -70,7 +70,7 @@ class Scenario(Model):
         """One Scenario a segment, its overrides laid over and its ``segments`` empty; {"all": self} where there are none."""
         if not self.segments:
             return {"all": self}
-        base = self.model_dump(exclude={"segments"}, exclude_unset=True)
+        base = with_kind(self.model_dump(exclude={"segments"}, exclude_unset=True))
         return {
             key: Scenario.model_validate(overlay(base, {part: value for part in OVERRIDABLE if (value := getattr(segment, part))}))
             for key, segment in self.segments.items()
@@ -84,6 +84,11 @@ class Scenario(Model):
     def target(self, stage: str, edge: str) -> str:
         """Return the stage that an edge leads to."""
         return self.stages[stage].to[edge].target or edge
+
+
+def with_kind(base: dict[str, Any]) -> dict[str, Any]:
+    """Return a scenario's mapping with the kind of its purchases, so that a segment that changes them need not repeat it."""
+    return {"purchases": {"kind": "subscription"}, **base}
 
 
 def overlay(base: Any, change: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from sim.scenario.base import Model, NonNegative, Period, Positive, Probability, _chance, _mean
+from sim.scenario.base import MOST_MONEY, Model, NonNegative, Period, Positive, Probability, _chance, _mean
 
 
 class Trait(Model):
@@ -13,7 +13,7 @@ class Trait(Model):
     A gamma may be given by ``shape`` and ``rate`` instead (mean shape / rate), as in the literature on buying.
     """
 
-    mean: Positive | None = None
+    mean: Annotated[float, Field(gt=0, le=MOST_MONEY)] | None = None
     cv: NonNegative = 0.0
     distribution: Literal["gamma", "lognormal"] = "gamma"
     shape: Positive | None = None

@@ -82,13 +82,16 @@ def per_year(period: Any) -> int:
     return PERIODS_PER_YEAR.get(period, 0) if isinstance(period, str) else 0
 
 
-def expand(raw: Raw) -> dict[str, Any]:
-    """Return the mapping with numbers that stand for a trait or chance written out, as the models read them."""
+FORMS = {"wallet": _mean, "order_value": _mean, "rate": _mean, "probability": _chance}
+
+
+def expand(raw: Raw, names: Iterable[str] = FORMS) -> dict[str, Any]:
+    """Return the mapping with numbers that stand for the named traits and chances written out, as the models read them."""
     found = raw.get("purchases")
     if not isinstance(found, dict):
         return dict(raw)
-    forms = {"wallet": _mean, "order_value": _mean, "rate": _mean, "probability": _chance}
-    return {**raw, "purchases": {key: forms.get(key, lambda same: same)(value) for key, value in found.items()}}
+    written = {key: FORMS[key](found[key]) for key in names if key in found}
+    return {**raw, "purchases": {**found, **written}}
 
 
 def season(raw: Raw, part: str, last: int) -> float:

@@ -5,9 +5,12 @@ from typing import Literal
 from pydantic import Field
 
 from sim.scenario.base import (
-    ByAge,
+    CostByAge,
+    FactorByAge,
     Id,
     Model,
+    Money,
+    MoneyByAge,
     NonNegative,
     NonNegativeByAge,
     Period,
@@ -58,7 +61,7 @@ class Edge(Model):
     weibull: Weibull | None = None
     beta: Beta | None = None
     rate_period: Period | None = None
-    cash: float = 0.0
+    cash: Money = 0.0
 
 
 RATES = ("probability", "hazard", "mean_duration", "share", "weibull", "beta")
@@ -82,10 +85,10 @@ class Stage(Model):
     kind: Literal["prospect", "active", "lost"] = "active"
     rank: Literal[1, 2, 3] | None = None
     mean_duration: float | None = Field(default=None, ge=1)
-    price: NonNegativeByAge | None = None
-    margin: ByAge = (1.0,)
-    cost_to_serve: ByAge = (0.0,)
-    orders: NonNegativeByAge = (1.0,)
+    price: CostByAge | None = None
+    margin: MoneyByAge = (1.0,)
+    cost_to_serve: MoneyByAge = (0.0,)
+    orders: FactorByAge = (1.0,)
     amount_cv: NonNegative | None = None
     to: dict[Id, Edge] = {}
 

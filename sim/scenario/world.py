@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sim.scenario.base import Count, Model, NonNegative, Positive
+from sim.scenario.base import MOST_FACTOR, Count, Model, NonNegative, Positive
 
 When = Literal["start", "mid", "end"]
 
@@ -21,8 +21,8 @@ class Timing(Model):
 class Season(Model):
     """A factor by calendar period: a list that repeats through the year, times ``(1 + growth_annual) ** (y / periods a year)``."""
 
-    multiplier: tuple[Positive, ...] | None = Field(default=None, strict=False)
-    growth_annual: float = Field(default=0.0, gt=-1)
+    multiplier: tuple[Annotated[Positive, Field(le=MOST_FACTOR)], ...] | None = Field(default=None, strict=False)
+    growth_annual: float = Field(default=0.0, gt=-1, le=100)
 
 
 class HazardSeason(Season):

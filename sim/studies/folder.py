@@ -5,7 +5,8 @@ import json
 import os
 import platform
 import re
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 
 from sim import store
 from sim.scenario import Scenario, ScenarioError, read
+from sim.scenario.raw import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +45,8 @@ def default_folder(scenario: Scenario) -> Path:
 def write_run(result: "Result", out: str | os.PathLike[str] | None = None) -> Path:
     """Write a run's folder and return its path: config, summary, tables as CSV and Parquet, manifest.
 
-    out: folder, by default that of ``default_folder``. One that is there is replaced if its manifest is ours; else ScenarioError.
+    out: folder, by default that of ``default_folder``. One that is there is replaced if its manifest is ours and
+    lists all that is in it; else ScenarioError.
     """
     out = default_folder(result.scenario) if out is None else out
     store.check(out)
@@ -133,13 +136,13 @@ def verify(folder: str | os.PathLike[str], progress: Callable[[int, int], None] 
         scenario = read(raw if isinstance(raw, dict) else {})
     except ScenarioError as error:
         return [*found, *(f"config.yaml: cannot be run again: {fault}" for fault in error.faults)]
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return [*found, "config.yaml: cannot be run again: is missing or no YAML"]
-    return found + list(_rerun(scenario, manifest, progress))
+    return found + list(_rerun(folder, scenario, manifest, {line.partition(": ")[0] for line in found}, progress))
 
 
 def _changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    for name, digest in manifest.get("files", {}).items():
+    for name, digest in manifest["files"].items():
         try:
             now = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError:
@@ -147,20 +150,70 @@ def _changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
         else:
             if now != digest:
                 yield f"{name}: was changed after it was written"
+    for name in store.foreign(folder, manifest):
+        yield f"{name}: is not in the manifest"
 
 
-def _rerun(scenario: Scenario, manifest: Mapping[str, Any], progress: Callable[[int, int], None] | None) -> Iterator[str]:
+def _rerun(
+    folder: Path, scenario: Scenario, manifest: Mapping[str, Any], told: Set[str], progress: Callable[[int, int], None] | None
+) -> Iterator[str]:
+    """Simulate again and yield what differs. told: files that are known to be missing or changed."""
     from sim import __version__
     from sim.studies.simulate import simulate
 
     result = simulate(scenario, progress)
-    texts, summary = _texts(scenario, result.tables()), result.summary()
-    found = []
-    for name, content in texts.items():
-        if manifest["files"].get(name) != hashlib.sha256(content).hexdigest():
-            found.append(f"{name}: comes out differently")
+    frames, summary = result.tables(), result.summary()
+    texts = _texts(scenario, frames)
+    wanted = {*texts, "summary.json", *(f"tables/{name}.parquet" for name in frames)}
+    found = list(_told_otherwise(scenario, manifest, wanted))
+    differing = [
+        name for name, content in texts.items() if manifest["files"].get(name, "") not in ("", hashlib.sha256(content).hexdigest())
+    ]
+    if "summary.json" not in told and not _same_summary(folder / "summary.json", summary):
+        differing.append("summary.json")
+    for name, frame in frames.items():
+        if (stored := f"tables/{name}.parquet") not in told and not _same_parquet(folder / stored, frame):
+            differing.append(stored)
+    found += [f"{name}: comes out differently" for name in differing]
     if not found and manifest.get("result_hash") != result_hash(texts, summary):
-        found.append("summary.json: comes out differently")
+        found.append("manifest.json: result_hash comes out differently")
     yield from found
     if found and manifest.get("version") != __version__:
         yield f"manifest.json: written by version {manifest.get('version')}, verified with {__version__}"
+
+
+def _told_otherwise(scenario: Scenario, manifest: Mapping[str, Any], wanted: Set[str]) -> Iterator[str]:
+    """Yield what the manifest says of draws, seed and files that is not so. wanted: files that the run leaves."""
+    for name, value in (("draws", DRAWS), ("seed", scenario.run.seed)):
+        if manifest.get(name) != value:
+            yield f"manifest.json: {name} is {show(manifest.get(name))}, and here {value}"
+    for name in sorted(wanted - set(manifest["files"])):
+        yield f"{name}: is missing from the manifest"
+    for name in sorted(set(manifest["files"]) - wanted):
+        yield f"{name}: is in the manifest, and no such run writes it"
+
+
+def _same_summary(path: Path, summary: Mapping[str, Any]) -> bool:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    # through JSON, so that 1 and true or 1.0 are told apart
+    return isinstance(stored, dict) and _json({**stored, "timing": None}) == _json({**summary, "timing": None})
+
+
+def _same_parquet(path: Path, frame: "pd.DataFrame") -> bool:
+    """Return whether a Parquet file holds what this frame comes to in Parquet; another version may have packed it otherwise."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as place, duckdb.connect(":memory:") as connection:
+        fresh, stored = Path(place) / "fresh.parquet", Path(place) / "stored.parquet"  # names without letters that DuckDB expands
+        _parquet(frame)(fresh)
+        try:
+            stored.write_bytes(path.read_bytes())
+            if stored.read_bytes() == fresh.read_bytes():
+                return True
+            one, other = (connection.execute("SELECT * FROM read_parquet(?)", [str(file)]).df() for file in (fresh, stored))
+        except (OSError, duckdb.Error):
+            return False
+    return one.equals(other)

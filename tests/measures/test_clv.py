@@ -157,8 +157,8 @@ def test_payback_is_the_first_period_at_or_above_0() -> None:
     _, sample = halving()
     frame = clv.cash(sample)
     np.testing.assert_allclose(frame["cumulative"], np.cumsum(10 * 0.4 ** np.arange(4)) - 15, atol=1e-5)
-    assert clv.payback(frame) == {"period": 2, "share": 0.5}
-    assert clv.payback(frame.assign(cumulative=-1.0))["period"] is None
+    assert clv.payback(sample, frame) == {"period": 2, "share": 0.5}
+    assert clv.payback(sample, frame.assign(cumulative=-1.0))["period"] is None
 
 
 def test_residual_repeats_the_last_year() -> None:

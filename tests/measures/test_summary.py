@@ -104,3 +104,40 @@ def test_no_spread_has_no_z() -> None:
     assert found["clv"]["sd"] == found["clv"]["se"] == 0.0
     assert set(found["clv"]["quantiles"].values()) == {920.0}
     assert found["exact"] == {"clv_mean": 920.0, "clv_sd": 0.0, "z": None}
+
+
+def prospects(**changes: Any) -> dict[str, Any]:
+    """Return the summary of p -> q -> a (or p -> a), which costs 200 on conversion."""
+    direct = changes.pop("direct")
+    stages = {
+        "p": {"kind": "prospect", "to": {"a" if direct else "q": {"probability": 0.3}}},
+        "q": {"kind": "prospect", "to": {"a": {"probability": 0.3}}},
+        "a": {"price": 10.0, "to": {"gone": {"probability": 0.2}}},
+        "gone": {"kind": "lost"},
+    }
+    if direct:
+        del stages["q"]
+    bought = {"cost": 200.0, "due": "conversion"}
+    return checked(simulate(cases.publisher(start="p", stages=stages, acquisition=bought, run={"customers": 300}, **changes)))
+
+
+def test_residual_is_before_acquisition_cost() -> None:
+    found = prospects(direct=True, horizon=4)["residual"]
+    factor, active, before, value = 1 / 1.15, 0.0, 1.0, 0.0
+    for t in range(400):
+        value += 10 * active * factor**t * (t >= 4)
+        active, before = 0.8 * active + 0.3 * before, 0.7 * before
+    assert found["value"] == pytest.approx(value, rel=1e-9)
+    assert found["method"] == "exact"
+    assert 0.5 < found["share"] < 1
+
+
+def test_payback_waits_for_somebody_to_be_acquired() -> None:
+    assert prospects(direct=False, horizon=6)["payback"] == {"period": None, "share": 0.0}
+
+
+def test_result_has_the_warnings_of_its_summary() -> None:
+    kept = {"subscribed": {"price": 1.0}}
+    result = simulate(cases.publisher(stages=kept, discount_rate_annual=0.0, run={"customers": 10}))
+    assert len(result.warnings) == 2
+    assert result.warnings == result.summary()["warnings"]

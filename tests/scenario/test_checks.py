@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from sim.compile.quantiles import Values, beta, moments, positive
 from sim.scenario import ScenarioError, read
 from sim.scenario.checks import warnings
+from sim.scenario.checks_spread import LEAST_BETA, LEAST_SPREAD, MOST_BETA, MOST_SPREAD
 from tests.scenario.cases import sound
 
 EDGE = "stages__trial__to__lost__probability"
@@ -116,6 +119,15 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         trial(member={"weibull": {"shape": 1, "scale": 2}, "rate_period": "year"}),
         "stages.trial.to.member.rate_period: a weibull must be quoted for the scenario's period, month (got 'year'); leave rate_period out",
     ),
+    (
+        trial(lost={"probability": 1, "rate_period": "year"}),
+        "stages.trial.to: leaving for certain within a year cannot be turned into a chance a month; give a hazard or a probability below 1",
+    ),
+    (
+        shared(mean_duration=1, to={key: {**edge, "rate_period": "year"} for key, edge in SHARED["to"].items()}),
+        "stages.trial.to: leaving for certain within a year cannot be turned into a chance a month; "
+        "give a mean_duration above 1, or hazards",
+    ),
     # lists
     *(
         (
@@ -189,12 +201,70 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         "stages.trial.orders: purchases.probability times orders times calendar.orders must be at most 1 (got 1.06372)",
     ),
     (
-        {"purchases": {**POISSON, "rate": 501}},
-        "purchases.rate: at most 500 orders a period on average (got 501); use a shorter period",
+        {"purchases": {**POISSON, "rate": 651}},
+        "purchases.rate: at most 650 orders a period (got 651); use a shorter period",
+    ),
+    (
+        {"purchases": {**POISSON, "rate": {"mean": 100, "cv": 1}}},
+        "purchases.rate: the busiest customers would order 2393.81 times a period, and 650 is the most (got 100 on average); "
+        "use a shorter period or a smaller spread",
+    ),
+    (
+        {"purchases": {**POISSON, "rate": {"mean": 1, "cv": 4, "distribution": "lognormal"}}},
+        "purchases.rate: the busiest customers would order 13688.2 times a period, and 650 is the most (got 1 on average)",
     ),
     (
         {"purchases": {**POISSON, "rate": {"shape": 2, "rate": 1}, "rate_period": "day"}, "stages__trial__orders": 10},
-        "purchases.rate: at most 500 orders a period on average (got 608.333); use a shorter period",
+        "purchases.rate: the busiest customers would order 8297.76 times a period, and 650 is the most (got 608.333 on average)",
+    ),
+    (
+        {"purchases": {**POISSON, "rate": 60}, "calendar": {"orders": {"multiplier": [*[1] * 11, 11]}}},
+        "purchases.rate: at most 650 orders a period (got 660); use a shorter period",
+    ),
+    # spreads
+    ({"purchases": {**POISSON, "rate": {"mean": 1e-3, "cv": 5.1}}}, "purchases.rate.cv: the spread must be 0 or 0.001 to 5 (got 5.1)"),
+    ({"purchases": {"kind": "subscription", "wallet": {"mean": 1, "cv": 1e-4}}}, "purchases.wallet.cv: the spread must be 0 or 0.001 to 5"),
+    (
+        {"purchases": {**ORDERS, "order_value": {"mean": 1, "cv": 4.1, "distribution": "lognormal"}}},
+        "purchases.order_value.cv: the spread of a lognormal must be 0 or 0.001 to 4 (got 4.1)",
+    ),
+    *(
+        (
+            {"purchases": {**POISSON, "rate": {"shape": shape, "rate": shape}}},
+            f"purchases.rate.shape: must be 0.04 to 1,000,000, a spread of 0.001 to 5 (got {shape})",
+        )
+        for shape in (0.039, 1000001)
+    ),
+    (
+        {"purchases": {**ORDERS, "amount": {"distribution": "gamma", "cv": 6}}},
+        "purchases.amount.cv: the spread must be 0 or 0.001 to 5 (got 6)",
+    ),
+    (
+        {"purchases": {**ORDERS, "amount": {"distribution": "lognormal", "cv": 1}}, "stages__trial__amount_cv": 5},
+        "stages.trial.amount_cv: the spread of a lognormal must be 0 or 0.001 to 4 (got 5)",
+    ),
+    *(
+        ({"frailty": {"variance": value}}, f"frailty.variance: must be 0 or 0.000001 to 25, a spread of 0.001 to 5 (got {value})")
+        for value in (9e-07, 25.1)
+    ),
+    *(
+        (trial(lost={"beta": {"a": a, "b": b}}), f"stages.trial.to.lost.beta: a and b must be 0.01 or more and a + b at most 10,000 {got}")
+        for a, b, got in ((0.009, 1, "(got a 0.009, b 1)"), (1, 0.009, "(got a 1, b 0.009)"), (9000, 1001, "(got a 9000, b 1001)"))
+    ),
+    (
+        {"purchases": {**ORDERS, "probability": {"a": 1, "b": 1e5}}},
+        "purchases.probability: a and b must be 0.01 or more and a + b at most 10,000 (got a 1, b 100000)",
+    ),
+    *(
+        (
+            {"purchases": {"kind": "bernoulli", "wallet": 5, "probability": chance}},
+            "purchases.probability: must be above 0 where a wallet is divided by it (got 0); give order_value instead",
+        )
+        for chance in (0, {"value": 0})
+    ),
+    (
+        {"purchases": {"kind": "subscription", "wallet": {"shape": 2, "rate": 1e-12}}},
+        "purchases.wallet: shape / rate must be at most 1,000,000,000,000 (got 2e+12)",
     ),
     # segments
     ({"segments": {"a": {"share": 0.5}, "b": {"share": 0.4}}}, "segments: shares of the segments must sum to 1 (got 0.9)"),
@@ -289,8 +359,16 @@ def test_rule(changes: dict[str, Any], said: str) -> None:
         trial(lost={"hazard": 0.3, "rate_period": "year"}),
         trial(lost={"probability": 0.1}, moves={"target": "lost", "probability": 0.1, "cause": "natural"}),
         {"stages__trial__kind": "prospect", "stages__trial__price": 0},
+        trial(lost={"probability": 1, "rate_period": "month"}),
+        trial(lost={"beta": {"a": 0.01, "b": 9999}}),
         {"horizon": 2},
         {"horizon": "inf"},
+        *({"frailty": {"variance": value}} for value in (1e-6, 25)),
+        *({"purchases": {**POISSON, "order_value": {"shape": shape, "rate": 1}}} for shape in (0.04, 1e6)),
+        *({"purchases": {"kind": "subscription", "wallet": {"mean": 1e12, "cv": cv}}} for cv in (0.001, 5)),
+        {"purchases": {**ORDERS, "probability": 0}},
+        {"purchases": {**POISSON, "rate": 650}},
+        {"purchases": {**POISSON, "rate": {"mean": 27, "cv": 1}}},
         {"frailty": {"variance": 0}, "stages__trial__to__lost": {"beta": {"a": 1, "b": 2}}},
         {"frailty": {"variance": 1, "edges": ["member.lost"]}, "stages__trial__to__lost": {"beta": {"a": 1, "b": 2}}},
         {"calendar": {"hazards": {"multiplier": [1] * 12, "edges": ["member.lost"]}}},
@@ -309,6 +387,27 @@ def test_rule(changes: dict[str, Any], said: str) -> None:
 )
 def test_allowed(changes: dict[str, Any]) -> None:
     assert read(sound(**changes)).by_segment
+
+
+TABLES = [
+    *((positive(shape, cv), 1.0, 1 + cv * cv) for shape, most in MOST_SPREAD.items() for cv in (LEAST_SPREAD, 0.3, most)),
+    *(
+        (beta(a, b), a / (a + b), a / (a + b) * (a + 1) / (a + b + 1))
+        for low, high in (
+            (LEAST_BETA, LEAST_BETA),
+            (LEAST_BETA, MOST_BETA - LEAST_BETA),
+            (MOST_BETA / 2, MOST_BETA / 2),
+            (1.0, MOST_BETA - 1),
+        )
+        for a, b in ((low, high), (high, low))
+    ),
+]
+
+
+@pytest.mark.parametrize(("table", "mean", "second"), TABLES)
+def test_tables_hold_at_the_limits_of_spread(table: Values, mean: float, second: float) -> None:
+    assert moments(table) == pytest.approx((mean, second), rel=1e-6)
+    assert (np.diff(table.astype(np.float32)) >= 0).all()
 
 
 def test_a_misspelt_rate_is_told_once() -> None:

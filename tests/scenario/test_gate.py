@@ -83,6 +83,19 @@ def test_horizon_without_end() -> None:
         ({"stages__member__to__lost__hazrd": 1}, "stages.member.to.lost.hazrd: unknown key (got 1); did you mean hazard?"),
         ({"discount_rate": 0.1}, "discount_rate: unknown key (got 0.1); did you mean discount_rate_annual?"),
         ({"seed": 3}, "seed: unknown key (got 3); did you mean run.seed?"),
+        ({"stages__trial__price": 2e12}, "stages.trial.price: must be at most 1,000,000,000,000 (got 2000000000000.0)"),
+        ({"stages__trial__margin": -2e12}, "stages.trial.margin: must be at least -1,000,000,000,000 (got -2000000000000.0)"),
+        ({"stages__trial__cost_to_serve": [0, 2e12]}, "stages.trial.cost_to_serve.1: must be at most 1,000,000,000,000"),
+        ({"stages__trial__to__lost__cash": -2e12}, "stages.trial.to.lost.cash: must be at least -1,000,000,000,000"),
+        ({"stages__trial__orders": 2e6}, "stages.trial.orders: must be at most 1,000,000 (got 2000000.0)"),
+        ({"acquisition": {"cost": 2e12}}, "acquisition.cost: must be at most 1,000,000,000,000"),
+        ({"purchases": {"kind": "subscription", "wallet": 2e12}}, "purchases.wallet: must be at most 1,000,000,000,000"),
+        ({"purchases": {**POISSON, "order_value": {"mean": 2e12}}}, "purchases.order_value.mean: must be at most 1,000,000,000,000"),
+        (
+            {"calendar": {"margin": {"multiplier": [*[1.0] * 11, 2e6]}}},
+            "calendar.margin.multiplier.11: must be at most 1,000,000 (got 2000000.0)",
+        ),
+        ({"calendar": {"hazards": {"growth_annual": 101}}}, "calendar.hazards.growth_annual: must be at most 100 (got 101)"),
         ({"frobnicate": 3}, "frobnicate: unknown key (got 3)"),
         ({"start": False}, "start: must be text (got false); YAML reads unquoted no, off, yes and on as false and true"),
         ({"discount_rate_annual": True}, "discount_rate_annual: must be a number (got true); YAML reads unquoted no,"),
@@ -158,6 +171,11 @@ class TestSegments:
         found = faults(sound(segments=TWO, stages__trial__to__lost__probability=0.8, horizn=3))
         assert [line.partition(":")[0] for line in found] == ["horizn", "stages.trial.to"]
 
+    def test_a_trait_that_no_segment_changes_is_told_once(self) -> None:
+        change = {"share": 0.5, "frailty": {"variance": 1}}
+        found = faults(sound(purchases={"kind": "subscription", "wallet": -2}, segments={**TWO, "a": change}))
+        assert found == ["purchases.wallet: must be above 0 (got -2)"]
+
     def test_what_every_segment_mends_is_no_fault(self) -> None:
         mend = {"stages": {"trial": {"to": {"lost": {"probability": 0.3}}}}}
         raw = sound(segments={key: {**body, **mend} for key, body in TWO.items()}, stages__trial__to__lost__probability=0.8)
@@ -170,6 +188,36 @@ class TestSegments:
         purchases = read(raw).by_segment["a"].purchases
         assert purchases.kind == "subscription"
         assert (purchases.wallet.mean, purchases.wallet.cv) == (40, 0.5)
+
+    @pytest.mark.parametrize("wallet", [{"mean": 10, "cv": 0.4}, {"shape": 2, "rate": 0.2}])
+    def test_a_number_replaces_a_trait(self, wallet: dict[str, float]) -> None:
+        change = {"share": 0.5, "purchases": {"wallet": 12}}
+        raw = sound(purchases={"kind": "subscription", "wallet": wallet}, segments={**TWO, "a": change})
+        purchases = read(raw).by_segment["a"].purchases
+        assert purchases.kind == "subscription"
+        assert (purchases.wallet.mean_value, purchases.wallet.cv_value) == (12, 0)
+
+    def test_a_trait_replaced_in_every_segment_does_not_vary(self) -> None:
+        segments = {key: {**body, "purchases": {"wallet": 12}} for key, body in TWO.items()}
+        raw = sound(purchases={"kind": "subscription", "wallet": {"mean": 10, "cv": 0.4}}, frailty={"variance": 1}, segments=segments)
+        (found,) = faults({**raw, "correlations": {"wallet": {"frailty": 0.5}}})
+        assert found.startswith("correlations: only what differs between customers can be correlated (got 'wallet')")
+
+    def test_a_number_replaces_a_chance(self) -> None:
+        change = {"share": 0.5, "purchases": {"probability": 0.2}}
+        chances = {"kind": "bernoulli", "probability": {"a": 1, "b": 2}, "order_value": 3}
+        purchases = read(sound(purchases=chances, segments={**TWO, "a": change})).by_segment["a"].purchases
+        assert purchases.kind == "bernoulli"
+        assert (purchases.probability.value, purchases.probability.a) == (0.2, None)
+
+    @pytest.mark.parametrize("base", [{}, {"purchases": {"kind": "subscription", "wallet": 7}}])
+    def test_a_segment_need_not_repeat_the_kind_of_purchases(self, base: dict[str, Any]) -> None:
+        raw = sound(**base, segments={**TWO, "a": {"share": 0.5, "purchases": {"wallet": 28}}})
+        views = {key: view.purchases for key, view in read(raw).by_segment.items()}
+        assert {key: found.kind == "subscription" and found.wallet.mean for key, found in views.items()} == {
+            "a": 28,
+            "b": base.get("purchases", {}).get("wallet", 1),
+        }
 
     def test_another_kind_of_purchases_replaces(self) -> None:
         raw = sound(purchases={"kind": "subscription", "wallet": 40}, segments={**TWO, "a": {"share": 0.5, "purchases": POISSON}})

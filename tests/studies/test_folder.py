@@ -1,5 +1,6 @@
 """A run's folder: the same bytes from the same scenario, readable again, and verified."""
 
+import hashlib
 import json
 import resource
 from pathlib import Path
@@ -137,7 +138,72 @@ def test_verify_finds_a_changed_summary(run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     manifest["result_hash"] = "0" * 64
     (run / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert folder.verify(run) == ["summary.json: comes out differently"]
+    assert folder.verify(run) == ["manifest.json: result_hash comes out differently"]
+
+
+def forge(run: Path, **changes: Any) -> None:
+    """Write a manifest whose hashes fit what the folder holds by now."""
+    manifest = store.read_manifest(run)
+    manifest["files"] = {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in manifest["files"]}
+    (run / "manifest.json").write_text(json.dumps(manifest | changes), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"), [('"threads": ', '"threads": 1', []), ('"mean": ', '"mean": 1', ["summary.json: comes out differently"])]
+)
+def test_verify_reads_the_summary_but_for_its_timing(run: Path, old: str, new: str, found: list[str]) -> None:
+    path = run / "summary.json"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    forge(run)
+    assert folder.verify(run) == found
+
+
+def test_verify_reads_parquet(run: Path) -> None:
+    table = run / "tables" / "equity.parquet"
+    frame = pd.read_csv(run / "tables" / "equity.csv")
+    # equal content may be packed otherwise, by another version, say
+    with duckdb.connect(":memory:") as connection:
+        stored = run.parent / "stored.parquet"
+        stored.write_bytes(table.read_bytes())
+        connection.execute(
+            "COPY (SELECT * FROM read_parquet(?)) TO '" + str(run.parent / "again.parquet") + "' (COMPRESSION gzip)", [str(stored)]
+        )
+    table.write_bytes((run.parent / "again.parquet").read_bytes())
+    forge(run)
+    assert folder.verify(run) == []
+    folder._parquet(frame.assign(equity=0.0))(table)
+    forge(run)
+    assert folder.verify(run) == ["tables/equity.parquet: comes out differently"]
+    table.write_bytes(b"no parquet")
+    forge(run)
+    assert folder.verify(run) == ["tables/equity.parquet: comes out differently"]
+
+
+def test_verify_finds_files_missing_from_and_unknown_to_the_manifest(run: Path) -> None:
+    manifest = store.read_manifest(run)
+    del manifest["files"]["tables/clv.csv"]
+    (run / "more.txt").write_text("more")
+    (run / "tables" / "own.txt").write_text("own")
+    manifest["files"]["tables/own.txt"] = hashlib.sha256(b"own").hexdigest()
+    (run / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert folder.verify(run) == [
+        "more.txt: is not in the manifest",
+        "tables/clv.csv: is not in the manifest",
+        "tables/clv.csv: is missing from the manifest",
+        "tables/own.txt: is in the manifest, and no such run writes it",
+    ]
+
+
+def test_verify_compares_draws_and_seed(run: Path) -> None:
+    forge(run, draws=0, seed=99)
+    assert folder.verify(run) == ["manifest.json: draws is 0, and here 1", "manifest.json: seed is 99, and here 1"]
+
+
+@pytest.mark.parametrize("files", [[], None, {"a\0b": "0"}, {"../a": "0"}, {"/etc/hosts": "0"}, {"a": 1}])
+def test_verify_refuses_a_malformed_manifest(run: Path, files: Any) -> None:
+    (run / "manifest.json").write_text(json.dumps({"made_by": "clvsim", "files": files}), encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"manifest\.json: files must map names of files in the folder to their SHA-256$"):
+        folder.verify(run)
 
 
 @pytest.mark.parametrize("config", ["a: [", "horizon: 0", "- a", None])

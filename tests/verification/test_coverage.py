@@ -49,6 +49,7 @@ def test_intervals_cover_and_errors_are_normal(name: str) -> None:
     scenario = case(name)
     tables, sampled = compile_tables(scenario), [cell.sampled for cell in cells(scenario)]
     expected = exact(scenario).clv_mean
+    assert expected is not None
     z = np.empty(SEEDS)
     for seed in range(SEEDS):
         keyed = tables._replace(key=np.array([seed, 0], np.uint64))

@@ -52,7 +52,8 @@ def share_se(p: Any, n: float = N) -> NDArray[np.float64]:
 
 
 def clv_of(result: Result, measure: str = "clv", by: str = "all", key: str = "all") -> Any:
-    return result.clv.set_index(["by", "id", "measure"]).loc[(by, key, measure)]
+    frame = result.clv
+    return frame[(frame["by"] == by) & (frame["id"] == key) & (frame["measure"] == measure)].iloc[0]
 
 
 def tenures(result: Result) -> pd.DataFrame:

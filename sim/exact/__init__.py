@@ -46,7 +46,8 @@ def exact(scenario: Scenario) -> Exact:
     graph = Graph(
         tuple(stages), tuple(s.kind for s in stages.values()), tuple(f"{key}.{name}" for key, s in stages.items() for name in s.to)
     )
-    return mix(parts, shares(list(found)), cohorts, graph, not isinstance(scenario.purchases, Subscription))
+    counted = not all(isinstance(view.purchases, Subscription) for view in scenario.by_segment.values())
+    return mix(parts, shares(list(found)), cohorts, graph, counted)
 
 
 def _phases(scenario: Scenario, arrivals: list[int]) -> tuple[Floats, dict[int, int]]:

@@ -154,7 +154,8 @@ class _Pass:
         part.cash[1, t] += money.serve @ (lived @ nodes.weights)
         part.cash[2, t] += chain.cash @ flow * money.end
         part.cash[3, t] -= sums[-1] * self.value.acquisition * money.end * self.value.conversion
-        part.orders[t] += np.einsum("rp,rp->p", money.orders, lived @ rate)
+        if self.value.counted:
+            part.orders[t] += np.einsum("rp,rp->p", money.orders, lived @ rate)
 
     def moved(self, state: Floats, gone: Leaving, money: Worth, chances: Floats) -> Floats:
         """Return the state after a period, pair by pair in the order of ``self.order``: (pair, moment, p, n)."""

@@ -17,7 +17,7 @@ from sim.kernels.types import UNIT
 from sim.measures.result import Result
 from sim.measures.sample import LOST, Group
 from sim.scenario.model import Scenario
-from sim.scenario.purchases import Bernoulli, Poisson
+from sim.scenario.purchases import Bernoulli, Poisson, Subscription
 from sim.scenario.world import OFFSET
 
 Floats = NDArray[np.float64]
@@ -227,7 +227,7 @@ class Comparison:
         if expected is None:
             self.check("orders of subscribers", sample.tally.orders[0], 0.0, 0.0)
             return
-        (how,) = {view.purchases for view in self.scenario.by_segment.values()}
+        (how,) = {view.purchases for view in self.scenario.by_segment.values() if not isinstance(view.purchases, Subscription)}
         factor = max(value for stage in self.scenario.stages.values() for value in stage.order_factors)
         if isinstance(how, Bernoulli):
             variance, largest = expected * (1.0 - expected), 1.0

@@ -22,7 +22,7 @@ from sim.scenario.world import Run
 SMALLEST_CHUNK, LARGEST_CHUNK = 6, 64
 """Groups handed out at once: enough that calling the kernel costs little, few enough (65,536 customers) to take well under a second."""
 
-CHUNKS_A_THREAD = 64
+CHUNKS_A_THREAD = 16
 """So many where that leaves chunks large enough, so that threads end together."""
 
 

@@ -134,15 +134,14 @@ def philox_nanoseconds(rounds: int) -> float:
     return statistics.median(seconds(lambda: loop(words, place, key, 4000)) for _ in range(rounds)) / 4000 / GROUP * 1e9
 
 
-def repeated(work: Callable[[int], object], at_least: float) -> Callable[[], float]:
-    """Return a timer of ``work`` that repeats it, with new seeds, for about ``at_least`` seconds and gives the mean."""
-    once = min(seconds(lambda: work(1)), seconds(lambda: work(2)))
-    times = max(1, round(at_least / once))
+def repeated(customers: int, threads: int, at_least: float) -> Callable[[], float]:
+    """Return a timer of ``sim.simulate`` on ready scenarios, with new seeds, for about ``at_least`` seconds; it gives the mean."""
 
-    def timed() -> float:
-        return seconds(lambda: [work(seed) for seed in range(times)]) / times
+    def timed(times: int) -> float:
+        ready = [scenario(customers, threads, seed) for seed in range(times)]
+        return seconds(lambda: [sim.simulate(one) for one in ready]) / times
 
-    return timed
+    return partial(timed, max(1, round(at_least / min(timed(1), timed(1)))))
 
 
 def child(customers: int) -> dict[str, float]:
@@ -172,13 +171,10 @@ def main(*arguments: str) -> None:
     options |= {key: type(options[key])(value) for key, value in (argument.split("=", 1) for argument in arguments)}
     customers, threads = int(options["customers"]), int(options["threads"])
 
-    def clvsim(number: int) -> Callable[[int], object]:
-        return lambda seed: sim.simulate(scenario(customers, number, seed))
-
     compiling = seconds(lambda: sim.simulate(scenario(1000, 1, 1)))
     result: Any = sim.simulate(scenario(customers, threads, 1))
     live = live_periods(result)
-    timers = {"clvsim": repeated(clvsim(threads), 1.0), "clvsim, one thread": repeated(clvsim(1), 1.0)}
+    timers = {"clvsim": repeated(customers, threads, 1.0), "clvsim, one thread": repeated(customers, 1, 1.0)}
     rounds: list[dict[str, float]] = []
     for number in range(int(options["rounds"])):
         row = {name: timer() for name, timer in timers.items()}

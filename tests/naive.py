@@ -112,7 +112,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         real_rows = int(tables.nowhere[v]) - tables.stage_kind.size
         last_age = int(np.sum((rows >= first) & (rows < real_rows))) - 1
         row = first + min(age, last_age)
-        w = words(t, 0)
+        moves, ordering = words(t // 2, 0)[t % 2 * 2 :], words(t // 2, 1)[t % 2 * 2 :]
         # who leaves, and how much of the period it lives through
         hazards = []
         for j in range(int(tables.edges[stage])):
@@ -123,7 +123,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         hazard = F(0.0)
         for h in hazards:
             hazard = hazard + h
-        wait = _one(exponential, w[0])
+        wait = _one(exponential, moves[0])
         certain = bool(tables.certain[v, row])
         leaves = bool(hazard > 0) if certain else bool(wait < hazard)
         exposure = wait / hazard if tables.until_exit[v] and leaves and not certain else F(1.0)
@@ -132,12 +132,16 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
             spend = np.float64(wallet * exposure)
         else:
             mean = rate * tables.orders[v, row] * tables.season_orders[v, y] * exposure
-            count = poisson(np.uint32(w[2]), np.float64(mean)) if tables.purchase[v] == POISSON else int(F(w[2]) * F(2.0**-32) < mean)
+            count = (
+                poisson(np.uint32(ordering[0]), np.float64(mean))
+                if tables.purchase[v] == POISSON
+                else int(F(ordering[0]) * F(2.0**-32) < mean)
+            )
             life.orders[t] += count
             spend = np.float64(0.0)
             if count > 0:
                 cv = np.float64(tables.amount_cv[v, stage])
-                noise = standardised_total(tables, v, stage, count, _one(normal, w[3])) if cv > 0 else 0.0
+                noise = standardised_total(tables, v, stage, count, _one(normal, ordering[1])) if cv > 0 else 0.0
                 spend = np.float64(wallet) * np.float64(max(count * (1.0 + cv * count**-0.5 * noise), 0.0))
         margin = tables.purchase_factor[v, t] * tables.season_margin[v, y]
         life.cash[t, PURCHASE] += units(spend * (tables.purchase_units[v, row] * margin))
@@ -146,7 +150,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
             life.cash[0, ACQUISITION] += int(tables.acquisition_units[v, 0])
         # the move
         if leaves:
-            target, below, j = F(w[1]) * F(2.0**-32) * hazard, F(0.0), -1
+            target, below, j = F(moves[1]) * F(2.0**-32) * hazard, F(0.0), -1
             for place, h in enumerate(hazards):
                 below = below + h
                 if h > 0:

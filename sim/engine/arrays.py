@@ -92,6 +92,7 @@ def empty_scratch(tables: Tables) -> Scratch:
     """Return one thread's scratch."""
     return Scratch(
         words=np.zeros((4, GROUP), np.uint32),
+        order_words=np.zeros((4, GROUP), np.uint32),
         floats=np.zeros((4, GROUP), np.float32),
         exposure=np.ones(GROUP, np.float32),
         net=np.zeros(GROUP, np.int64),

@@ -19,11 +19,8 @@ from sim.kernels.drivers import run_groups, run_period
 from sim.kernels.types import GROUP, Array, Kept, Tables, Tally
 from sim.scenario.world import Run
 
-SMALLEST_CHUNK, LARGEST_CHUNK = 6, 64
+SMALLEST_CHUNK, LARGEST_CHUNK = 4, 64
 """Groups handed out at once: enough that calling the kernel costs little, few enough (65,536 customers) to take well under a second."""
-
-CHUNKS_A_THREAD = 16
-"""So many where that leaves chunks large enough, so that threads end together."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +70,17 @@ def run(
     if settings.driver == "period":
         tally = _by_period(tables, kept, np.array(list(every), np.int64), sizes, total, on_progress)
     else:
-        size = min(LARGEST_CHUNK, max(SMALLEST_CHUNK, n_groups // (threads * CHUNKS_A_THREAD)))
-        tally = _by_group(tables, kept, _chunks(every, size), sizes, total, on_progress)
+        tally = _by_group(tables, kept, _chunks(every, n_groups, threads), sizes, total, on_progress)
     seconds = time.perf_counter() - started
     return Outcome(canonical(tally), kept if settings.keep_customers else None, threads, seconds)
 
 
-def _chunks(every: Iterator[tuple[int, ...]], size: int) -> Iterator[Array]:
-    """Yield the groups in arrays of ``size``."""
-    while chunk := list(itertools.islice(every, size)):
-        yield np.array(chunk, np.int64)
+def _chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterator[Array]:
+    """Yield the groups in arrays, each half of a thread's share of those ``left``, so that threads end together."""
+    while left > 0:
+        size = min(max(SMALLEST_CHUNK, min(LARGEST_CHUNK, left // (2 * threads))), left)
+        left -= size
+        yield np.array(list(itertools.islice(every, size)), np.int64)
 
 
 def _by_period(

@@ -20,7 +20,7 @@ def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
             start(tables, state, scratch, 0, (replicate, g, v), serial, count)
             t = 0
             while t < horizon and state.live[0] > 0:
-                step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t)
+                step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t, True)
                 t += 1
             finish(tables, tally, kept, state, scratch, 0, (replicate, k, g), count, first)
 
@@ -37,6 +37,6 @@ def run_period(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
         if t == 0:
             start(tables, state, scratch, i, (replicate, g, tables.variant[k, tables.segment[g]]), serial, count)
         if state.live[i] > 0:
-            step(tables, tally, state, scratch, i, (replicate, k, g, serial), t)
+            step(tables, tally, state, scratch, i, (replicate, k, g, serial), t, False)
         if t == tally.flows.shape[2] - 1:
             finish(tables, tally, kept, state, scratch, i, (replicate, k, g), count, first)

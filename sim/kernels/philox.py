@@ -1,8 +1,8 @@
 """Philox-4x32-10 (Salmon, Moraes, Dror and Shaw 2011): 128 bits of address and 64 of key to four random 32-bit words.
 
 A draw is an address, not a position in a stream: nothing that happens before it can move it. Counter words 0 and 1 are the
-customer's identity (cohort 16 bits, segment slot 8, serial 40), word 2 the replicate, word 3 the period (upper 16 bits) and the
-purpose (lower 16); the key is the seed.
+customer's identity (cohort 16 bits, segment slot 8, serial 40), word 2 the replicate, word 3 half the
+tenure (upper 16 bits) and the purpose (lower 16); the key is the seed.
 """
 
 import numpy as np
@@ -35,10 +35,8 @@ def philox(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.ui
 
 
 @jit
-def draw(
-    words: Array, place: Array, n: int, identity: np.uint64, upper: tuple[np.uint64, np.uint64], key: Array, all_four: bool = True
-) -> None:
-    """Fill ``words`` (4, GROUP) uint32 for the first ``n`` customers of a group, or the first two rows of it only.
+def draw(words: Array, place: Array, n: int, identity: np.uint64, upper: tuple[np.uint64, np.uint64], key: Array) -> None:
+    """Fill ``words`` (4, GROUP) uint32 for the first ``n`` customers of a group.
 
     identity: of the group's first customer, its serial a multiple of GROUP; place: (GROUP,) serials inside the group; upper: counter
     words 2 and 3; key: (2,) uint64.
@@ -52,12 +50,11 @@ def draw(
         a, b, c, d = philox(low | np.uint64(place[i]), high, c2, c3, k0, k1)
         w0[i] = np.uint32(a)
         w1[i] = np.uint32(b)
-        if all_four:
-            w2[i] = np.uint32(c)
-            w3[i] = np.uint32(d)
+        w2[i] = np.uint32(c)
+        w3[i] = np.uint32(d)
 
 
 @jit
-def counter(replicate: int, period: int, purpose: int) -> tuple[np.uint64, np.uint64]:
-    """Return counter words 2 and 3."""
-    return np.uint64(replicate), (np.uint64(period) << np.uint64(16)) | np.uint64(purpose)
+def counter(replicate: int, half: int, purpose: int) -> tuple[np.uint64, np.uint64]:
+    """Return counter words 2 and 3; half: half the tenure, as a block serves two periods."""
+    return np.uint64(replicate), (np.uint64(half) << np.uint64(16)) | np.uint64(purpose)

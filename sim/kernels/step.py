@@ -17,7 +17,8 @@ from sim.kernels.sums import add, add_square
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
-    BLOCK_STEP,
+    BLOCK_MOVES,
+    BLOCK_ORDERS,
     GROUP,
     LOST_AT,
     PAID_BACK,
@@ -41,24 +42,30 @@ ONE = np.float32(1.0)
 ZERO = np.float32(0.0)
 NOTHING, ONCE = np.uint64(0), np.uint64(1)
 
-LANES = 32
+LANES = 16
 """Loops run over the live customers rounded up to this many, so that no loop ends in a slow remainder. Those in the added places
 are done or were never there: they stand in rows without cash and without a way out.
 """
 
 
 @jit
-def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int, int], t: int) -> None:
-    """Take the group in place q of ``state`` through period t; who: replicate, case, cell, first serial."""
+def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int, int], t: int, drawn: bool) -> None:
+    """Take the group in place q of ``state`` through period t; who: replicate, case, cell, first serial.
+
+    drawn: where t is odd, the step before was this group's too, so that its words are still in scratch.
+    """
     replicate, k, g, serial = who
     v = tables.variant[k, tables.segment[g]]
     n = min((state.live[q] + LANES - 1) // LANES * LANES, GROUP)
     identity = tables.address[g] | np.uint64(serial)
-    draw(scratch.words, state.place[q], n, identity, counter(replicate, t, BLOCK_STEP), tables.key, tables.fixed[v] == 0)
+    if t % 2 == 0 or not drawn:
+        draw(scratch.words, state.place[q], n, identity, counter(replicate, t // 2, BLOCK_MOVES), tables.key)
+        if tables.fixed[v] == 0:
+            draw(scratch.order_words, state.place[q], n, identity, counter(replicate, t // 2, BLOCK_ORDERS), tables.key)
     if tables.plain[v] != 0:
-        decide_plain(tables.leave_below[v], state.row[q], scratch, n)
+        decide_plain(tables.leave_below[v], state.row[q], scratch.words[t % 2 * 2], scratch.leaves, n)
     else:
-        decide(tables, state, scratch, q, v, tables.arrival[g] + t, n)
+        decide(tables, state, scratch, q, v, (t, tables.arrival[g] + t), n)
     if tables.fixed[v] != 0:
         book_fixed(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     else:
@@ -68,20 +75,23 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     done = move(tables, tally, state, scratch, q, (k, g, v), t, n)
     add_up(tally.payback[k, g], tally.cash_square[k, g, t], state, scratch.net, q, tables.square_shift[v], t, n)
     for i in range(done - 1, -1, -1):
-        drop(tables, state, q, v, np.uintp(scratch.dropped[i]))
+        drop(tables, state, scratch, q, v, t, np.uintp(scratch.dropped[i]))
 
 
 @jit
-def decide_plain(leave_below: Array, row: Array, scratch: Scratch, n: int) -> None:
+def decide_plain(leave_below: Array, row: Array, word: Array, leaves: Array, n: int) -> None:
     """Set ``leaves``: the first word against the threshold of the customer's row."""
-    word, leaves = scratch.words[0], scratch.leaves
     for i in range(n):
         leaves[i] = np.uint64(word[i]) < leave_below[row[i]]
 
 
 @jit
-def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, y: int, n: int) -> None:
-    """Set ``leaves``, ``hazards`` and ``exposure``: -ln(1-u) against the sum of each edge's hazard times its modifiers."""
+def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int], n: int) -> None:
+    """Set ``leaves``, ``hazards`` and ``exposure``: -ln(1-u) against the sum of each edge's hazard times its modifiers.
+
+    when: tenure, calendar period.
+    """
+    t, y = when
     row, frailty, total = state.row[q], state.frailty[q], scratch.hazards[0]
     season = tables.season_hazard[v, y]
     for i in range(n):
@@ -102,7 +112,7 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, y: in
             edge[i] = h
             total[i] += h
     wait = scratch.floats[2]
-    exponential(scratch.words[0], scratch.floats[0], scratch.floats[1], wait, n)
+    exponential(scratch.words[t % 2 * 2], scratch.floats[0], scratch.floats[1], wait, n)
     until_exit = tables.until_exit[v] != 0
     for i in range(n):
         certain = tables.certain[v, row[i]] != 0
@@ -162,14 +172,15 @@ def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q:
             spend[i] = np.float64(wallet[i] * exposure[i])
         return
     season = tables.season_orders[v, y]
-    normal(scratch.words[3], scratch.floats[0], scratch.floats[1], scratch.floats[3], n)
+    word = scratch.order_words[t % 2 * 2]
+    normal(scratch.order_words[t % 2 * 2 + 1], scratch.floats[0], scratch.floats[1], scratch.floats[3], n)
     placed = 0
     for i in range(n):
         mean = rate[i] * tables.orders[v, row[i]] * season * exposure[i]
         count = 0
         if tables.purchase[v] == POISSON:
-            count = poisson(scratch.words[2, i], np.float64(mean))
-        elif np.float32(scratch.words[2, i]) * TO_UNIT < mean:
+            count = poisson(word[i], np.float64(mean))
+        elif np.float32(word[i]) * TO_UNIT < mean:
             count = 1
         spend[i] = 0.0
         if count > 0:
@@ -221,9 +232,9 @@ def move(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     row, history, net, moved, edge = state.row[q], state.history[q], scratch.net, scratch.moved, scratch.edge
     movers = list_movers(scratch.leaves, moved, n)
     if tables.plain[v] != 0:
-        pick_plain(tables.edge_below[v], tables.edge[v], row, scratch, movers)
+        pick_plain(tables.edge_below[v], tables.edge[v], row, scratch.words[t % 2 * 2 + 1], scratch, movers)
     else:
-        pick(tables.edge[v], row, scratch, movers)
+        pick(tables.edge[v], row, scratch.words[t % 2 * 2 + 1], scratch, movers)
     flows, sojourns, cash = tally.flows[k, g, t], tally.sojourns[k, g], tables.edge_units[v, t]
     losses, done = np.int64(0), np.uintp(0)
     for m in range(movers):
@@ -295,9 +306,9 @@ def convert(tables: Tables, tally: Tally, state: State, net: Array, q: int, who:
 
 
 @jit
-def pick_plain(edge_below: Array, edge: Array, row: Array, scratch: Scratch, movers: Integer) -> None:
+def pick_plain(edge_below: Array, edge: Array, row: Array, word: Array, scratch: Scratch, movers: Integer) -> None:
     """Write the edge each mover takes to ``edge``: as many of its row's thresholds as the second word has passed."""
-    word, moved, taken = scratch.words[1], scratch.moved, scratch.edge
+    moved, taken = scratch.moved, scratch.edge
     last = edge_below.shape[1] - 1
     for m in range(movers):
         i = np.uintp(moved[m])
@@ -310,7 +321,7 @@ def pick_plain(edge_below: Array, edge: Array, row: Array, scratch: Scratch, mov
 
 
 @jit
-def pick(edge: Array, row: Array, scratch: Scratch, movers: Integer) -> None:
+def pick(edge: Array, row: Array, word: Array, scratch: Scratch, movers: Integer) -> None:
     """Write the edge each mover takes to ``edge``: the first whose cumulative hazard passes a uniform share of the sum.
 
     Rounding at the top falls to the last edge that can be taken.
@@ -318,7 +329,7 @@ def pick(edge: Array, row: Array, scratch: Scratch, movers: Integer) -> None:
     hazards = scratch.hazards
     for m in range(movers):
         i = np.uintp(scratch.moved[m])
-        target = np.float32(scratch.words[1, i]) * TO_UNIT * hazards[0, i]
+        target = np.float32(word[i]) * TO_UNIT * hazards[0, i]
         below = ZERO
         passed, last = 0, 0
         for j in range(1, hazards.shape[0]):
@@ -347,7 +358,7 @@ def add_up(payback: Array, cash_square: Array, state: State, net: Array, q: int,
 
 
 @jit
-def drop(tables: Tables, state: State, q: int, v: int, i: Integer) -> None:
+def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, i: Integer) -> None:
     """Take customer i, who is done, out of the live ones: it changes places with the last of them (in all that differs)."""
     last = np.uintp(state.live[q] - 1)
     state.live[q] = last
@@ -355,10 +366,13 @@ def drop(tables: Tables, state: State, q: int, v: int, i: Integer) -> None:
     swap(state.place[q], i, last)
     swap(state.history[q], i, last)
     swap(state.clv[q], i, last)
+    if t % 2 == 0:
+        scratch.words[2, i], scratch.words[3, i] = scratch.words[2, last], scratch.words[3, last]
     if tables.acquisition_at_arrival[v] == 0:
         swap(state.acquisition[q], i, last)
     if tables.fixed[v] == 0:
         swap(state.orders[q], i, last)
+        scratch.order_words[2, i], scratch.order_words[3, i] = scratch.order_words[2, last], scratch.order_words[3, last]
         state.wallet[q, i] = state.wallet[q, last]
         state.rate[q, i] = state.rate[q, last]
     if tables.plain[v] == 0:

@@ -167,7 +167,8 @@ class State(NamedTuple):
 class Scratch(NamedTuple):
     """Room for one group's step, one a thread."""
 
-    words: Array  # (4, GROUP) uint32
+    words: Array  # (4, GROUP) uint32: leave and edge, of an even period and of the next
+    order_words: Array  # (4, GROUP) uint32: number of orders and amount, likewise
     floats: Array  # (4, GROUP) float32
     exposure: Array  # (GROUP,) float32: fraction of the period lived through
     net: Array  # (GROUP,) int64: discounted money of the period, units
@@ -197,8 +198,10 @@ Z_MAX = 6.5
 NODES = 2048
 """Quantile tables: NODES values at equal steps of z; 32-bit uniforms never pass |z| = 6.4."""
 
-BLOCK_STEP = 0
-"""Purpose of a customer-period's first block: leave, edge, number of orders, amount. Later blocks are behaviour's."""
+BLOCK_MOVES, BLOCK_ORDERS = 0, 1
+"""Purposes of a customer's blocks: leave and edge, number of orders and amount. A block serves an even period and the next, its number
+is half the period's.
+"""
 
 TRAIT_PERIOD = 65_535
 BLOCK_TRAITS = 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sim.measures.result import Result
 
-DRAWS = 1
+DRAWS = 2
 """Number of the map from customer, period and purpose to random numbers; another map is another number."""
 
 LIBRARIES = ("numpy", "numba", "scipy", "pandas", "duckdb", "pydantic")

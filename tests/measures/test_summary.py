@@ -35,10 +35,10 @@ def test_schema_is_one_and_closed() -> None:
 
 
 def test_publisher_in_one_page() -> None:
-    result = simulate(cases.publisher(run={"customers": 400, "seed": 5}))
+    result = simulate(cases.publisher(run={"customers": 40_000, "seed": 5}))
     found = checked(result)
     row = result.clv.iloc[0]
-    assert (found["scenario"], found["customers"], found["seed"], found["periods"], found["period"]) == ("magazine", 400, 5, 10, "year")
+    assert (found["scenario"], found["customers"], found["seed"], found["periods"], found["period"]) == ("magazine", 40_000, 5, 10, "year")
     assert found["clv"]["mean"] == row["mean"]
     assert found["clv_before_acquisition"]["mean"] == pytest.approx(row["mean"] + 50)
     assert found["clv"]["quantiles"]["0.5"] == row["q50"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sim.config import load, scenarios
     from sim.exact import exact
-    from sim.measures.result import Result
+    from sim.studies.result import Result
     from sim.scenario import Scenario, ScenarioError
     from sim.studies.folder import verify, write_run
     from sim.studies.simulate import simulate
@@ -26,7 +26,7 @@ __version__ = "0.1.0"
 __all__ = ["Result", "Scenario", "ScenarioError", "exact", "load", "scenarios", "simulate", "verify", "write_run"]
 
 _HOME = {
-    "Result": "sim.measures.result",
+    "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",
     "exact": "sim.exact",

@@ -19,7 +19,7 @@ from typer.exceptions import TyperException
 
 if TYPE_CHECKING:
     from sim.exact import Exact
-    from sim.measures.result import Result
+    from sim.studies.result import Result
     from sim.scenario import Scenario
 
 DEFAULT_SCENARIO = "lifecycle"

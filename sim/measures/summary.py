@@ -12,7 +12,7 @@ from sim.scenario.model import Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.measures.result import Result
+    from sim.studies.result import Result
 
 SCHEMA_VERSION = 1
 """Changes whenever a key of the summary does."""

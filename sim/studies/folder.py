@@ -21,7 +21,7 @@ from sim.scenario.raw import show
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.measures.result import Result
+    from sim.studies.result import Result
 
 DRAWS = 2
 """Number of the map from customer, period and purpose to random numbers; another map is another number."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sim.compile import compile_tables
 from sim.engine import run
-from sim.measures.result import Result
+from sim.studies.result import Result
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells

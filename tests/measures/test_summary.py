@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import sim.measures.summary
-from sim.measures.result import Result
+from sim.studies.result import Result
 from sim.studies.simulate import simulate
 from tests.measures import cases
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sim import store
-from sim.measures.result import FRAMES
+from sim.studies.result import FRAMES
 from sim.scenario import Scenario, ScenarioError, read
 from sim.studies import folder
 from sim.studies.simulate import simulate

@@ -30,6 +30,6 @@ def test_an_endless_horizon_is_refused() -> None:
 
 
 def test_frames_wait_until_they_are_asked_for() -> None:
-    code = "import sys, sim.studies.simulate, sim.measures.result; print('pandas' in sys.modules)"
+    code = "import sys, sim.studies.simulate, sim.studies.result; print('pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

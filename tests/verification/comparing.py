@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sim.exact import Exact, Moments, exact
 from sim.kernels.types import UNIT
-from sim.measures.result import Result
+from sim.studies.result import Result
 from sim.measures.sample import LOST, Group
 from sim.scenario.model import Scenario
 from sim.scenario.purchases import Bernoulli, Poisson, Subscription

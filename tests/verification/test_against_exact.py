@@ -6,7 +6,7 @@ import pytest
 
 import sim
 from sim.config import load, scenarios
-from sim.measures.result import Result
+from sim.studies.result import Result
 from sim.scenario import read
 from sim.scenario.model import Scenario, overlay
 from tests import zoo

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import sim
 from sim.config import load
 from sim.kernels.types import AFTER, BEFORE, UNIT, Kept
-from sim.measures.result import Result
+from sim.studies.result import Result
 from sim.scenario import read
 from tests.verification.comparing import ROUNDED, sd_error
 

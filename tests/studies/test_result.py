@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.measures.result import FRAMES
+from sim.studies.result import FRAMES
 from sim.scenario.sample import cells
 from sim.studies.simulate import simulate
 from tests.measures import cases

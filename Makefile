@@ -26,7 +26,7 @@ if [ -z "$$old" ]; then echo "make: needs Python 3.11, 3.12 or 3.13: apt install
 if [ -z "$$found" ]; then echo "make: $$old needs python3-venv: apt install python3-venv" >&2; exit 1; fi
 endef
 
-.PHONY: help install run test lint typecheck tests tests-no-jit tests-one-thread tests-wheel pins clean
+.PHONY: help install run test lint typecheck tests tests-no-jit tests-one-thread tests-wheel docs pins clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -66,6 +66,10 @@ tests-one-thread: $(STAMP) ## the tests on one core and one thread, with JIT
 tests-wheel: $(STAMP) ## the wheel, in a clean environment, from another folder
 	@echo "The wheel in a clean environment"; .ci/wheel $(PY)
 
+docs: $(STAMP) ## build the documentation into docs/_build/html, without a network
+	@rm -rf docs/_build; $(PY) -m sphinx -W --keep-going -q -d docs/_build/trees docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
 pins: ## renew requirements*.txt (needs uv)
 	@for extra in "" -dev; do \
 		{ echo "# Pinned and hashed, without addresses. Made by 'make pins'; do not edit."; \
@@ -75,5 +79,5 @@ pins: ## renew requirements*.txt (needs uv)
 	done
 
 clean: ## remove the environment and everything that tools left
-	@rm -rf .venv build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache .coverage .coverage.* htmlcov *.egg-info
-	@find sim tests experiments -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf .venv build dist docs/_build .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache .coverage .coverage.* htmlcov *.egg-info
+	@find sim tests experiments docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,20 +16,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sim.config import load, scenarios
     from sim.exact import exact
-    from sim.studies.result import Result
     from sim.scenario import Scenario, ScenarioError
+    from sim.studies.explain import explain
     from sim.studies.folder import verify, write_run
+    from sim.studies.result import Result
     from sim.studies.simulate import simulate
 
 __version__ = "0.1.0"
 
-__all__ = ["Result", "Scenario", "ScenarioError", "exact", "load", "scenarios", "simulate", "verify", "write_run"]
+__all__ = ["Result", "Scenario", "ScenarioError", "exact", "explain", "load", "scenarios", "simulate", "verify", "write_run"]
 
 _HOME = {
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",
     "exact": "sim.exact",
+    "explain": "sim.studies.explain",
     "load": "sim.config",
     "scenarios": "sim.config",
     "simulate": "sim.studies.simulate",

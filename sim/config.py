@@ -5,16 +5,22 @@ defaults list (``defaults: [publisher, _self_]``). The Compose API alone is used
 nothing that a file names is ever instantiated. Hydra and YAML are imported on use: listing and refusing stay fast.
 """
 
+import itertools
+import math
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.raw import mapping, show, suggest
+
+MOST_RUNS = 10_000
+"""Runs that one multirun may ask for."""
 
 _LOCK = threading.Lock()
 """Hydra keeps one composition a process in global state."""
@@ -51,7 +57,8 @@ def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = 
     folders = _folders(configs)
     files = _files(folders)
     if name not in files:
-        raise ScenarioError([Fault("scenario", show(name), "no such scenario", suggest(name, files))])
+        hint = "to run each of several add -m" if "," in name else suggest(name, files)
+        raise ScenarioError([Fault("scenario", show(name), "no such scenario", hint)])
     given = [_override(text) for text in overrides]
     found = [*_file_faults(name, files, ()), *(fault for fault in given if isinstance(fault, Fault))]
     if found:
@@ -65,6 +72,96 @@ def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = 
     if missing:
         raise ScenarioError(missing)
     return scenario
+
+
+def origin(name: str = "lifecycle", configs: str | Path | None = None) -> tuple[Path, ...]:
+    """Return the files that a scenario is made of: its own, then those it builds on."""
+    files = _files(_folders(configs))
+    waiting, found = [name], dict[str, Path]()
+    for one in waiting:  # grows while it is read
+        if one in files and one not in found:
+            found[one] = files[one]
+            content = _content(files[one])
+            listed = content.get("defaults", []) if isinstance(content, dict) else []
+            waiting += listed if isinstance(listed, list) else []
+    return tuple(found.values())
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of several.
+
+    varied: values of what differs between them, as text by key; settings: all that makes this run, in the form they were given in.
+    """
+
+    varied: dict[str, str]
+    settings: tuple[str, ...]
+
+
+def points(settings: Sequence[str]) -> tuple[Point, ...]:
+    """Return every combination of the values that settings such as ``run.seed=1,2`` or ``horizon=range(1,5)`` list, as Hydra would.
+
+    The last key changes fastest; of a key given twice the last counts. Values are read by Hydra's own parser: a list in brackets and
+    a comma in quotes are one value. Raises ScenarioError with every list that cannot be run through.
+    """
+    given: dict[str, list[str] | None] = {}
+    single: dict[str, str] = {}
+    found: list[Fault] = []
+    for setting in settings:
+        key = setting.partition("=")[0]
+        values = _sweep(setting)
+        if isinstance(values, Fault):
+            found.append(values)
+        else:
+            given[key], single[key] = values, setting
+    swept = {key: values for key, values in given.items() if values is not None}
+    runs = math.prod(map(len, swept.values()))
+    if runs > MOST_RUNS:
+        found.append(Fault("-m", f"{runs:,}", f"must come to at most {MOST_RUNS:,} runs", "list fewer values"))
+    if found:
+        raise ScenarioError(found)
+    return tuple(
+        Point(
+            {key.lstrip("+"): re.sub(r"\\(.)", r"\1", value) for key, value in chosen.items()},
+            tuple(_setting(key, chosen, single) for key in given),
+        )
+        for values in itertools.product(*swept.values())
+        for chosen in [dict(zip(swept, values, strict=True))]
+    )
+
+
+def _setting(key: str, chosen: dict[str, str], single: dict[str, str]) -> str:
+    return f"{key}={chosen[key]}" if key in chosen else single[key]
+
+
+def _sweep(setting: str) -> list[str] | Fault | None:
+    """Return the values that a setting lists, None where it is a single one."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import ChoiceSweep, RangeSweep, Sweep
+    from hydra.errors import HydraException
+
+    key, _, text = setting.partition("=")
+    if key != key.strip():
+        return None  # blanks around = are refused by ``load``
+    try:
+        parsed = OverridesParser.create().parse_override(setting)
+    except HydraException:
+        return None  # text that ``load`` reads in its own way, or refuses
+    value: Any = parsed.value()
+    if not parsed.is_sweep_override() or parsed.is_delete():
+        return None
+    if not isinstance(value, ChoiceSweep | RangeSweep) or value.shuffle:
+        return Fault(key, text, "only values with commas between them, choice() and range() can be run through, in their order")
+    if isinstance(value, ChoiceSweep) and any(isinstance(one, Sweep) for one in value.list):
+        return Fault(key, text, "a list cannot hold range() or choice()", "list the values themselves")
+    try:
+        if isinstance(value, RangeSweep):  # 12 digits: a step of 0.05 leads to 0.15, not to 0.15000000000000002
+            values = [f"{step:.12g}" if isinstance(step, float) else str(step) for step in itertools.islice(value.range(), MOST_RUNS + 1)]
+        else:
+            values = list(parsed.sweep_string_iterator())
+    except (HydraException, ValueError):
+        return Fault(key, text, "must lead from its start to its end in steps that are not 0")
+    return values or Fault(key, text, "lists no value", "range(1,4) is 1, 2, 3")
 
 
 def _without_misspelt(content: dict[str, Any], name: str, overrides: Sequence[str], folders: tuple[Path, ...]) -> Iterator[Fault]:
@@ -184,6 +281,9 @@ def _override(text: str) -> str | Fault:
     from hydra.errors import HydraException
 
     parts = _OVERRIDE.fullmatch(text.strip())
+    key, _, value = map(str.strip, text.partition("="))
+    if not parts and _OVERRIDE.fullmatch(f"{key}={value}"):
+        return Fault(f"{key} = {value}", "", "must be key=value without blanks around =", f"write {key}={value}")
     if not parts or (parts["rest"] is None and parts["sign"] != "~"):
         return Fault(text.strip() or "''", "", "must be key=value with a dotted key", "for example run.seed=3")
     key, value = parts["key"], (parts["value"] or "").strip()
@@ -201,7 +301,7 @@ def _override(text: str) -> str | Fault:
         except HydraException:
             continue
         if parsed.is_sweep_override():
-            return Fault(key, value, "must be one value", "put a list in brackets: [1,2]")
+            return Fault(key, value, "must be one value", "put a list in brackets: [1,2]; to run each value by itself add -m")
         return line
     return Fault(key, value, "cannot be read", "close brackets and quotes, and quote text twice, as in 'key=\"a, b\"'")
 

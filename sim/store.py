@@ -65,6 +65,32 @@ def check(out: str | os.PathLike[str]) -> Path:
     return path
 
 
+def check_runs(out: str | os.PathLike[str], runs: int) -> tuple[Path, ...]:
+    """Return the real paths of ``out/0``, ``out/1`` …; raise ScenarioError where some run folder cannot be written. Writes nothing."""
+    if not os.fspath(out):
+        check(out)
+    path = Path(os.path.realpath(out))
+    folders = tuple(path / str(k) for k in range(runs))
+    if not path.is_dir():
+        check(folders[0])
+        return folders
+    run = next((place for place in (path, *path.parents) if _is_run(place)), None)
+    if run is not None:
+        raise _fault(path, f"cannot hold several runs, for {run} is one", "name another")
+    faults: list[Fault] = []
+    for folder in folders:
+        try:
+            check(folder)
+        except ScenarioError as error:
+            faults += error.faults
+    more = sorted(int(entry.name) for entry in path.iterdir() if entry.name.isdecimal() and int(entry.name) >= runs)
+    if more:
+        faults += _fault(path, f"holds {more[0]}, and the last run of this one is {runs - 1}, so it stays as it is", "name another").faults
+    if faults:
+        raise ScenarioError(faults)
+    return folders
+
+
 def write(out: str | os.PathLike[str], files: Mapping[str, Content], manifest: Mapping[str, Any]) -> Path:
     """Write a run folder and return its path.
 

@@ -78,6 +78,26 @@ def refused(clvsim: Clvsim, *arguments: str) -> list[str]:
         (["scenarios", "all"], "Got unexpected extra argument(s) (all)"),
         (["verify", "nowhere"], "nowhere: must be a run folder, with a manifest.json written by clvsim"),
         (["simulate", "publisher"], "publisher: must read KEY=VALUE; for a scenario write scenario=publisher"),
+        (["explain", "out=x"], "out: is for simulate alone"),
+        (["explain", "--graph", "x.gif"], "--graph: must end in .svg, .png or .pdf (got x.gif)"),
+        (["explain", "--graph", "nowhere/x.svg"], "--graph: must lie in a folder that is there (got nowhere/x.svg)"),
+        (["explain", "--graph", "theirs/graph.svg"], "theirs/graph.svg: Is a directory"),
+        (
+            ["simulate", "scenario=publisher,fixed_life"],
+            "scenario: no such scenario (got 'publisher,fixed_life'); to run each of several add -m",
+        ),
+        (["simulate", "horizon", "=", "3"], "horizon = 3: must be key=value without blanks around =; write horizon=3"),
+        (["simulate", "horizon=", "3"], "horizon = 3: must be key=value without blanks around =; write horizon=3"),
+        (["exact", "horizon", "=3"], "horizon = 3: must be key=value without blanks around =; write horizon=3"),
+        (
+            ["exact", "scenario", "=", "publisher"],
+            "scenario = publisher: must be key=value without blanks around =; write scenario=publisher",
+        ),
+        (["simulate", "-m", "run.seed=1,2", "out="], "out: must name a folder"),
+        (["simulate", "-m", "run.seed=1,2", "out=file"], "out: cannot lie below a file"),
+        (["simulate", "-m", "run.seed=range(1,1)"], "run.seed: lists no value"),
+        (["simulate", "-m", "run.seed=1,2", "horizon=inf"], "horizon: must be a whole number of periods to simulate"),
+        (["simulate", "precision=0.1"], "precision: unknown key (got 0.1); did you mean run.precision?"),
         (["exact", "scenario=publisher", "out=x"], "out: is for simulate alone: this verb writes no folder (got x); leave it out"),
         (["simulate", "scenario=publisher", "out="], "out: must name a folder"),
         (["simulate", "scenario=publisher", "out=file"], "out: must be a folder, and this is a file"),
@@ -87,7 +107,7 @@ def refused(clvsim: Clvsim, *arguments: str) -> list[str]:
 )
 def test_one_line_for_a_usage_error(clvsim: Clvsim, tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "file").write_text("text")
-    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "graph.svg").mkdir(parents=True)
     (line,) = refused(clvsim, *arguments)
     assert line.startswith(message)
 
@@ -213,7 +233,7 @@ def test_unusual_scenario_is_warned_of(clvsim: Clvsim, tmp_path: Path) -> None:
     assert all(line.startswith("clvsim: warning: ") for line in lines)
 
 
-@pytest.mark.parametrize("verb", ["simulate", "exact", "scenarios", "verify"])
+@pytest.mark.parametrize("verb", ["simulate", "exact", "explain", "scenarios", "verify"])
 def test_help_has_examples(clvsim: Clvsim, verb: str) -> None:
     done = clvsim(verb, "--help")
     assert done.code == 0
@@ -225,10 +245,157 @@ def test_top_level_help_and_version(clvsim: Clvsim) -> None:
     assert clvsim("--version").out == f"clvsim {sim.__version__}\n"
 
 
+MANY = ("simulate", "-m", "scenario=publisher", "run.customers=200", "--no-report")
+
+
+def test_several_runs_and_a_table_of_them(clvsim: Clvsim, tmp_path: Path) -> None:
+    done = clvsim(
+        "simulate", "-m", "scenario=publisher,fixed_life", "discount_rate_annual=0.15,0.3", "run.customers=200", "out=many", "--no-report"
+    )
+    assert (done.code, done.err) == (0, "")
+    header, *rows, last = done.out.splitlines()
+    assert header.split() == ["run", "scenario", "discount_rate_annual", "CLV", "retention", "equity"]
+    assert [row.split()[:3] for row in rows] == [
+        ["0", "publisher", "0.15"],
+        ["1", "publisher", "0.3"],
+        ["2", "fixed_life", "0.15"],
+        ["3", "fixed_life", "0.3"],
+    ]
+    assert last == f"folders    {tmp_path / 'many'}/0 to 3"
+    for k, row in enumerate(rows):
+        summary = json.loads((tmp_path / "many" / str(k) / "summary.json").read_text(encoding="utf-8"))
+        assert [summary["scenario"], f"{summary['clv']['mean']:,.2f}"] == [row.split()[1], row.split()[3]]
+    assert clvsim("simulate", "scenario=publisher", "discount_rate_annual=0.3", "run.customers=200", "out=one", "--no-report").code == 0
+    for name in ("config.yaml", "tables/clv.csv", "tables/cash.csv"):
+        assert (tmp_path / "many" / "1" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    assert clvsim("verify", "many/1").out == "many/1: the same\n"
+    assert not list(tmp_path.rglob("report.html"))
+
+
+def test_several_runs_in_40_columns(clvsim: Clvsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    done = clvsim(*MANY, "stages.renewed.to.lapsed.probability=[0.1,0.2],0.3", "label='a, b'", "out=m")
+    assert done.code == 0, done.err
+    *lines, _ = done.out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert [line.split()[1:3] for line in lines if line.startswith("run")] == [["0", "probability"], ["1", "probability"]]
+    done = clvsim("exact", "-m", "scenario=publisher", "stages.renewed.price=1,2", "stages.introductory.price=3")
+    assert "price" in done.out.splitlines()[0].split()
+    done = clvsim("exact", "-m", "scenario=publisher", "stages.renewed.price=1,2", "stages.introductory.price=3,4")
+    assert "stages.renewed.price" in done.out
+
+
+def test_several_runs_without_a_list_and_a_folder_by_default(clvsim: Clvsim, tmp_path: Path) -> None:
+    assert clvsim(*MANY).code == 0
+    (folder,) = (tmp_path / "results").iterdir()
+    assert re.fullmatch(r"multirun-[0-9a-f]{8}", folder.name)
+    assert os.listdir(folder) == ["0"]
+
+
+def test_faults_of_all_runs_are_told_once_with_the_runs(clvsim: Clvsim, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    lines = refused(clvsim, "simulate", "-m", "scenario=publisher,fixed_life,nothing", "horizon=0,20", "run.sead=1", "out=file")
+    assert lines == [
+        f"out: cannot lie below a file, and {tmp_path / 'file'} is one (got {tmp_path / 'file' / '0'}); name another",
+        "runs 0, 2: horizon: must be a whole number of periods from 1 to 65,534, or inf (got 0)",
+        "runs 0, 1, 2 and 1 more: run.sead: unknown key (got 1); did you mean seed?",
+        *(line for line in lines if line.startswith("runs 4, 5: scenario: no such scenario (got 'nothing')")),
+    ]
+    assert len(lines) == 4
+    (line,) = refused(clvsim, "exact", "-m", "scenario=publisher", "horizon=10,0")
+    assert line.startswith("run 1 (horizon=0): horizon: must be")
+
+
+def test_what_cannot_be_simulated_is_told_before_any_run(clvsim: Clvsim) -> None:
+    (line,) = refused(clvsim, "simulate", "-m", "scenario=publisher", "horizon=10,inf")
+    assert line.startswith("run 1 (horizon=inf): horizon: must be a whole number of periods to simulate")
+
+
+def test_folders_of_others_stay(clvsim: Clvsim, tmp_path: Path) -> None:
+    assert clvsim(*MANY, "run.seed=1,2,3", "out=m").code == 0
+    assert clvsim(*MANY, "run.seed=4,5,6", "out=m").code == 0
+    (line,) = refused(clvsim, *MANY, "run.seed=1,2", "out=m")
+    assert line.startswith("out: holds 2, and the last run of this one is 1")
+    (line,) = refused(clvsim, *MANY, "run.seed=1,2", "out=m/0")
+    assert line.startswith(f"out: cannot hold several runs, for {tmp_path / 'm' / '0'} is one")
+    (tmp_path / "m" / "1" / "mine").write_text("")
+    (line,) = refused(clvsim, *MANY, "run.seed=1,2,3", "out=m")
+    assert line.startswith("out: holds mine, which is not in its manifest.json")
+
+
+def test_a_run_that_stops_leaves_those_before_it(clvsim: Clvsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sim.studies.simulate import simulate
+
+    for error, code, said in (
+        (KeyboardInterrupt(), 130, ["interrupted; 2 of 3 runs are whole, in {}"]),
+        (
+            OSError(28, "No space left on device", "disk"),
+            2,
+            ["run 2 failed; 2 of 3 runs are whole, in {}", "disk: No space left on device"],
+        ),
+    ):
+
+        def stopping(scenario: Scenario, progress: object, error: BaseException = error) -> object:
+            if scenario.run.seed == 3:
+                raise error
+            return simulate(scenario)
+
+        out = tmp_path / type(error).__name__
+        monkeypatch.setattr("sim.studies.simulate.simulate", stopping)
+        done = clvsim(*MANY, "run.seed=1,2,3", f"out={out}")
+        monkeypatch.undo()
+        monkeypatch.chdir(tmp_path)
+        assert (done.code, done.out) == (code, "")
+        assert done.err.splitlines() == [f"clvsim: {line.format(out)}" for line in said]
+        assert sorted(os.listdir(out)) == ["0", "1"]
+        assert clvsim("verify", f"{out}/1").code == 0
+
+
+def test_exact_answers_of_several(clvsim: Clvsim, tmp_path: Path) -> None:
+    done = clvsim("exact", "-m", "scenario=publisher,lifecycle", "horizon=inf,120")
+    assert (done.code, done.err) == (0, "")
+    assert [line.split()[3] for line in done.out.splitlines()] == ["CLV", "18.8668", "18.8668", "219.1015", "211.0215"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_precision_is_told(clvsim: Clvsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.scenario.sample.FIRST_LOOK", 64)
+    done = clvsim("simulate", "scenario=publisher", "run.precision=0.2", "run.customers=9000", "out=p", "--no-report")
+    assert (done.code, done.err) == (0, "")
+    summary = json.loads(Path("p/summary.json").read_text(encoding="utf-8"))
+    half = f"{100 * summary['precision']['half_width']:.3g}"
+    assert f"precision  ± {half} % of mean CLV before acquisition (95 %)  asked ± 20 %" in done.out
+    assert 64 <= summary["customers"] < 9000
+    assert clvsim("verify", "p").out == "p: the same\n"
+    done = clvsim("simulate", "scenario=publisher", "run.precision_money=0.1", "run.customers=100", "out=q", "--no-report")
+    assert "asked ± 0.1  not\n           reached" in done.out or "asked ± 0.1  not reached" in done.out
+    assert done.err.startswith("clvsim: warning: run.precision_money: 0.1 was not reached: 100 customers give ± ")
+
+
+def test_explain_prints_and_draws(clvsim: Clvsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    done = clvsim("explain", "scenario=publisher_plus2", "run.seed=3", "--graph", "stages.svg")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("\ngraph      stages.svg\n")
+    told = " ".join(done.out.split())
+    assert re.search(r"settings: \S+publisher_plus2\.yaml; \S+publisher\.yaml; run\.seed=3 name: publisher_plus2", told)
+    assert "-> lapsed (own): 0.33 at age 0, 0.28 at 1, 0.23 at 2, 0.2 at 3, 0.19 at 4, 0.18 from 5 on" in told
+    assert "\x1b" not in done.out
+    assert max(len(line) for line in done.out.splitlines() if ".yaml" not in line) <= 40
+    assert os.listdir(tmp_path) == ["stages.svg"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_picture_that_cannot_be_written_is_one_line(clvsim: Clvsim, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    assert refused(clvsim, "explain", "--graph", "locked/x.svg") == ["locked/x.svg: Permission denied"]
+
+
 LIGHT = {
     "package": "import sim",
     "load": "import sim; sim.load('publisher')",
     "help": f"import sys; sys.argv[1:] = ['simulate', '--help']; {CODE}",
+    "list": f"import sys; sys.argv[1:] = ['simulate', '-m', 'scenario=publisher', 'run.seed=1,-1']; {CODE}",
     "refusal": f"import sys; sys.argv[1:] = ['simulate', 'scenario=publisher', 'run.seed=-1']; {CODE}",
 }
 

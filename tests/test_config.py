@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sim.config import load, scenarios, shadowed
+from sim.config import MOST_RUNS, load, origin, points, scenarios, shadowed
 from sim.scenario import ScenarioError
 from sim.scenario.checks import warnings
 
@@ -198,7 +198,9 @@ class TestOverrides:
             ("", "'': must be key=value with a dotted key"),
             ("run/seed=3", "run/seed=3: must be key=value with a dotted key"),
             ("run..seed=3", "run..seed=3: must be key=value with a dotted key"),
-            ("horizon=1,2", "horizon: must be one value (got 1,2); put a list in brackets: [1,2]"),
+            ("horizon=1,2", "horizon: must be one value (got 1,2); put a list in brackets: [1,2]; to run each value by itself add -m"),
+            ("horizon = 3", "horizon = 3: must be key=value without blanks around =; write horizon=3"),
+            ("run.seed =3", "run.seed = 3: must be key=value without blanks around =; write run.seed=3"),
             ("horizon=[1,", "horizon: cannot be read (got [1,); close brackets and quotes"),
             ("hydra.run.dir=x", "hydra.run.dir: unknown key (got x)"),
             ("defaults=[publisher]", 'defaults: unknown key (got ["publisher"])'),
@@ -216,6 +218,102 @@ class TestOverrides:
 
     def test_mistakes_of_form_are_told_together(self) -> None:
         assert len(refused("publisher", "horizon", "run.seed=1,2", "hydra.x=1")) == 3
+
+
+class TestPoints:
+    """Lists of values on the command line, in Hydra's terms."""
+
+    @pytest.mark.parametrize(
+        ("setting", "values"),
+        [
+            ("run.seed=1,2", ["1", "2"]),
+            ("run.seed=3,1,3", ["3", "1", "3"]),
+            ("scenario=publisher,fixed_life", ["publisher", "fixed_life"]),
+            ("run.seed=range(1,4)", ["1", "2", "3"]),
+            ("run.seed=range(7,1,-3)", ["7", "4"]),
+            ("discount_rate_annual=range(0.05,0.2,0.05)", ["0.05", "0.1", "0.15"]),
+            ("run.seed=choice(4,5)", ["4", "5"]),
+            ("run.seed=sort(3,1,2)", ["1", "2", "3"]),
+            ("run.seed=tag(mine,choice(1,2))", ["1", "2"]),
+            ("a.b=[0.1,0.2],[0.3]", ["[0.1,0.2]", "[0.3]"]),
+            ("a.b={c:1},{c:2}", ["{c:1}", "{c:2}"]),
+            ("label='a','b, c'", ["'a'", "'b, c'"]),
+            ("run.threads=null,1", ["null", "1"]),
+            ("+segments.rich.share=1,0.5", ["1", "0.5"]),
+        ],
+    )
+    def test_lists(self, setting: str, values: list[str]) -> None:
+        key = setting.partition("=")[0]
+        found = points([setting])
+        assert [point.settings for point in found] == [(f"{key}={value}",) for value in values]
+        assert [point.varied for point in found] == [{key.lstrip("+"): value} for value in values]
+
+    @pytest.mark.parametrize(
+        "setting",
+        [
+            "a.b=[0.1,0.2]",
+            "label='a, b'",
+            'label="a, b"',
+            "label=中文",
+            "label=中,文",
+            "~acquisition",
+            "label=a b",
+            "horizon = 1,2",
+            "run.seed=1,",
+        ],
+    )
+    def test_single_values_stay_as_they_are(self, setting: str) -> None:
+        (point,) = points([setting])
+        assert (point.varied, point.settings) == ({}, (setting,))
+
+    def test_the_last_key_is_fastest(self) -> None:
+        found = points(["a=1,2", "c=5", "b=3,4"])
+        assert [point.settings for point in found] == [
+            ("a=1", "c=5", "b=3"),
+            ("a=1", "c=5", "b=4"),
+            ("a=2", "c=5", "b=3"),
+            ("a=2", "c=5", "b=4"),
+        ]
+        assert [point.varied for point in found][1] == {"a": "1", "b": "4"}
+        assert points([]) == points(["a=1"])[:0] + points([])
+
+    def test_the_last_of_a_key_counts(self) -> None:
+        assert [point.settings for point in points(["a=1,2", "b=1", "a=3"])] == [("a=3", "b=1")]
+        assert [point.settings for point in points(["a=1", "a=2,3"])] == [("a=2",), ("a=3",)]
+
+    def test_values_are_those_that_load_reads(self) -> None:
+        labels = [load("lifecycle", *point.settings).label for point in points(["label=${currency},b c,'d, e',x\\,y"])]
+        assert labels == ["USD", "b c", "d, e", "x,y"]
+
+    @pytest.mark.parametrize(
+        ("setting", "said"),
+        [
+            ("a=range(5,5)", "a: lists no value (got range(5,5)); range(1,4) is 1, 2, 3"),
+            ("a=range(1,2,step=0)", "a: must lead from its start to its end in steps that are not 0"),
+            ("a=range(1.0,2.0,step=0)", "a: must lead from its start to its end in steps that are not 0"),
+            ("a=1,range(1,3)", "a: a list cannot hold range() or choice() (got 1,range(1,3)); list the values themselves"),
+            ("a=glob(*)", "a: only values with commas between them, choice() and range() can be run through"),
+            ("a=interval(1,2)", "a: only values with commas between them"),
+            ("a=shuffle(1,2)", "a: only values with commas between them"),
+            ("a=range(0,1000000000)", "-m: must come to at most 10,000 runs"),
+        ],
+    )
+    def test_lists_that_cannot_be_run_through(self, setting: str, said: str) -> None:
+        with pytest.raises(ScenarioError) as caught:
+            points([setting])
+        (fault,) = caught.value.faults
+        assert str(fault).startswith(said)
+
+    def test_there_is_an_end(self) -> None:
+        assert len(points(["a=range(0,100)", "b=range(0,100)"])) == MOST_RUNS
+        with pytest.raises(ScenarioError, match=r"^-m: must come to at most 10,000 runs \(got 10,100\); list fewer values$"):
+            points(["a=range(0,100)", "b=range(0,101)"])
+
+
+def test_files_that_a_scenario_is_made_of(tmp_path: Path) -> None:
+    own = folder(tmp_path, top="defaults: [publisher_plus2, _self_]\n")
+    assert [file.stem for file in origin("top", own)] == ["top", "publisher_plus2", "publisher"]
+    assert origin("nothing") == ()
 
 
 class TestOwnFolder:

@@ -1,6 +1,12 @@
-"""The reference pages list every key with its default and every column, and what they compute comes out as they say."""
+"""The reference pages list every key, default and column; code and commands of all pages give what is shown; the site builds."""
 
+import contextlib
+import io
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import sim
+from sim.cli import main
 from sim.scenario.base import Model
 from sim.scenario.purchases import Trait
 
@@ -74,9 +81,76 @@ def test_every_column() -> None:
     assert listed == {name: list(frame.columns) for name, frame in result.tables().items()}
 
 
-@pytest.mark.jit
-@pytest.mark.parametrize(
-    "code", re.findall(r"^```python\n(.*?)^```", (DOCS / "model.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = sorted(
+    path.name for path in DOCS.glob("*.md") if re.search(r"^```(python|console)$", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
-def test_code_of_the_model_page(code: str) -> None:
-    exec(code, {})
+UNTRIED = {"make install", "source .venv/bin/activate"}  # they make the place that the tests run in
+
+
+def as_shown(printed: str, shown: str) -> bool:
+    """Say whether a page shows what was printed: … stands for any part of a line, and alone for any lines."""
+    lines = (r"(?:.*\n)*" if line.strip() == "…" else re.escape(line).replace("…", ".*") + r" *\n" for line in shown.splitlines())
+    return re.fullmatch("".join(lines), printed) is not None
+
+
+def told(action: Callable[[], object]) -> str:
+    """Return what an action prints, on stdout and stderr."""
+    with io.StringIO() as stream, contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        with contextlib.suppress(SystemExit):
+            action()
+        return stream.getvalue()
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("page", PAGES)
+def test_code_of_a_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Block by block in one empty folder, as a reader would: files are saved, commands and code run, and print what is shown."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    space: dict[str, Any] = {}
+    code_printed = ""
+    for kind, text in BLOCK.findall((DOCS / page).read_text(encoding="utf-8")):
+        if kind in ("yaml", "csv"):
+            name = re.match(r"# (\S+\.(?:yaml|csv))\n", text)
+            assert name, f"a reader must know where to save {text}"
+            Path(name[1]).parent.mkdir(parents=True, exist_ok=True)
+            Path(name[1]).write_text(text, encoding="utf-8")
+        elif kind == "console":
+            for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
+                if command not in UNTRIED:
+                    program, *arguments = shlex.split(command)
+                    assert program == "clvsim"
+                    monkeypatch.setattr("sys.argv", ["clvsim", *arguments])
+                    printed = told(main)
+                    assert as_shown(printed, shown), f"{command}\n{printed}"
+        elif kind == "python":
+            code_printed = told(lambda text=text: exec(text, space))  # type: ignore[misc]
+        elif kind == "text" and code_printed:
+            assert as_shown(code_printed, text), code_printed
+            code_printed = ""
+
+
+def test_the_comparison_finds_differences() -> None:
+    assert as_shown("a 1\nb\nc\n", "a …\n…\n")
+    assert as_shown("a 1\n", "a 1\n")
+    assert not as_shown("a 1\nb\n", "a …\n")
+    assert not as_shown("a 1\n", "a 2\n")
+
+
+@pytest.mark.package
+def test_site(tmp_path: Path) -> None:
+    """It builds without a warning, links within it hold, and no page asks for anything from outside."""
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", str(tmp_path / "trees"), str(DOCS), str(tmp_path / "html")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    pages = list((tmp_path / "html").rglob("*.html"))
+    assert {path.stem for path in DOCS.glob("*.md")} <= {path.stem for path in pages}
+    outside = re.compile(
+        r"<(?:script|img|iframe|source|object)[^>]+(?:src|data)=.(?:https?:)?//|<link(?![^>]+canonical)[^>]+href=.(?:https?:)?//"
+    )
+    assert [path.name for path in pages if outside.search(path.read_text(encoding="utf-8"))] == []
+    styles = re.compile(r"@import|url\([\"']?(?:https?:)?//")
+    assert [path.name for path in (tmp_path / "html").rglob("*.css") if styles.search(path.read_text(encoding="utf-8"))] == []
+    named = (tmp_path / "html" / "api.html").read_text(encoding="utf-8")
+    assert [name for name in sim.__all__ if f'id="sim.{name}"' not in named] == []

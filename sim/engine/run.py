@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
-from sim.kernels.drivers import run_groups, run_period
+from sim.kernels.drivers import COUNT, run_groups, run_period
 from sim.kernels.types import GROUP, Array, Kept, Tables, Tally
 from sim.scenario.world import Run
 
@@ -27,10 +27,12 @@ SMALLEST_CHUNK, LARGEST_CHUNK = 4, 64
 class Outcome:
     """What a run leaves.
 
-    tally: its sums; kept: one entry a customer, in order of replicate, cell and serial (None unless asked for);
+    sampled: customers of each cell, in each replicate; tally: the sums over them;
+    kept: one entry a customer, in order of replicate, cell and serial (None unless asked for);
     threads: used; seconds: wall clock in the kernels, from the first chunk to the last.
     """
 
+    sampled: tuple[int, ...]
     tally: Tally
     kept: Kept | None
     threads: int
@@ -42,28 +44,41 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def groups(sampled: Sequence[int], replicates: int, keep: bool) -> Iterator[tuple[int, int, int, int, int]]:
-    """Yield (replicate, cell, first serial, customers, place in Kept or -1) of every group of customers."""
+def groups(done: Sequence[int], sampled: Sequence[int], replicates: int, keep: bool) -> Iterator[tuple[int, ...]]:
+    """Yield every group of customers from ``done`` on, in the columns of ``sim.kernels.drivers``."""
     first = 0
     for replicate in range(replicates):
         for cell, count in enumerate(sampled):
-            for serial in range(0, count, GROUP):
-                yield replicate, cell, serial, min(GROUP, count - serial), first + serial if keep else -1
+            for serial in _serials(done[cell], count):
+                skip = max(0, done[cell] - serial)
+                yield replicate, cell, serial, skip, min(GROUP, count - serial) - skip, first + serial if keep else -1
             first += count
 
 
+def _serials(done: int, count: int) -> range:
+    """Return the first serial of each group that has customers from ``done`` on."""
+    return range(done // GROUP * GROUP if done < count else count, count, GROUP)
+
+
 def run(
-    tables: Tables, sampled: Sequence[int], settings: Run, horizon: int, on_progress: Callable[[int, int], None] | None = None
+    tables: Tables,
+    sampled: Sequence[int],
+    settings: Run,
+    horizon: int,
+    on_progress: Callable[[int, int], None] | None = None,
+    before: Outcome | None = None,
 ) -> Outcome:
     """Simulate ``sampled`` customers of each cell, all cases and replicates.
 
-    on_progress: called between chunks with the customers done and those in all, from the thread that called ``run``.
+    on_progress: called between chunks with the customers done and those to do, from the thread that called ``run``;
+    before: what an earlier run of fewer customers left, who are not simulated again: the outcome is that of one run of all.
     """
-    total = sum(sampled) * settings.replicates
-    kept = empty_kept(tables.variant.shape[0], total if settings.keep_customers else 0)
+    done = before.sampled if before else (0,) * len(sampled)
+    total = (sum(sampled) - sum(done)) * settings.replicates
+    kept = empty_kept(tables.variant.shape[0], sum(sampled) * settings.replicates if settings.keep_customers else 0)
     threads = min(settings.threads or available_threads(), 256)
-    every = groups(sampled, settings.replicates, settings.keep_customers)
-    n_groups = sum(-(-count // GROUP) for count in sampled) * settings.replicates
+    every = groups(done, sampled, settings.replicates, settings.keep_customers)
+    n_groups = sum(len(_serials(*ends)) for ends in zip(done, sampled, strict=True)) * settings.replicates
     started = time.perf_counter()
     threads = max(1, min(threads, n_groups))
     sizes = threads, horizon, settings.replicates
@@ -72,7 +87,21 @@ def run(
     else:
         tally = _by_group(tables, kept, _chunks(every, n_groups, threads), sizes, total, on_progress)
     seconds = time.perf_counter() - started
-    return Outcome(canonical(tally), kept if settings.keep_customers else None, threads, seconds)
+    if before is not None:
+        merge(tally, before.tally)
+        seconds += before.seconds
+        if before.kept is not None:
+            _keep(kept, sampled, before.kept, done, settings.replicates)
+    return Outcome(tuple(sampled), canonical(tally), kept if settings.keep_customers else None, threads, seconds)
+
+
+def _keep(kept: Kept, sampled: Sequence[int], before: Kept, done: Sequence[int], replicates: int) -> None:
+    """Put the customers kept by an earlier run at the head of their cells."""
+    place = source = 0
+    for count, first in zip([*sampled] * replicates, [*done] * replicates, strict=True):
+        for mine, theirs in zip(kept, before, strict=True):
+            mine[:, place : place + first] = theirs[:, source : source + first]
+        place, source = place + count, source + first
 
 
 def _chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterator[Array]:
@@ -135,7 +164,7 @@ def _by_group(
             if chunk is None:
                 break
             run_groups(tables, tally, kept, state, scratch, chunk)
-            finished[number] += int(chunk[:, 3].sum())
+            finished[number] += int(chunk[:, COUNT].sum())
         return tally
 
     if threads == 1 and on_progress is None:

@@ -4,7 +4,9 @@ A row also carries the customer's phase (never active, active and never lost sin
 reactivation are plain sums over rows. Only rows that can be reached from the start are made.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,6 +211,19 @@ def _hazard(edge: Edge, age: int) -> float:
     return 1.0
 
 
+def gathering(rows: Index, count: int) -> Callable[[Floats], Floats]:
+    """Return what sums values of pairs, (pair, …), over those of the same row, (r, …). rows: (pair,) which one; count: of rows."""
+    from scipy import sparse
+
+    pairs = len(rows)
+    matrix = sparse.csr_array((np.ones(pairs), (rows, np.arange(pairs))), shape=(count, pairs))
+
+    def gathered(values: Floats) -> Floats:
+        return np.asarray(matrix @ values.reshape(pairs, -1)).reshape(count, *values.shape[1:])
+
+    return gathered
+
+
 @dataclass(frozen=True)
 class Leaving:
     """What happens in a period: shapes (…, phase of the calendar or 1, node).
@@ -223,7 +238,7 @@ class Leaving:
     lived: Floats
     lived_square: Floats
 
-    @property
+    @cached_property
     def pairs(self) -> Floats:
         """Chance of each pair, (pair, phase, node)."""
         return np.concatenate([self.stay, self.move])

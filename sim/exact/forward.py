@@ -6,26 +6,24 @@ let a = sum of expected purchases at W = theta = 1. Orders of a period are indep
     E[X | path] = scale * a,    E[X**2 | path] = square * (a**2 - sum alpha**2 [single orders]) + noise * sum beta,
 
 where alpha is a period's mean, beta its noise, and the two terms of a single order's variance are split: theta(1-theta) has the
-square term that the brackets take out. A row carries the probability of being there and, summed over the paths that lead there,
-a, A (the bracket), B (noise) and, for Y without and with acquisition cost, Y, aY, Y**2. Moves and the fraction lived may be
-dependent: a period's cash is added apart for those who stay and those who leave, then chances and cash of each pair (a row and what
-happens to it), before all is gathered in the next row.
+square term that the brackets take out. A row carries the probability of being there and, summed over the paths that lead there, a
+and, without and with acquisition cost, Y. What the bracket A, the noise B, aY and Y**2 grow by in a period follows from those, and
+is summed over all rows at once. Moves and the fraction lived may be dependent: a period's cash is added apart for those who stay and
+those who leave, then chances and cash of each pair (a row and what happens to it), before all is gathered in the next row.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from sim.exact.chain import NEVER_ACTIVE, NEVER_LOST, Chain, Floats, Leaving, leaving
-from sim.exact.patterns import Classes
+from sim.exact.chain import NEVER_ACTIVE, NEVER_LOST, Chain, Floats, Leaving, gathering, leaving
+from sim.exact.patterns import ROOM, patterns
 from sim.exact.traits import Nodes
 from sim.exact.value import Value, Worth, factors, varies, worth
 from sim.scenario.model import Scenario
 
-ROOM = 50_000
-
-CHANCE, WALLET, BRACKET, NOISE = range(4)
-OWN, CROSS, SQUARE = range(3)  # Y, aY, Y**2 of each kind, after the four
+WALLET, BRACKET, NOISE = range(3)
+OWN, CROSS, SQUARE = range(3)  # Y, aY, Y**2 of each kind, after the three
 
 
 @dataclass
@@ -55,7 +53,6 @@ def forward(scenario: Scenario, chain: Chain, value: Value, nodes: Nodes, phases
     """Run the recursion. phases: (p,) calendar period in which a phase's customers arrive."""
     assert scenario.horizon != "inf"
     horizon, p = scenario.horizon, len(phases)
-    classes = Classes.build(scenario, chain)
     part = Part(
         np.zeros((2, 2, p)),
         np.zeros((2, 2, p)),
@@ -69,10 +66,10 @@ def forward(scenario: Scenario, chain: Chain, value: Value, nodes: Nodes, phases
         np.zeros((len(chain.stages), p)),
         np.zeros((6, p)),
     )
-    width = max(10, classes.count // 2) * len(chain.src) * p
-    size = max(1, ROOM // width)
+    size = max(1, ROOM // (len(chain.src) * p))
     for first in range(0, len(nodes.weights), size):
-        _Pass(scenario, chain, value, nodes.part(slice(first, first + size)), phases, classes, part).run()
+        _Pass(scenario, chain, value, nodes.part(slice(first, first + size)), phases, part).run()
+    part.patterns += patterns(scenario, chain, nodes, phases)
     part.periods += part.occupancy[:-1].sum(0)
     part.visits += entries(chain, part.flows.sum(0))
     return part
@@ -91,121 +88,114 @@ def entries(chain: Chain, flows: Floats) -> Floats:
 
 
 class _Pass:
-    """The recursion for some of the nodes; adds to a Part."""
+    """The recursion for some of the nodes; adds to a Part.
 
-    def __init__(self, scenario: Scenario, chain: Chain, value: Value, nodes: Nodes, phases: Floats, classes: Classes, part: Part) -> None:
+    Arrays end in (p, n), phase and node, or in (q, n) where the margin and orders play no part: q is p, or 1 if hazards know no calendar.
+    """
+
+    def __init__(self, scenario: Scenario, chain: Chain, value: Value, nodes: Nodes, phases: Floats, part: Part) -> None:
         self.scenario, self.chain, self.value, self.nodes, self.phases = scenario, chain, value, nodes, phases
-        self.classes, self.part = classes, part
+        self.part, self.gathered = part, gathering(chain.dst, chain.rows)
         self.rules = np.stack([nodes.weights, nodes.coarse], axis=1)  # (n, rule)
-        self.order = np.argsort(chain.dst, kind="stable")
-        self.src = chain.src[self.order]
-        self.targets, self.starts = np.unique(chain.dst[self.order], return_index=True)
         self.sums = _sums(chain)
         self.stage_sums = (np.arange(len(chain.stages))[:, None] == chain.stage).astype(float)
         self.once_sums = np.stack([chain.phase > NEVER_ACTIVE, chain.phase == NEVER_LOST]).astype(float)
-        self.paid = np.flatnonzero((chain.cash != 0) | (chain.converts & value.conversion))[:, None]  # pairs with cash of their own
-
-    def gathered(self, moved: Floats) -> Floats:
-        """Sum over pairs, in the order of ``self.order``, that lead to the same row: (pair, …) to (r, …)."""
-        found = np.zeros((self.chain.rows, *moved.shape[1:]))
-        found[self.targets] = np.add.reduceat(moved, self.starts, axis=0)
-        return found
+        self.paid = np.flatnonzero((chain.cash != 0) | (chain.converts & value.conversion))  # pairs with cash of their own
+        self.kinds = 2 if value.conversion else 1
+        self.total = np.zeros((3 + 3 * self.kinds, len(phases), len(nodes.weights)))  # moments of a life, by node
 
     def run(self) -> None:
         """Step through the periods."""
         scenario, chain, calendar = self.scenario, self.chain, self.scenario.calendar
-        shape = (len(self.phases), len(self.nodes.weights))
-        state = np.zeros((chain.rows, 10 if self.value.conversion else 7, *shape))
-        state[chain.start, CHANCE] = 1.0
-        coarse = self.nodes.coarse > 0
-        lives = self.classes.first(len(self.phases), int(coarse.sum()))
+        n, p = len(self.nodes.weights), len(self.phases)
+        changing = varies(calendar.hazards)
+        at = np.zeros((chain.rows, p if changing else 1, n))
+        at[chain.start] = 1.0
+        a, own = np.zeros((chain.rows, p, n)), [np.zeros_like(at) for _ in range(self.kinds)]
         gone: Leaving | None = None
         for t in range(len(self.part.orders)):
-            self.look(t, state)
+            self.look(t, at)
             season = [factors(s, self.phases + t, scenario.periods_per_year) for s in (calendar.hazards, calendar.orders, calendar.margin)]
-            if gone is None or varies(calendar.hazards):
-                seasons = season[0] if varies(calendar.hazards) else season[0][:1]
-                gone = leaving(chain, self.nodes, seasons, scenario.exposure == "until_exit")
-                chances = gone.pairs[self.order][:, None]
-                pattern_chances = chances[..., coarse]
+            if gone is None or changing:
+                gone = leaving(chain, self.nodes, season[0] if changing else season[0][:1], scenario.exposure == "until_exit")
             money = worth(chain, self.value, t, season[1], season[2])
-            self.note(t, state[:, CHANCE], gone, money)
-            state = self.gathered(self.moved(state, gone, money, chances))
-            lives = self.classes.fold(self.gathered(self.classes.held(lives)[self.src] * pattern_chances))
-        self.look(len(self.part.orders), state)
-        self.finish(state, lives @ self.nodes.coarse[coarse])
+            moved = at[chain.src] * gone.pairs
+            self.note(t, at, moved, gone, money)
+            a, own = self.earned(at, a, own, moved, gone, money)
+            at = self.gathered(moved)
+        self.look(len(self.part.orders), at)
+        self.total[WALLET] = a.sum(0)
+        for kind, y in enumerate(own):
+            self.total[3 + 3 * kind + OWN] = y.sum(0)
+        self.finish()
 
-    def look(self, t: int, state: Floats) -> None:
-        """Note where customers are at the start of t."""
-        where = state[:, CHANCE] @ self.rules  # (r, p, rule)
+    def look(self, t: int, at: Floats) -> None:
+        """Note where customers are at the start of t. at: (r, q, n) chance to be in a row."""
+        where = at @ self.rules  # (r, q, rule)
         self.part.occupancy[t] += self.stage_sums @ where[..., 0]
         self.part.once[t] += np.tensordot(self.once_sums, where, 1).swapaxes(1, 2)
 
-    def note(self, t: int, at: Floats, gone: Leaving, money: Worth) -> None:
-        """Add the flows, cash and orders of t. at: (r, p, n) chance to be in a row."""
-        chain, nodes, part = self.chain, self.nodes, self.part
-        flow = (at[chain.src] * gone.pairs) @ nodes.weights  # (pair, p)
+    def note(self, t: int, at: Floats, moved: Floats, gone: Leaving, money: Worth) -> None:
+        """Add the flows, cash and orders of t. moved: (pair, q, n) chance of each pair."""
+        nodes, part = self.nodes, self.part
+        flow = moved @ nodes.weights  # (pair, q)
         sums = self.sums @ flow
         part.flows[t] += sums[:-3]
         part.stayed[t] += sums[-3:-1]
         lived = at * (gone.stay + gone.leave * gone.lived)
         rate, scale = nodes.weights * nodes.rate, nodes.weights * nodes.scale
-        part.cash[0, t] += np.einsum("rp,rp->p", money.alpha, lived @ scale)
+        part.cash[0, t] += (money.alpha * (lived @ scale)).sum(0)
         part.cash[1, t] += money.serve @ (lived @ nodes.weights)
-        part.cash[2, t] += chain.cash @ flow * money.end
+        part.cash[2, t] += self.chain.cash @ flow * money.end
         part.cash[3, t] -= sums[-1] * self.value.acquisition * money.end * self.value.conversion
         if self.value.counted:
-            part.orders[t] += np.einsum("rp,rp->p", money.orders, lived @ rate)
+            part.orders[t] += (money.orders * (lived @ rate)).sum(0)
 
-    def moved(self, state: Floats, gone: Leaving, money: Worth, chances: Floats) -> Floats:
-        """Return the state after a period, pair by pair in the order of ``self.order``: (pair, moment, p, n)."""
-        chain, one = self.chain, np.ones((1, 1, 1))
-        stayed = self.earned(state, money, one, one)
-        if self.scenario.exposure == "whole":
-            new = stayed[self.src]
-        else:
-            left = self.earned(state, money, gone.lived, gone.lived_square)
-            new = np.where((chain.edge[self.order] < 0)[:, None, None, None], stayed[self.src], left[self.src])
-        new *= chances
-        places = np.flatnonzero(np.isin(self.order, self.paid))
-        if len(places):
-            some = new[places]
-            for own, cash in zip(range(4, new.shape[1], 3), (money.before, money.after), strict=False):
-                edge = cash[self.order[places]][:, None, None]
-                some[:, own + SQUARE] += 2.0 * edge * some[:, own] + edge**2 * some[:, CHANCE]
-                some[:, own + CROSS] += edge * some[:, WALLET]
-                some[:, own] += edge * some[:, CHANCE]
-            new[places] = some
-        return np.asarray(new)
-
-    def earned(self, state: Floats, money: Worth, lived: Floats, lived_square: Floats) -> Floats:
-        """Return the state with what a period in the row brings, of which the fraction ``lived`` counts: (r, moment, p, n)."""
-        alpha, serve = money.alpha[..., None], money.serve[:, None, None]  # (r, p, 1), (r, 1, 1)
-        bought, served = alpha * lived, serve * lived
-        new = state.copy()
-        at, a = state[:, CHANCE], state[:, WALLET]
-        new[:, WALLET] += bought * at
-        new[:, BRACKET] += 2.0 * bought * a
+    def earned(self, at: Floats, a: Floats, own: list[Floats], moved: Floats, gone: Leaving, money: Worth) -> tuple[Floats, list[Floats]]:
+        """Return a and each Y, by row, after a period; add what the period brings to the other moments. moved as in ``note``."""
+        alpha, serve, chances = money.alpha, money.serve[:, None], gone.pairs  # (r, p), (r, 1), (pair, q, n)
+        whole = self.scenario.exposure == "whole"
+        first = at if whole else at * (gone.stay + gone.leave * gone.lived)
+        second = at if whole else at * (gone.stay + gone.leave * gone.lived_square)
+        part = 1.0 if whole else gone.stay + gone.leave * gone.lived
+        total, bought = self.total, a * part
+        total[BRACKET] += _over_rows(2.0 * alpha, bought)
         if not self.value.single:
-            new[:, BRACKET] += alpha**2 * lived_square * at
+            total[BRACKET] += _over_rows(alpha**2, second)
         if self.value.counted:
-            new[:, NOISE] += money.beta[..., None] * lived * at
-        for own in range(4, state.shape[1], 3):
-            y = state[:, own]
-            new[:, own + CROSS] += bought * y
+            total[NOISE] += _over_rows(money.beta, first)
+        next_a = self.with_period(a, at, alpha, gone) * chances
+        next_own = []
+        for k, (y, cash) in enumerate(zip(own, (money.before, money.after), strict=False)):
+            mine = total[3 + 3 * k :]
+            mine[CROSS] += _over_rows(alpha, y * part)
+            next_y = self.with_period(y, at, serve, gone) * chances
             if serve.any():
-                new[:, own] += served * at
-                new[:, own + CROSS] += served * a + alpha * serve * lived_square * at
-                new[:, own + SQUARE] += 2.0 * served * y + serve**2 * lived_square * at
-        return new
+                mine[CROSS] += _over_rows(serve, bought) + _over_rows(alpha * serve, second)
+                mine[SQUARE] += _over_rows(2.0 * serve, y * part) + _over_rows(serve**2, second)
+            if len(self.paid):
+                edge, some = cash[self.paid, None], moved[self.paid]
+                mine[CROSS] += _over_rows(edge, next_a[self.paid])
+                mine[SQUARE] += _over_rows(2.0 * edge, next_y[self.paid]) + _over_rows(edge**2, some)
+                next_y[self.paid] += edge[..., None] * some
+            next_own.append(self.gathered(next_y))
+        return self.gathered(next_a), next_own
 
-    def finish(self, state: Floats, lives: Floats) -> None:
-        """Add the moments of CLV and the shares of the patterns. lives: (r, class, p)."""
-        nodes, part, total = self.nodes, self.part, state.sum(0)  # (moment, p, n)
-        part.patterns += self.classes.shares(lives)
+    def with_period(self, sums: Floats, at: Floats, rate: Floats, gone: Leaving) -> Floats:
+        """Return sums by row, pair by pair, with a period at a rate: all of it for those who stay, the fraction lived for the leavers."""
+        chain = self.chain
+        stayed = sums + rate[..., None] * at
+        if self.scenario.exposure == "whole":
+            return np.asarray(stayed[chain.src])
+        left = sums + rate[..., None] * (at * gone.lived)
+        return np.concatenate([stayed, left])[np.where(chain.edge < 0, chain.src, chain.rows + chain.src)]
+
+    def finish(self) -> None:
+        """Add the moments of CLV."""
+        nodes, part, total = self.nodes, self.part, self.total
         arrival = 0.0 if self.value.conversion else self.value.acquisition
         for kind in (0, 1):
-            y, cross, square = total[4 + 3 * kind :][:3] if self.value.conversion else total[4:7]
+            y, cross, square = total[3 + 3 * min(kind, self.kinds - 1) :][:3]
             cost = kind * arrival
             with np.errstate(invalid="ignore"):
                 noise = np.where(total[NOISE] == 0.0, 0.0, nodes.noise * total[NOISE])
@@ -215,6 +205,11 @@ class _Pass:
             with np.errstate(invalid="ignore"):  # an infinite noise makes the second moment infinite or undefined, as sd_reason says
                 part.second[kind] += ((second - 2.0 * cost * (x + y) + cost**2) @ self.rules).T
         part.cash[3, 0] -= arrival * nodes.weights.sum()
+
+
+def _over_rows(rate: Floats, values: Floats) -> Floats:
+    """Sum rates (r, p or 1) times values (r, q or p, n) over the rows, (p or q or 1, n)."""
+    return np.asarray(np.einsum("rp,rpn->pn", rate, values), float)
 
 
 def _sums(chain: Chain) -> Floats:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.exact.chain import Chain, Flags, Floats, Leaving, leaving
+from sim.exact.chain import Chain, Flags, Floats, Leaving, gathering, leaving
 from sim.exact.forward import BRACKET, NOISE, WALLET, Part, entries
 from sim.exact.patterns import TOP, Classes
 from sim.exact.traits import Nodes
@@ -21,7 +21,10 @@ from sim.scenario.model import Scenario
 
 ROOM = 2_000_000  # numbers in the matrices solved at once
 LONG = 1e6  # expected periods above which the system is solved again, free of cancellation
-ENDLESS = 1e30  # values at the last nodes, where lives last exp(FAR) periods, that grow with the length of life
+# Whether a mean over traits is finite: its value grows at the last nodes like a power of the length of life, exp(FAR) periods there, or
+# not at all, as with a discount rate; the law of the trait falls like another power. Which power the value has depends on the graph, and
+# with two traits on how both go to 0 together, so that it is the sum that is asked: if the last nodes still matter, it has no end.
+ENDLESS = 1e30  # values at the last nodes that grow with the length of life
 LAST = 1e-9  # share of a sum over nodes above which its last nodes show that it diverges
 
 
@@ -122,7 +125,7 @@ class _Solve:
     live: Flags
 
     def moments(self) -> Floats:
-        """Return the moments at the start, in the order of the forward recursion's state: (moment, n)."""
+        """Return the moments at the start, in the order of the forward recursion: (moment, n)."""
         chain, factor, money, n = self.chain, self.value.factor, self.money, len(self.nodes.weights)
         gone = leaving(chain, self.nodes, self.season, self.until_exit)
         once, twice = (_system(chain, gone, f, self.live) for f in (factor, factor**2))
@@ -133,18 +136,18 @@ class _Solve:
         alpha, serve = money.alpha[src], money.serve[src][:, None]  # (pair, 1)
         bought, served = alpha * lived, serve * lived
 
+        by_row = gathering(src, chain.rows)
+
         def solve(matrix: Floats, reward: Floats) -> Floats:
             """Sum rewards of pairs (pair, n) by row and solve."""
-            gathered = np.zeros((chain.rows, n))
-            np.add.at(gathered, src, chances * reward)
             answer = np.zeros((chain.rows, n))
             try:
-                answer[self.live] = np.linalg.solve(matrix, gathered[self.live].T[..., None])[..., 0].T
+                answer[self.live] = np.linalg.solve(matrix, by_row(chances * reward)[self.live].T[..., None])[..., 0].T
             except np.linalg.LinAlgError:  # without discounting, some customers for ever: no sum
                 answer[self.live] = np.inf
             return answer
 
-        found = np.ones((10, n))
+        found = np.ones((9, n))
         a = solve(once, bought)
         found[WALLET] = a[chain.start]
         own = 0.0 if self.value.single else alpha**2 * lived_square
@@ -157,7 +160,7 @@ class _Solve:
             cross = alpha * serve * lived_square + bought * edge + factor * (bought * y[dst] + flat * a[dst])
             square = serve**2 * lived_square + 2.0 * served * edge + edge**2 + 2.0 * factor * flat * y[dst]
             for k, answer in enumerate((y, solve(twice, cross), solve(twice, square))):
-                found[4 + 3 * kind + k] = answer[chain.start]
+                found[3 + 3 * kind + k] = answer[chain.start]
         return found
 
 
@@ -177,7 +180,7 @@ def _part(chain: Chain, value: Value, nodes: Nodes, total: Floats) -> Part:
     with np.errstate(invalid="ignore", over="ignore"):
         noise = np.where(total[NOISE] == 0.0, 0.0, nodes.noise * total[NOISE])
         for kind in (0, 1):
-            y, cross, square = total[4 + 3 * kind :][:3]
+            y, cross, square = total[3 + 3 * kind :][:3]
             cost = 0.0 if value.conversion else kind * value.acquisition
             both = nodes.square * total[BRACKET] + noise + 2.0 * nodes.scale * cross + square
             mean[kind] = _mixed(x + y - cost, nodes)[:, None]

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.exact.chain import NEVER_ACTIVE, Chain, Flags, Floats, Index
+from sim.exact.chain import NEVER_ACTIVE, Chain, Flags, Floats, Index, Leaving, gathering, leaving
+from sim.exact.traits import Nodes
+from sim.exact.value import factors, varies
 from sim.scenario.model import Scenario
 
 PATTERNS = ("unconverted", "early_lapse", "midway_lapse", "early_retreat", "long_lasting", "open")
 UNCONVERTED, EARLY, MIDWAY, RETREAT, LONG, OPEN = range(6)
 TOP = 3  # the rank called stability
+ROOM = 32_000  # numbers in the largest arrays of a period: far larger ones are fetched anew each time, which takes longer than the sums
 
 
 @dataclass(frozen=True)
@@ -79,3 +82,25 @@ class Classes:
         found[LONG] = lives[lost | still, enough:].sum((0, 1))
         found[OPEN] = lives[still, :enough].sum((0, 1))
         return found
+
+
+def patterns(scenario: Scenario, chain: Chain, nodes: Nodes, phases: Floats) -> Floats:
+    """Return the share of each pattern at a finite horizon, (pattern, p or 1), by the coarse rule: shares need no more nodes."""
+    classes = Classes.build(scenario, chain)
+    hazards = scenario.calendar.hazards
+    changing = varies(hazards)
+    arrivals = phases if changing else phases[:1]
+    gathered, nodes = gathering(chain.dst, chain.rows), nodes.part(nodes.coarse > 0)
+    found = np.zeros((len(PATTERNS), len(arrivals)))
+    size = max(1, ROOM // (len(chain.src) * classes.count * len(arrivals)))
+    for k in range(0, len(nodes.weights), size):
+        some = nodes.part(slice(k, k + size))
+        lives = classes.first(len(arrivals), len(some.weights))
+        gone: Leaving | None = None
+        for t in range(int(scenario.horizon)):
+            if gone is None or changing:
+                gone = leaving(chain, some, factors(hazards, arrivals + t, scenario.periods_per_year), until_exit=False)
+                chances = gone.pairs[:, None]
+            lives = classes.fold(gathered(classes.held(lives)[chain.src] * chances))
+        found += classes.shares(lives @ some.coarse)
+    return found

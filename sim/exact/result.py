@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sim.exact.chain import Floats
 from sim.exact.forward import Part
 from sim.exact.patterns import PATTERNS
+from sim.scenario.shown import table
 
 COLUMNS = ("purchase", "service", "transition", "acquisition")
 ROUNDING = 1e-12  # a variance below this part of the second moment is what rounding leaves of 0
@@ -27,7 +28,7 @@ def _empty() -> Floats:
     return np.zeros(0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exact:
     """Exact answers for a scenario, a mean over its customers (segments and cohorts by share) unless said otherwise.
 
@@ -43,7 +44,8 @@ class Exact:
     patterns: life pattern to share at the horizon (in the limit, if infinite; empty where there is no limit);
     node_error: largest difference that halving the quadrature makes, in mean CLV and its variance (relative) and in survival.
 
-    Infinite horizons have no arrays by t (length 0); periods and visits may be inf.
+    Infinite horizons have no arrays by t (length 0); periods and visits may be inf, which they also are where they come too near it for
+    quadrature (a trait's shape less than 0.1 above the one below which they are infinite).
     """
 
     reason: str | None = None
@@ -66,6 +68,28 @@ class Exact:
     visits_per_stage: dict[str, float] = field(default_factory=dict)
     patterns: dict[str, float] = field(default_factory=dict)
     node_error: float = 0.0
+
+    def __repr__(self) -> str:
+        if self.reason is not None:
+            return f"<Exact: none, for {self.reason}>"
+        return f"<Exact: {'; '.join(f'{name} {value}' for name, value in self._rows())}>"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [
+            ("CLV", _said(self.clv_mean, self.clv_sd)),
+            ("before acquisition", _said(self.clv_before_mean, self.clv_before_sd)),
+        ]
+        return rows if self.sd_reason is None else [*rows, ("no SD", self.sd_reason)]
+
+    def _repr_html_(self) -> str:
+        if self.reason is not None:
+            return table("No exact answer", (), [(self.reason,)])
+        more = "by_segment, by_cohort, survival, retention, occupancy, flows, cash, orders, periods_per_stage, visits_per_stage, patterns"
+        return table("Exact answer", ("", "mean and SD between customers"), self._rows(), f"More in: {more}.")
+
+
+def _said(mean: float | None, spread: float | None) -> str:
+    return f"{mean:,.4f}" + (f" (SD {spread:,.4f})" if spread is not None else "")
 
 
 def moments(mean: Floats, second: Floats) -> Moments:

@@ -2,8 +2,9 @@
 
 Given the hazard traits (frailty, a probability drawn for a beta edge) a customer is a Markov chain. They are integrated by the
 trapezoid rule in s = log f (gamma) and s = logit p (beta), whose integrands are analytic in a strip and decay exponentially, so
-that the error falls like exp(-c/h) (Trefethen and Weideman 2014). Every second node is the same rule at twice the step: the
-difference between both is the node error.
+that the error falls like exp(-c/h) (Trefethen and Weideman 2014). In the long tails the nodes lie ever further apart, as a
+hyperbolic sine does (a change of variable as in Takahasi and Mori 1974), for two traits take the product of their nodes. Every
+second node is the same rule at twice the step: the difference between both is the node error.
 """
 
 import math
@@ -21,6 +22,7 @@ Floats = NDArray[np.float64]
 
 MIXED_AT_MOST = 2
 STEP = 0.15
+BEND = 10.0  # distance from the mode, in s, from which the nodes lie ever further apart
 STEP_BY_SPREAD = 0.3  # of the standard deviation of s, where that is small
 TAIL = 36.0  # nodes whose log weight is this far below the largest are left out
 FAR = 340.0  # end of s for infinite horizons: the long lives of few customers count there; their squares stay below overflow
@@ -114,31 +116,31 @@ def build(scenario: Scenario, beta_edges: tuple[str, ...], frail: bool) -> Nodes
     )
 
 
-def _grid(cost: Callable[[Floats], Floats], rates: tuple[float, float], mode: float, step: float, far: bool) -> tuple[Floats, _Grid]:
-    """Return the nodes s and both rules for the density exp(-cost(s - mode)), which falls like exp(rate |s|) at its two ends.
+def _grid(cost: Callable[[Floats], Floats], mode: float, step: float, far: bool) -> tuple[Floats, _Grid]:
+    """Return the nodes s and both rules for the density exp(-cost(s - mode)).
 
-    The grid ends where the density is negligible (for infinite horizons, on the left, where it is 0), and at the latest at -FAR and
-    NEAR: there the last node also stands for all beyond it, a geometric series.
+    The rule is even in x where s - mode = BEND sinh(x / BEND): even in s about the mode, ever wider in the tails, where lives
+    depend on s as a power of e^s. The grid ends where the density is negligible (for infinite horizons, on the left, where it is 0),
+    and at the latest at -FAR and NEAR: there the last node also stands for all beyond it.
     """
 
-    def extent(sign: float, depth: float, limit: float) -> tuple[int, bool]:
+    def extent(sign: float, depth: float) -> int:
         x = step
-        while x < limit and cost(np.array([sign * x]))[0] < depth:
+        while cost(np.array([sign * BEND * math.sinh(x / BEND)]))[0] < depth:
             x *= 1.25
-        return 2 * math.ceil(min(x, limit) / step / 2), x >= limit and cost(np.array([sign * limit]))[0] < TAIL
+        return 2 * math.ceil(x / step / 2)
 
-    left, fold_left = extent(-1.0, UNDERFLOW if far else TAIL, max(FAR + mode, step))
-    right, fold_right = extent(1.0, TAIL, max(NEAR - mode, step))
-    k = np.arange(-left, right + 1)
-    d = np.asarray(k * step, float)
+    k = np.arange(-extent(-1.0, UNDERFLOW if far else TAIL), extent(1.0, TAIL) + 1)
+    d = np.asarray(BEND * np.sinh(k * step / BEND), float)
     log_density = -cost(d)
-    density = np.exp(log_density - log_density.max())
+    density = np.exp(log_density - log_density.max()) * np.cosh(k * step / BEND)
     coarse = np.where(k % 2 == 0, density, 0.0)
-    for fold, at, rate in ((fold_left, 0, rates[0]), (fold_right, -1, rates[1])):
-        if fold:
-            density[at] /= -math.expm1(-rate * step)
-            coarse[at] /= -math.expm1(-2.0 * rate * step)
-    keep = density > 0.0
+    inside = np.flatnonzero((d >= min(-FAR - mode, d[k == -2][0])) & (d <= max(NEAR - mode, d[k == 2][0])) & (k % 2 == 0))
+    first, last = inside[0], inside[-1]
+    for rule in (density, coarse):
+        rule[first] += rule[:first].sum()
+        rule[last] += rule[last + 1 :].sum()
+    keep = (density > 0.0) & (first <= np.arange(len(k))) & (np.arange(len(k)) <= last)
     s, density, coarse = (mode + d)[keep], density[keep], coarse[keep]
     return s, _Grid(s, density / density.sum(), coarse / coarse.sum(), np.arange(len(s)) < 3)
 
@@ -150,7 +152,7 @@ def _gamma(shape: float, far: bool) -> _Grid:
         small = s * s / 2.0 * (1.0 + s / 3.0 * (1.0 + s / 4.0 * (1.0 + s / 5.0)))
         return np.asarray(shape * np.where(np.abs(s) < CLOSE, small, np.expm1(np.minimum(s, FAR)) - s), float)
 
-    s, grid = _grid(cost, (shape, math.inf), 0.0, min(STEP, STEP_BY_SPREAD / math.sqrt(shape)), far)
+    s, grid = _grid(cost, 0.0, min(STEP, STEP_BY_SPREAD / math.sqrt(shape)), far)
     return replace(grid, values=np.exp(s))
 
 
@@ -167,12 +169,13 @@ def _beta(a: float, b: float, far: bool) -> _Grid:
         large = other * e + np.log(share + other * np.exp(-np.maximum(e, 30.0)))
         return np.asarray((a + b) * np.where(np.abs(e) < CLOSE, small, np.where(e > 30.0, large, middle)), float)
 
-    s, grid = _grid(cost, (a, b), math.log(a / b), min(STEP, STEP_BY_SPREAD * math.sqrt(1.0 / a + 1.0 / b)), far)
+    s, grid = _grid(cost, math.log(a / b), min(STEP, STEP_BY_SPREAD * math.sqrt(1.0 / a + 1.0 / b)), far)
     hazard = np.logaddexp(0.0, s)
-    if hazard[-1] >= NEAR and b * NEAR < TAIL:  # the last node stands for all larger hazards H, by the mean of 1 / H
+    end = float(hazard[-1])
+    if end >= 0.9 * NEAR and b * end < TAIL:  # the last node stands for all larger hazards H, by the mean of 1 / H
         from scipy import special
 
-        hazard[-1] = 1.0 / (b * math.exp(b * NEAR) * special.exp1(b * NEAR))
+        hazard[-1] = 1.0 / (b * math.exp(b * end) * special.exp1(b * end))
     return replace(grid, values=hazard)
 
 

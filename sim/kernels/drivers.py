@@ -5,8 +5,9 @@ from sim.kernels.life import finish, start
 from sim.kernels.step import step
 from sim.kernels.types import Array, Kept, Scratch, State, Tables, Tally
 
-REPLICATE, CELL, SERIAL, COUNT, FIRST = range(5)
-"""Columns of ``groups`` (n, 5) int64: replicate, cell, serial of the first customer, customers (up to GROUP), place in Kept or -1."""
+REPLICATE, CELL, SERIAL, SKIP, COUNT, FIRST = range(6)
+"""Columns of ``groups`` (n, 6) int64: replicate, cell, first serial of the group (a multiple of GROUP), how many serials are left out from
+there on, customers (with those left out up to GROUP), place in Kept of the first serial or -1."""
 
 
 @jit
@@ -14,10 +15,10 @@ def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
     """Run each group through life, all its cases one after the other, in the one place of ``state``."""
     horizon = tally.flows.shape[2]
     for i in range(groups.shape[0]):
-        replicate, g, serial, count, first = groups[i]
+        replicate, g, serial, skip, count, first = groups[i]
         for k in range(tables.variant.shape[0]):
             v = tables.variant[k, tables.segment[g]]
-            start(tables, state, scratch, 0, (replicate, g, v), serial, count)
+            start(tables, state, scratch, 0, (replicate, g, v), (serial, skip, count))
             t = 0
             while t < horizon and state.live[0] > 0:
                 step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t, True)
@@ -33,9 +34,9 @@ def run_period(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
     be looked at.
     """
     for i in range(groups.shape[0]):
-        replicate, g, serial, count, first = groups[i]
+        replicate, g, serial, skip, count, first = groups[i]
         if t == 0:
-            start(tables, state, scratch, i, (replicate, g, tables.variant[k, tables.segment[g]]), serial, count)
+            start(tables, state, scratch, i, (replicate, g, tables.variant[k, tables.segment[g]]), (serial, skip, count))
         if state.live[i] > 0:
             step(tables, tally, state, scratch, i, (replicate, k, g, serial), t, False)
         if t == tally.flows.shape[2] - 1:

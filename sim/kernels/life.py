@@ -36,9 +36,13 @@ LOW = np.int64(2**26 - 1)
 
 
 @jit
-def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], serial: int, count: int) -> None:
-    """Put ``count`` new customers, the first of them ``serial``, into place q of ``state``; who: replicate, cell, variant."""
+def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], group: tuple[int, int, int]) -> None:
+    """Put new customers into place q of ``state``.
+
+    who: replicate, cell, variant; group: its first serial, how many serials to leave out from there on, customers.
+    """
     replicate, cell, v = who
+    serial, skip, count = group
     stage = tables.start_stage[v]
     active = tables.stage_kind[stage] == ACTIVE
     at_arrival = tables.acquisition_at_arrival[v] != 0
@@ -53,7 +57,7 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
     state.acquisition[q, :count] = cost
     place = state.place[q]
     for i in range(count):
-        place[i] = np.uint16(i)
+        place[i] = np.uint16(skip + i)
     identity = tables.address[cell] | np.uint64(serial)
     draw_traits(tables, state, scratch, q, (replicate, v, count), identity)
     for beta in range(tables.beta_purpose.size):

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.kernels.types import AFTER, BEFORE, COLUMNS, PATTERNS, UNIT, Array
+from sim.kernels.types import AFTER, BEFORE, COLUMNS, LOWEST_OCTAVE, PATTERNS, UNIT, Array
 from sim.measures.sample import ACQUISITION, Group, Sample
 from sim.measures.sums import (
     QUANTILE_NAMES,
     Floats,
+    bin_edges,
     divide,
     exact_quantiles,
     histogram_quantiles,
@@ -93,6 +94,48 @@ def _histogram(sample: Sample, group: Group, kind: int) -> Array:
     return np.asarray(by_cohort[first.cohort] if group.by == "cohort" else by_segment.sum(axis=0))
 
 
+FEW_VALUES = 40
+"""Most bins of the histogram that are held for single values of CLV, where each is met five times or more."""
+
+MOST_BINS = 60
+"""Most bins over the middle 98 % of the customers."""
+
+
+def density(sample: Sample) -> pd.DataFrame:
+    """Return how CLV, after acquisition cost, is distributed over the simulated customers.
+
+    Columns: left, right (ends of the bin), share (of the simulated customers, not weighted back; they add up to 1), density (share over
+    width). Bins are about equally wide, as they are put together from whole bins of the histogram: their shares are exact. Where CLV takes
+    few values only, each is a row with left = right, off by at most half of QUANTILE_RELATIVE_ERROR of itself, and its density NaN.
+    """
+    histogram = _histogram(sample, sample.groups[0], AFTER)
+    extremes = sample.tally.extremes[0, sample.customers > 0, AFTER] / UNIT
+    low, high = float(extremes[:, 0].min()), float(extremes[:, 1].max())
+    edges, filled, customers = bin_edges(), np.flatnonzero(histogram), int(histogram.sum())
+    if filled.size <= FEW_VALUES and (low == high or 5 * filled.size <= customers):
+        left = right = (np.maximum(edges[filled], low) + np.minimum(edges[filled + 1], high)) / 2
+        counts = histogram[filled]
+    else:
+        most = histogram_quantiles(histogram, low, high, (0.01, 0.99))
+        cuts = _cuts(edges, float(most[1] - most[0]), customers)
+        cuts = cuts[np.searchsorted(cuts, filled[0], side="right") - 1 : np.searchsorted(cuts, filled[-1] + 1) + 1]
+        counts = np.add.reduceat(histogram, cuts)[:-1] if cuts[-1] < histogram.size else np.add.reduceat(histogram, cuts[:-1])
+        left, right = edges[cuts[:-1]], edges[cuts[1:]]
+    share = counts / customers
+    return pd.DataFrame({"left": left, "right": right, "share": share, "density": divide(share, right - left)})
+
+
+def _cuts(edges: Floats, span: float, customers: int) -> Array:
+    """Return which edges, first and last among them, bound bins of a round width. span: of nearly all customers."""
+    bins = min(MOST_BINS, max(8, int(2 * customers ** (1 / 3))))  # the rule of Rice, as in Lane 2015
+    raw = max(span / bins, float(np.finfo(float).tiny))
+    power = 10.0 ** np.floor(np.log10(raw))
+    width = power * next(step for step in (1.0, 2.0, 5.0, 10.0) if step * power >= raw * (1 - 1e-9))
+    # half of the middle bin is added, so that customers worth 0 are right of it, with the gains
+    place = np.floor((edges + 2.0**LOWEST_OCTAVE / UNIT) / width)
+    return np.array([0, *(np.flatnonzero(np.diff(place[:-1])) + 1), edges.size - 1])
+
+
 def _total(values: Floats) -> float:
     total = 0.0
     for value in values.tolist():
@@ -124,8 +167,8 @@ def cash(sample: Sample) -> pd.DataFrame:
     """Return a customer's mean discounted cash by tenure; a move's cash stands in the period at whose end it is made.
 
     Columns: by, id, t, purchase, service, transition, acquisition, net (their sum), net_se, cumulative (of net, to the end of t),
-    paid_back (share of customers whose own discounted cash has once reached 0 by the end of t, acquisition cost included). Squares are
-    summed of amounts cut to whole steps of 2**shift units, which is where net_se loses its last digits.
+    paid_back (share of customers whose own discounted cash has once reached 0 by the end of t, acquisition cost included), paid_back_se.
+    Squares are summed of amounts cut to whole steps of 2**shift units, which is where net_se loses its last digits.
     """
     frames = []
     for group in sample.groups:
@@ -140,7 +183,8 @@ def cash(sample: Sample) -> pd.DataFrame:
         frame = {"by": group.by, "id": group.id, "t": np.arange(sample.horizon)}
         frame |= {column: columns[:, c] for c, column in enumerate(COLUMNS)}
         frame |= {"net": mean, "net_se": se, "cumulative": np.cumsum(mean)}
-        frames.append(pd.DataFrame(frame | {"paid_back": share_of(paid, counts, customers, weight)[0]}))
+        frame |= dict(zip(("paid_back", "paid_back_se"), share_of(paid, counts, customers, weight), strict=True))
+        frames.append(pd.DataFrame(frame))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.measures.clv import payback, residual_carried_on
+from sim.measures.precision import precision
 from sim.measures.sums import QUANTILE_NAMES, QUANTILES
 from sim.scenario.model import Scenario
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from sim.studies.result import Result
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Changes whenever a key of the summary does."""
 
 RESIDUAL_WARNING = 0.05
@@ -24,7 +25,8 @@ RESIDUAL_WARNING = 0.05
 def summary(result: "Result") -> dict[str, Any]:
     """Return the summary of a run. Everything but ``timing`` is the same on any machine and number of threads.
 
-    customers: simulated, in each of ``replicates``; periods: simulated (= horizon); cash_timing: when in its period each ledger
+    customers: simulated, in each of ``replicates``; precision: asked for and found (``sim.measures.precision``), or None;
+    periods: simulated (= horizon); cash_timing: when in its period each ledger
     column falls; clv_per_acquired: of those ever active; survival, retention: by tenure; payback.period: tenure at whose end mean
     cumulative discounted cash has reached 0, once somebody was acquired;
     exact: after acquisition, z = (mean - exact mean) / se, with ``exact_reason`` where null.
@@ -38,6 +40,7 @@ def summary(result: "Result") -> dict[str, Any]:
         "scenario": scenario.name,
         "customers": sum(cell.sampled for cell in sample.cells),
         "replicates": scenario.run.replicates,
+        "precision": precision(sample),
         "seed": scenario.run.seed,
         "periods": sample.horizon,
         "horizon": sample.horizon,

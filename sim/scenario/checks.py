@@ -241,6 +241,14 @@ def seasons(raw: Raw) -> Iterator[Fault]:
             yield Fault(f"calendar.{part}.multiplier", f"{len(values)} values", rule)
 
 
+def precisions(raw: Raw) -> Iterator[Fault]:
+    """Refuse two precisions at once."""
+    run = mapping(raw, "run")
+    if run.get("precision") is not None and run.get("precision_money") is not None:
+        where, value = "run.precision_money", show(run["precision_money"])
+        yield Fault(where, value, "a run stops by one precision, and run.precision is given too", "leave one of them out")
+
+
 EACH: tuple[Rule, ...] = (
     active_stage,
     beta_and_frailty,
@@ -255,7 +263,7 @@ EACH: tuple[Rule, ...] = (
     start,
     targets,
 )
-WHOLE: tuple[Rule, ...] = (seasons,)
+WHOLE: tuple[Rule, ...] = (precisions, seasons)
 
 
 def warnings(scenario: Scenario) -> tuple[str, ...]:

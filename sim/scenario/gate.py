@@ -155,8 +155,8 @@ def _near_key(loc: tuple[Any, ...]) -> str:
     """Return the key that an unknown one is near to, in its own model or, at the top, in one of the parts."""
     key, model = str(loc[-1]), _model_at(loc[:-1])
     own = suggest(key, model.model_fields if model else ())
-    if model is Scenario and not own.startswith("did"):
-        inside = {field: f"{part}." for part, group in PARTS.items() for field in group.model_fields}
+    inside = {field: f"{part}." for part, group in PARTS.items() for field in group.model_fields}
+    if model is Scenario and (key in inside or not own.startswith("did")):
         near = get_close_matches(key, inside, n=1)
         return f"did you mean {inside[near[0]]}{near[0]}?" if near else ""
     return own

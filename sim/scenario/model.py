@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from sim.scenario import shown
 from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period
 from sim.scenario.customers import OVERRIDABLE, Acquisition, Cohort, Frailty, Patterns, Segment
 from sim.scenario.purchases import Purchases, Subscription
@@ -84,6 +85,15 @@ class Scenario(Model):
     def target(self, stage: str, edge: str) -> str:
         """Return the stage that an edge leads to."""
         return self.stages[stage].to[edge].target or edge
+
+    def __repr__(self) -> str:
+        return f"<Scenario {shown.headline(self)}>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _repr_html_(self) -> str:
+        return shown.stages(self)
 
 
 def with_kind(base: dict[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sim.scenario.base import at
 from sim.scenario.model import Scenario
 
 DEFAULT_CUSTOMERS = 100_000
+
+FIRST_LOOK = 131_072
+"""Customers at which a run with a precision is first looked at; then at every doubling."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,29 @@ def sainte_lague(shares: Sequence[float], seats: int) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def cells(scenario: Scenario) -> tuple[Cell, ...]:
-    """Return every cohort's segments: cell ``c * n_segments + s`` is segment s of cohort c."""
+def looks(scenario: Scenario) -> Iterator[int]:
+    """Yield the numbers of customers after which a run may end: one, unless it stops by precision, and never more than ``customers``.
+
+    They are fixed beforehand and few, so that looking hardly biases what is found (Glynn and Whitt 1992).
+    """
+    most = scenario.run.customers or sum(group.customers for group in cohorts(scenario))
+    if scenario.run.precision is not None or scenario.run.precision_money is not None:
+        look = FIRST_LOOK
+        while look < most:
+            yield look
+            look *= 2
+    yield most
+
+
+def cells(scenario: Scenario, customers: int | None = None) -> tuple[Cell, ...]:
+    """Return every cohort's segments: cell ``c * n_segments + s`` is segment s of cohort c.
+
+    customers: simulated, by default as many as the scenario says.
+    """
     groups = cohorts(scenario)
     shares = scenario.segment_shares
     firm = sum(group.customers for group in groups)
-    simulated = scenario.run.customers or firm
+    simulated = customers or scenario.run.customers or firm
     sampled = sainte_lague([group.customers for group in groups], simulated)
     found = []
     for c, group in enumerate(groups):

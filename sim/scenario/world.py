@@ -48,14 +48,18 @@ class Firm(Model):
 
 
 class Run(Model):
-    """How to simulate; nothing here but ``customers``, ``seed`` and ``replicates`` changes a result.
+    """How to simulate; ``threads`` and ``driver`` change no result.
 
     customers: how many are simulated (default: the firm's own); seed: 0 to 2**63 - 1; threads: 1 to 256 (default: all cores);
+    precision: stop as soon as the 95 % interval of mean CLV before acquisition is no wider than this share of the mean on either side,
+    precision_money: than this much currency; ``customers`` is then the most that are simulated (``sim.scenario.sample.looks``);
     replicates: independent repetitions; keep_customers: keep one row a customer (memory grows with them; quantiles are then exact);
     driver: ``group`` runs each group of customers through life, ``period`` steps the whole population (same result).
     """
 
     customers: Annotated[Count, Field(ge=1, le=10**12)] | None = None
+    precision: float | None = Field(default=None, gt=0, lt=1)
+    precision_money: Positive | None = None
     seed: Annotated[Count, Field(ge=0, le=2**63 - 1)] = 1
     threads: Annotated[Count, Field(ge=1, le=256)] | None = None
     replicates: Annotated[Count, Field(ge=1, le=65_536)] = 1

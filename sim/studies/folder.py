@@ -29,11 +29,11 @@ DRAWS = 2
 LIBRARIES = ("numpy", "numba", "scipy", "pandas", "duckdb", "pydantic")
 
 
-def config_of(scenario: Scenario) -> bytes:
+def config_of(scenario: Scenario, width: int = 120) -> bytes:
     """Return the scenario as YAML that reads back as the same one, without ``run.threads``, which changes no result."""
     # what was not given stays out: a default laid under a segment's override could contradict it
     plain = scenario.model_dump(mode="json", exclude_unset=True, exclude={"run": {"threads"}})
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120).encode()
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=width).encode()
 
 
 def default_folder(scenario: Scenario) -> Path:
@@ -42,11 +42,11 @@ def default_folder(scenario: Scenario) -> Path:
     return Path("results") / f"{name}-{scenario.run.seed}-{hashlib.sha256(config_of(scenario)).hexdigest()[:8]}"
 
 
-def write_run(result: "Result", out: str | os.PathLike[str] | None = None) -> Path:
-    """Write a run's folder and return its path: config, summary, tables as CSV and Parquet, manifest.
+def write_run(result: "Result", out: str | os.PathLike[str] | None = None, report: bool = True) -> Path:
+    """Write a run's folder and return its path: config, summary, tables as CSV and Parquet, figures with report.html, manifest.
 
     out: folder, by default that of ``default_folder``. One that is there is replaced if its manifest is ours and
-    lists all that is in it; else ScenarioError.
+    lists all that is in it; else ScenarioError. report: whether to draw figures and write report.html.
     """
     out = default_folder(result.scenario) if out is None else out
     store.check(out)
@@ -56,6 +56,10 @@ def write_run(result: "Result", out: str | os.PathLike[str] | None = None) -> Pa
     for name, frame in frames.items():
         files[_csv(name)] = texts[_csv(name)]
         files[f"tables/{name}.parquet"] = _parquet(frame)
+    if report:
+        from sim.report.files import files as drawn
+
+        files |= drawn(result, DRAWS)
     return store.write(out, files, _manifest(result, summary, result_hash(texts, summary)))
 
 
@@ -157,14 +161,19 @@ def _changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
 def _rerun(
     folder: Path, scenario: Scenario, manifest: Mapping[str, Any], told: Set[str], progress: Callable[[int, int], None] | None
 ) -> Iterator[str]:
-    """Simulate again and yield what differs. told: files that are known to be missing or changed."""
+    """Simulate again and yield what differs. told: files that are known to be missing or changed.
+
+    A report is not drawn again: it shows what the tables hold, and another version of matplotlib draws otherwise.
+    """
     from sim import __version__
+    from sim.report.files import PAGE, names
     from sim.studies.simulate import simulate
 
     result = simulate(scenario, progress)
     frames, summary = result.tables(), result.summary()
     texts = _texts(scenario, frames)
     wanted = {*texts, "summary.json", *(f"tables/{name}.parquet" for name in frames)}
+    wanted |= names(result) if PAGE in manifest["files"] else set()
     found = list(_told_otherwise(scenario, manifest, wanted))
     differing = [
         name for name, content in texts.items() if manifest["files"].get(name, "") not in ("", hashlib.sha256(content).hexdigest())

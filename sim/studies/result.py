@@ -1,8 +1,11 @@
 """The Result: a scenario, what was counted in its run, and every measure of it as a tidy frame, made when first asked for."""
 
+import importlib
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:  # pandas takes longer to import than many a run takes: the mo
     from sim.engine import Outcome
     from sim.exact import Exact
     from sim.measures.sample import Sample
+    from sim.report.style import Drawn
 
 FRAMES = (
     "clv",
@@ -33,13 +37,72 @@ FRAMES = (
 """Frames of every Result; ``customers`` joins them where customers were kept."""
 
 
+class _Frame:
+    """A frame of a Result, made when first asked for by the function of the same name in ``sim.measures``, whose docstring it shows."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def function(self) -> "Callable[[Sample], pd.DataFrame]":
+        made: Callable[[Sample], pd.DataFrame] = getattr(importlib.import_module(f"sim.measures.{self.module}"), self.name)
+        return made
+
+    @overload
+    def __get__(self, result: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, result: "Result", owner: type) -> "pd.DataFrame": ...
+    def __get__(self, result: "Result | None", owner: type) -> "Self | pd.DataFrame":
+        if result is None:
+            return self
+        frame = result.__dict__[self.name] = self.function(result.sample)
+        return frame
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        return inspect.getdoc(self.function) or ""
+
+
+class Plots:
+    """The figures of a Result by name: ``result.plot.clv()`` returns one, which a notebook shows.
+
+    A figure has ``figure`` (matplotlib's), ``frame`` (the numbers it draws), ``caption``, ``svg()`` and ``png()``.
+    """
+
+    def __init__(self, result: "Result") -> None:
+        self._result = result
+
+    def __getattr__(self, name: str) -> "Callable[[], Drawn]":
+        from sim.report.figures import FIGURES
+
+        if name not in FIGURES:
+            raise AttributeError(f"no figure {name!r}; there are: {', '.join(FIGURES)}")
+
+        def drawn() -> "Drawn":
+            return FIGURES[name](self._result)
+
+        drawn.__name__, drawn.__qualname__, drawn.__doc__ = name, f"Plots.{name}", FIGURES[name].__doc__
+        return drawn
+
+    def __dir__(self) -> list[str]:
+        from sim.report.figures import FIGURES
+
+        return list(FIGURES)
+
+    def __repr__(self) -> str:
+        return f"<figures: {', '.join(f'{name}()' for name in dir(self))}>"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """What a run found. Made by ``sim.simulate``.
 
-    scenario: what was simulated; outcome: the counts, and how long they took; tables: what the kernels read.
-    Each frame lists its columns where it is made, in ``sim.measures``. Money is in the scenario's currency, discounted to the customer's
-    arrival (equity: to calendar 0); NaN is what is not defined.
+    scenario: what was simulated; outcome: the counts, and how long they took; tables_read: what the kernels read.
+    Every name in ``FRAMES`` is a tidy pandas frame; ``help(sim.Result.clv)`` lists its columns. ``plot`` draws figures. Money is in the
+    scenario's currency, discounted to the customer's arrival (equity: to calendar 0); NaN is what is not defined.
     """
 
     scenario: Scenario
@@ -53,84 +116,19 @@ class Result:
 
         variant = self.tables_read.variant[0, self.tables_read.segment]
         shifts = np.asarray(self.tables_read.square_shift)[variant].astype(np.int64)
-        return Sample(self.scenario, cells(self.scenario), self.outcome.tally, shifts, self.outcome.kept)
+        return Sample(self.scenario, cells(self.scenario, sum(self.outcome.sampled)), self.outcome.tally, shifts, self.outcome.kept)
 
-    @cached_property
-    def clv(self) -> "pd.DataFrame":
-        """CLV per customer; see ``sim.measures.clv.clv``."""
-        from sim.measures import clv
-
-        return clv.clv(self.sample)
-
-    @cached_property
-    def ledger(self) -> "pd.DataFrame":
-        """CLV by ledger column; see ``sim.measures.clv.ledger``."""
-        from sim.measures import clv
-
-        return clv.ledger(self.sample)
-
-    @cached_property
-    def cash(self) -> "pd.DataFrame":
-        """Discounted cash by tenure; see ``sim.measures.clv.cash``."""
-        from sim.measures import clv
-
-        return clv.cash(self.sample)
-
-    @cached_property
-    def retention(self) -> "pd.DataFrame":
-        """Survival, activity and retention by tenure; see ``sim.measures.retention.retention``."""
-        from sim.measures import retention
-
-        return retention.retention(self.sample)
-
-    @cached_property
-    def calendar_retention(self) -> "pd.DataFrame":
-        """Retention by calendar period; see ``sim.measures.retention.calendar_retention``."""
-        from sim.measures import retention
-
-        return retention.calendar_retention(self.sample)
-
-    @cached_property
-    def occupancy(self) -> "pd.DataFrame":
-        """Customers by stage, by tenure and calendar; see ``sim.measures.retention.occupancy``."""
-        from sim.measures import retention
-
-        return retention.occupancy(self.sample)
-
-    @cached_property
-    def flows(self) -> "pd.DataFrame":
-        """Moves between stages; see ``sim.measures.retention.flows``."""
-        from sim.measures import retention
-
-        return retention.flows(self.sample)
-
-    @cached_property
-    def sojourns(self) -> "pd.DataFrame":
-        """Stays in stages; see ``sim.measures.retention.sojourns``."""
-        from sim.measures import retention
-
-        return retention.sojourns(self.sample)
-
-    @cached_property
-    def patterns(self) -> "pd.DataFrame":
-        """Life patterns; see ``sim.measures.retention.patterns``."""
-        from sim.measures import retention
-
-        return retention.patterns(self.sample)
-
-    @cached_property
-    def equity(self) -> "pd.DataFrame":
-        """Customer equity at the firm's size; see ``sim.measures.equity.equity``."""
-        from sim.measures import equity
-
-        return equity.equity(self.sample)
-
-    @cached_property
-    def replicates(self) -> "pd.DataFrame":
-        """Results of each replicate; see ``sim.measures.equity.replicates``."""
-        from sim.measures import equity
-
-        return equity.replicates(self.sample)
+    clv = _Frame("clv")
+    ledger = _Frame("clv")
+    cash = _Frame("clv")
+    retention = _Frame("retention")
+    calendar_retention = _Frame("retention")
+    occupancy = _Frame("retention")
+    flows = _Frame("retention")
+    sojourns = _Frame("retention")
+    patterns = _Frame("retention")
+    equity = _Frame("equity")
+    replicates = _Frame("equity")
 
     @cached_property
     def customers(self) -> "pd.DataFrame":
@@ -177,16 +175,35 @@ class Result:
 
     @property
     def warnings(self) -> list[str]:
-        """What a user should know of the scenario, and of the value beyond its horizon."""
-        from sim.measures import summary
+        """What a user should know of the scenario, of its precision, and of the value beyond its horizon."""
+        from sim.measures import precision, summary
         from sim.scenario.checks import warnings
 
-        return [*warnings(self.scenario), *summary.beyond_horizon(self)]
+        return [*warnings(self.scenario), *precision.not_reached(self.sample), *summary.beyond_horizon(self)]
+
+    @property
+    def precise(self) -> bool:
+        """Whether ``run.precision`` was asked for and reached."""
+        if self.scenario.run.precision is None and self.scenario.run.precision_money is None:
+            return False
+        from sim.measures.precision import precision
+
+        found = precision(self.sample)
+        return found is not None and found["reached"]
+
+    @property
+    def plot(self) -> Plots:
+        """Figures: ``result.plot.clv()`` and others, see ``Plots``."""
+        return Plots(self)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the frames: ``FRAMES``, and ``customers`` where they were kept."""
+        return FRAMES if self.outcome.kept is None else (*FRAMES, "customers")
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
-        names = FRAMES if self.outcome.kept is None else (*FRAMES, "customers")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self.names}
 
     def summary(self) -> dict[str, Any]:
         """Return what ``summary.json`` holds: plain values, None for what is not defined; see ``sim.measures.summary``."""
@@ -197,10 +214,22 @@ class Result:
     @property
     def timing(self) -> dict[str, Any]:
         """Threads used and seconds taken: all that differs between runs of the same scenario."""
-        return {f.name: getattr(self.outcome, f.name) for f in fields(self.outcome) if f.name not in ("tally", "kept")}
+        return {f.name: getattr(self.outcome, f.name) for f in fields(self.outcome) if f.name in ("threads", "seconds")}
 
     def __repr__(self) -> str:
         row = self.clv.iloc[0]
         money = f"{row['mean']:,.2f} ± {row['se']:,.2f} {self.scenario.currency}".rstrip()
         periods = f"{self.sample.horizon} {self.scenario.period}s"
         return f"<Result of {self.scenario.name}: {row['customers']:,} customers over {periods}, CLV {money} (standard error)>"
+
+    def _repr_html_(self) -> str:
+        from sim.report.page import cards
+        from sim.scenario.shown import table
+
+        rows = [
+            (card.label, f"{card.value} {card.unit.strip()}".strip(), card.half and f"± {card.half}", card.note) for card in cards(self)
+        ]
+        where = (
+            f"Frames: {', '.join(self.names)}. Figures: {', '.join(f'plot.{name}()' for name in dir(self.plot))}. Also summary(), exact."
+        )
+        return table(repr(self)[1:-1], ("", "mean", "95 % interval", ""), rows, where)

@@ -43,7 +43,8 @@ def test_threads_and_drivers(name: str) -> None:
 def test_any_order_of_groups() -> None:
     scenario = zoo.scenario("frailty_seasons_cohorts", customers=20_000)
     tables = compile_tables(scenario)
-    every = np.array(list(groups([cell.sampled for cell in cells(scenario)], 1, keep=False)), np.int64)
+    sampled = [cell.sampled for cell in cells(scenario)]
+    every = np.array(list(groups([0] * len(sampled), sampled, 1, keep=False)), np.int64)
     shuffled = np.random.default_rng(0).permutation(every)
     assert not np.array_equal(every, shuffled)
     tally = arrays.empty_tally(tables, 14, 1)

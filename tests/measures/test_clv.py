@@ -121,6 +121,28 @@ def test_cash_errors_match_raw_values(shift: int) -> None:
     np.testing.assert_allclose(frame.loc[frame["by"] == "all", "net_se"], expected, rtol=1e-12 if shift == 0 else 1e-4)
 
 
+def test_density_counts_every_customer_once() -> None:
+    values, frame = WORTH["clv"], clv.density(COUNTED)
+    left, right = frame["left"].to_numpy(), frame["right"].to_numpy()
+    assert (left[1:] == right[:-1]).all()
+    assert (right - left < 2.5 * (right - left).mean()).all()
+    counts = [((low <= values) & (values < high)).sum() for low, high in zip(left, right, strict=True)]
+    np.testing.assert_allclose(frame["share"] * values.size, counts)
+    np.testing.assert_allclose((frame["density"] * (right - left)).sum(), 1.0)
+    assert frame.loc[frame["right"] < 0, "share"].sum() == pytest.approx((values < 0).mean())
+    pd.testing.assert_frame_equal(clv.density(KEPT), frame)
+
+
+def test_density_of_few_values_is_a_row_each() -> None:
+    scenario = cases.publisher(horizon=4, run={"customers": 100})
+    lives = twin.lives(scenario)
+    values, counts = np.unique([twin.worth(life, False) / UNIT for life in lives], return_counts=True)
+    frame = clv.density(twin.sample(scenario, lives))
+    assert (frame["left"] == frame["right"]).all()
+    np.testing.assert_allclose(frame["left"], values, rtol=QUANTILE_RELATIVE_ERROR)
+    np.testing.assert_allclose(frame["share"], counts / 100)
+
+
 def test_paid_back_share_is_of_those_who_once_reached_0() -> None:
     frame = clv.cash(COUNTED)
     weight = np.array([FIRM[g] / (g == CELL).sum() for g in CELL])
@@ -128,6 +150,9 @@ def test_paid_back_share_is_of_those_who_once_reached_0() -> None:
     active = np.array([[SCENARIO.stages[list(SCENARIO.stages)[s]].kind == "active" for s in life.stages[1:]] for life in LIVES])
     reached = np.maximum.accumulate((so_far >= 0) & np.maximum.accumulate(active, axis=1), axis=1)
     np.testing.assert_allclose(frame.loc[frame["by"] == "all", "paid_back"], np.average(reached, axis=0, weights=weight))
+    share, shares = FIRM / FIRM.sum(), [reached[g == CELL] for g in range(FIRM.size)]
+    variance = sum(w**2 * own.mean(axis=0) * (1 - own.mean(axis=0)) / (len(own) - 1) for w, own in zip(share, shares, strict=True))
+    np.testing.assert_allclose(frame.loc[frame["by"] == "all", "paid_back_se"], np.sqrt(variance), atol=1e-15)
 
 
 def halving(**changes: object) -> tuple[Scenario, Sample]:

@@ -12,9 +12,11 @@ import pytest
 import yaml
 
 from sim import store
-from sim.studies.result import FRAMES
+from sim.measures.summary import SCHEMA_VERSION
+from sim.report.figures import FIGURES
 from sim.scenario import Scenario, ScenarioError, read
 from sim.studies import folder
+from sim.studies.result import FRAMES
 from sim.studies.simulate import simulate
 from tests.measures import cases
 
@@ -22,7 +24,7 @@ RUN = {"customers": 30, "replicates": 2}
 
 
 def written(path: Path, **changes: Any) -> Path:
-    return folder.write_run(simulate(cases.relationship(**{"run": RUN, **changes})), path)
+    return folder.write_run(simulate(cases.relationship(**{"run": RUN, **changes})), path, report=False)
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_folder_holds_config_summary_tables_and_manifest(run: Path) -> None:
     assert {str(path.relative_to(run)) for path in run.rglob("*.*")} == {"config.yaml", "summary.json", "manifest.json", *tables}
     manifest = store.read_manifest(run)
     assert set(manifest["files"]) == {"config.yaml", "summary.json", *tables}
-    assert (manifest["draws"], manifest["schema_version"], manifest["seed"]) == (2, 1, 1)
+    assert (manifest["draws"], manifest["schema_version"], manifest["seed"]) == (2, SCHEMA_VERSION, 1)
     assert set(manifest["libraries"]) >= {"numpy", "numba", "scipy", "pandas"}
     assert len(manifest["result_hash"]) == 64
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
@@ -79,7 +81,7 @@ def test_default_folder_is_named_by_scenario_seed_and_config() -> None:
 def test_default_folder_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     scenario: Scenario = cases.publisher(run={"customers": 5})
-    assert folder.write_run(simulate(scenario)) == tmp_path / folder.default_folder(scenario)
+    assert folder.write_run(simulate(scenario), report=False) == tmp_path / folder.default_folder(scenario)
 
 
 def test_equal_scenarios_leave_equal_bytes(tmp_path: Path, run: Path) -> None:
@@ -94,7 +96,7 @@ def test_equal_scenarios_leave_equal_bytes(tmp_path: Path, run: Path) -> None:
 
 def test_tables_hold_every_digit(tmp_path: Path) -> None:
     result = simulate(cases.relationship(run={**RUN, "keep_customers": True}))
-    out = folder.write_run(result, tmp_path / "run")
+    out = folder.write_run(result, tmp_path / "run", report=False)
     for name, frame in result.tables().items():
         missing = {str(column): [""] for column in frame.select_dtypes("number")}  # an empty cause is text
         text = pd.read_csv(out / "tables" / f"{name}.csv", keep_default_na=False, na_values=missing)
@@ -106,6 +108,22 @@ def test_tables_hold_every_digit(tmp_path: Path) -> None:
 
 def test_a_run_verifies(run: Path) -> None:
     assert folder.verify(run) == []
+
+
+def test_a_report_is_kept_and_verified(tmp_path: Path, run: Path) -> None:
+    out = folder.write_run(simulate(cases.relationship(run=RUN)), tmp_path / "reported")
+    manifest, bare = store.read_manifest(out), store.read_manifest(run)
+    figures = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "csv")}
+    assert set(manifest["files"]) - set(bare["files"]) == {"report.html", *figures}
+    assert manifest["result_hash"] == bare["result_hash"]
+    assert folder.verify(out) == []
+    (out / "figures" / "clv.csv").unlink()
+    page = out / "report.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("CLV", "LTV"), encoding="utf-8")
+    assert folder.verify(out) == ["report.html: was changed after it was written", "figures/clv.csv: is missing"]
+    manifest["files"].pop("figures/clv.csv")
+    (out / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert "figures/clv.csv: is missing from the manifest" in folder.verify(out)
 
 
 def test_verify_names_what_was_changed_or_is_missing(run: Path) -> None:
@@ -236,7 +254,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
     try:
         with pytest.raises(ScenarioError, match="cannot be written there"):
-            folder.write_run(result, tmp_path / "run")
+            folder.write_run(result, tmp_path / "run", report=False)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []

@@ -1,11 +1,17 @@
 """The Result: every frame, made on demand, the same on any number of threads and by either driver."""
 
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from sim.studies.result import FRAMES
+from sim.report import words
+from sim.report.figures import FIGURES
 from sim.scenario.sample import cells
+from sim.studies.result import FRAMES, Result
 from sim.studies.simulate import simulate
 from tests.measures import cases
 
@@ -60,6 +66,75 @@ def test_text_says_what_was_found() -> None:
     assert repr(result) == (
         f"<Result of magazine: 50 customers over 10 years, CLV {row['mean']:.2f} ± {row['se']:.2f} CNY (standard error)>"
     )
+    assert repr(result.scenario) == str(result.scenario) == "<Scenario magazine: 2 stages, 10 years, 15 % a year>"
+
+
+class Outline(HTMLParser):
+    """Tags that are open, and the text of an HTML fragment."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.cells: list[str] = []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert {name for name, _ in attrs} <= {"style"}
+        self.open.append(tag)
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.cells.append(data)
+
+
+def test_a_notebook_shows_small_tables() -> None:
+    scenario = cases.publisher(label="<i>News</i> & more", run={"customers": 50})
+    result = simulate(scenario)
+    allowed = {"div", "strong", "table", "thead", "tbody", "tr", "th", "td"}
+    found, exact, stages = (Outline(value._repr_html_()) for value in (result, result.exact, scenario))
+    assert set(found.tags + exact.tags + stages.tags) <= allowed
+    assert any(text.startswith("<i>News</i> & more") for text in stages.cells)
+    assert set(scenario.stages) <= set(stages.cells)
+    row = result.clv.iloc[0]
+    number, half = words.estimate(row["mean"], row["se"])
+    assert {f"{number} CNY", f"± {half}"} <= set(found.cells)
+    where = found.cells[-1]
+    assert all(name in where for name in (*FRAMES, "plot.clv()"))
+    assert f"{result.exact.clv_mean:,.4f} (SD {result.exact.clv_sd:,.4f})" in exact.cells
+
+
+def test_figures_by_name() -> None:
+    result = simulate(cases.publisher(run={"customers": 50}))
+    assert set(dir(result.plot)) == set(FIGURES)
+    for name, draw in FIGURES.items():
+        method = getattr(result.plot, name)
+        assert method.__doc__ == draw.__doc__
+        assert name in repr(result.plot)
+    drawn = result.plot.retention()
+    assert repr(drawn) == f"<figure retention: {drawn.caption}>"
+    assert drawn._repr_svg_() == FIGURES["retention"](result).svg()
+    with pytest.raises(AttributeError, match=f"no figure 'survival'; there are: {', '.join(FIGURES)}"):
+        _ = result.plot.survival
+
+
+def named(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield the columns of a frame; a run of quantiles by its ends."""
+    yield from (column for column in frame.columns if not re.fullmatch(r"q\d\d", column) or column in ("q05", "q95"))
+
+
+@pytest.mark.parametrize("name", [*FRAMES, "customers"])
+def test_every_frame_documents_its_columns(name: str) -> None:
+    """In the docstring of what makes it, which is what ``help`` shows: after "Columns:", in their order, each an explanation or none."""
+    frame = simulate(cases.relationship(run={**RUN, "customers": 5})).tables()[name]
+    said = getattr(Result, name).__doc__.partition("Columns:")[2]
+    explained = re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", said))
+    listed = re.findall(r"[\w]+", explained.partition(".")[0])
+    assert listed == list(named(frame))
 
 
 @pytest.mark.parametrize("keep", [False, True])

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from sim.exact import Exact, Moments, exact
 from sim.kernels.types import UNIT
-from sim.studies.result import Result
 from sim.measures.sample import LOST, Group
 from sim.scenario.model import Scenario
 from sim.scenario.purchases import Bernoulli, Poisson, Subscription
 from sim.scenario.world import OFFSET
+from sim.studies.result import Result
 
 Floats = NDArray[np.float64]
 

@@ -6,9 +6,9 @@ import pytest
 
 import sim
 from sim.config import load, scenarios
-from sim.studies.result import Result
 from sim.scenario import read
 from sim.scenario.model import Scenario, overlay
+from sim.studies.result import Result
 from tests import zoo
 from tests.verification.comparing import Comparison
 

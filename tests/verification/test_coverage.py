@@ -9,10 +9,10 @@ from sim.engine import run
 from sim.exact import exact
 from sim.kernels.types import AFTER
 from sim.measures.clv import estimate
-from sim.studies.result import Result
 from sim.measures.sums import money, squares
 from sim.scenario.model import Scenario, overlay
 from sim.scenario.sample import cells
+from sim.studies.result import Result
 
 pytestmark = pytest.mark.jit
 

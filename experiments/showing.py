@@ -1,0 +1,69 @@
+"""How the experiments show: tables side by side where the terminal is wide enough, a figure with its numbers, a mistake in a line."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.columns import Columns
+from rich.console import Console
+from rich.table import Table
+
+import sim
+
+
+def beside(printed: Any, exact: Any, simulated: Any, se: Any, digits: tuple[int, int] = (0, 1)) -> pd.DataFrame:
+    """Return the four, numbers or Series of one index, as columns of text, NaN and columns of it left out.
+
+    digits: of what is printed, and of the rest. A star marks what is printed otherwise than the exact value, rounded.
+    """
+    frame = pd.DataFrame({"printed": printed, "exact": exact, "simulated": simulated, "SE": se}).astype(float)
+    star = (frame["printed"] - frame["exact"]).abs() > 0.5 * 10.0 ** -digits[0] + 1e-9
+    forms = {name: f"{{:,.{digits[name != 'printed']}f}}".format for name in frame}
+    text = pd.DataFrame({name: frame[name].map(form, na_action="ignore") for name, form in forms.items()}).astype(object)
+    text["printed"] += star.map({True: "*", False: ""})
+    return text.dropna(axis="columns", how="all").fillna("")
+
+
+def listed(rows: Iterable[tuple[Any, ...]], digits: tuple[int, int] = (0, 1)) -> pd.DataFrame:
+    """Return rows of label, printed, exact, simulated and SE as ``beside`` does."""
+    found = pd.DataFrame(rows, columns=["label", "printed", "exact", "simulated", "SE"]).set_index("label").rename_axis(None)
+    return beside(found["printed"], found["exact"], found["simulated"], found["SE"], digits)
+
+
+def show(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Print tables under their titles, as many in a row as the terminal is wide for; labels (the index) break, numbers do not."""
+    drawn = []
+    for title, frame in tables.items():
+        table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, padding=(0, 0, 0, 1), pad_edge=False)
+        table.add_column(str(frame.index.name) if frame.index.name is not None else "", overflow="fold")
+        for name in frame:
+            table.add_column(str(name), justify="right", no_wrap=True)
+        for row in frame.itertuples():
+            table.add_row(*map(str, row))
+        drawn.append(table)
+    Console(highlight=False).print(Columns(drawn, padding=(0, 2)))
+
+
+def say(text: str) -> None:
+    """Print a sentence, broken between words where the terminal is narrow."""
+    Console(highlight=False, markup=False).print(text)
+
+
+def save(figure: Any, frame: pd.DataFrame, name: str) -> None:
+    """Write a figure and the numbers drawn in it as results/NAME.png and .csv, and say where."""
+    path = Path("results") / name
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path.with_suffix(".png"), dpi=150, bbox_inches="tight")
+    frame.to_csv(path.with_suffix(".csv"))
+    print(f"Drawn in {path}.png, numbers in {path}.csv")
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call ``main`` with the command line's settings; a user's mistake is told in one line, with exit code 2."""
+    try:
+        main(*sys.argv[1:])
+    except (sim.ScenarioError, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

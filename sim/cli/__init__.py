@@ -1,0 +1,339 @@
+"""The command line: verbs, key=value in any order, one line a fault.
+
+Everything heavy is imported inside the verbs, so that help and refusals come at once. A user's mistake ends with exit code 2, Ctrl-C
+with 130, both without a traceback; a bug keeps its own.
+"""
+
+import contextlib
+import gc
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from sim.cli.reading import complain, notes, origin, placed, read, read_points, warn
+from sim.cli.showing import show_exact, show_exact_points, show_result, show_results, width
+
+USAGE, INTERRUPTED, DIFFERENT = 2, 130, 1
+"""Exit codes."""
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="scenario=NAME and any value of it, e.g. run.customers=50000.", show_default=False),
+]
+Configs = Annotated[
+    str | None,
+    typer.Option("--configs", metavar="DIR", help="A folder laid out like configs/ that wins over what ships.", show_default=False),
+]
+Multirun = Annotated[bool, typer.Option("-m", "--multirun", help="Run every combination of values with commas between them.")]
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    gc.set_threshold(200_000)  # what is imported stays: looking for garbage in it takes a seventh of the time to a refusal
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # no label or path may fail for want of a character
+    try:
+        code = app(prog_name="clvsim", standalone_mode=False)
+    except TyperException as error:
+        complain(" ".join(error.format_message().split()))
+        code = USAGE
+    sys.exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from sim import __version__
+
+        typer.echo(f"clvsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    """Simulate the customer relationship lifecycle and compare with exact answers.
+
+    \b
+    Examples:
+      clvsim scenarios
+      clvsim explain scenario=publisher
+      clvsim simulate scenario=publisher
+      clvsim exact scenario=publisher horizon=10
+      clvsim simulate --help
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def simulate(
+    settings: Settings = None,
+    configs: Configs = None,
+    multirun: Multirun = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write tables and summary alone.")] = False,
+) -> None:
+    """Simulate a scenario, write its folder and print a summary.
+
+    \b
+    Settings, in any order:
+      scenario=NAME     (default lifecycle)
+      out=DIR           its folder (default
+                        results/NAME-SEED-HASH)
+      run.customers=N   how many
+      run.precision=P   stop once the 95 %
+                        interval of mean CLV is
+                        within P of it (0.01 is
+                        1 %); run.customers is
+                        then the most
+      run.seed=N        other draws
+      run.threads=N     1 to 256, same results
+      KEY=VALUE         any of the scenario
+    \b
+    With -m, KEY=A,B or KEY=range(1,5) runs
+    each; all combinations, the last key
+    fastest; run k goes to DIR/k (default
+    results/multirun-HASH/k).
+    \b
+    Examples:
+      clvsim simulate
+      clvsim simulate scenario=publisher \\
+        stages.renewed.margin=0.5 out=half
+      clvsim simulate run.precision=0.005 \\
+        run.customers=1e8
+      clvsim simulate -m run.seed=1,2,3 \\
+        scenario=publisher,fixed_life
+      clvsim simulate --configs mine \\
+        scenario=my_case
+    """
+    with _explained():
+        if multirun:
+            _simulate_each(settings or [], configs, report=not no_report)
+            return
+        scenario, out = read(settings or [], configs, keeps=True)
+        from sim import store
+        from sim.scenario.checks import warnings as unusual
+        from sim.studies.folder import default_folder, write_run
+        from sim.studies.simulate import simulate as run
+
+        folder = store.check(out if out is not None else default_folder(scenario))
+        with _progress() as progress:
+            result = run(scenario, progress)
+        written = write_run(result, folder, report=not no_report)
+        for warning in result.warnings:
+            if warning not in unusual(scenario):  # those were told before the run
+                complain(f"warning: {warning}")
+        show_result(result, written)
+
+
+def _simulate_each(settings: list[str], configs: str | None, *, report: bool) -> None:
+    """Simulate one scenario after the other; those that are done stay if a later one fails."""
+    points, scenarios, out = read_points(settings, configs, keeps=True)
+    from sim import store
+    from sim.scenario import ScenarioError
+    from sim.scenario.checks import warnings as unusual
+    from sim.studies import multirun
+    from sim.studies.folder import write_run
+    from sim.studies.simulate import simulate as run
+
+    folders = store.check_runs(multirun.default_out(scenarios) if out is None else out, len(scenarios))
+    told = multirun.refused(scenarios)
+    if told:
+        raise ScenarioError(placed(told, points))
+    rows: list[multirun.Row] = []
+    said: dict[int, list[str]] = {}
+    try:
+        for k, (scenario, folder) in enumerate(zip(scenarios, folders, strict=True)):
+            with _progress() as progress:
+                result = run(scenario, progress)
+            write_run(result, folder, report=report)
+            rows.append(multirun.row(result))
+            said[k] = [warning for warning in result.warnings if warning not in unusual(scenario)]
+    except BaseException as error:
+        done = f"{len(rows)} of {len(folders)} runs are whole, in {folders[0].parent}" if rows else "nothing was written"
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(f"interrupted; {done}") from None
+        complain(f"run {len(rows)} failed; {done}")
+        raise
+    warn(said, points)
+    show_results(points, rows, folders[0].parent)
+
+
+@app.command()
+def exact(settings: Settings = None, configs: Configs = None, multirun: Multirun = False) -> None:
+    """Print the exact answers of a scenario, without simulating.
+
+    With -m, of every combination of values with commas between them.
+
+    \b
+    Examples:
+      clvsim exact scenario=publisher
+      clvsim exact scenario=publisher \\
+        horizon=inf
+      clvsim exact -m scenario=publisher \\
+        discount_rate_annual=0.05,0.10
+      clvsim exact --configs mine \\
+        scenario=my_case
+    """
+    with _explained():
+        from sim.exact import exact as answer
+
+        if multirun:
+            points, scenarios, _ = read_points(settings or [], configs, keeps=False)
+            show_exact_points(points, scenarios, [answer(scenario) for scenario in scenarios])
+        else:
+            scenario, _ = read(settings or [], configs, keeps=False)
+            show_exact(scenario, answer(scenario))
+
+
+@app.command()
+def explain(
+    settings: Settings = None,
+    configs: Configs = None,
+    graph: Annotated[
+        str | None, typer.Option("--graph", metavar="FILE", help="Draw the stages too: FILE.svg, .png or .pdf.", show_default=False)
+    ] = None,
+) -> None:
+    """Show what a scenario says, without simulating.
+
+    Its settings, stages, chances by stage age, cash, and what exact answers there are.
+
+    \b
+    Examples:
+      clvsim explain scenario=publisher
+      clvsim explain --graph stages.svg
+      clvsim explain --configs mine \\
+        scenario=my_case horizon=24
+    """
+    with _explained():
+        picture = _picture(graph)
+        scenario, _ = read(settings or [], configs, keeps=False)
+        from sim.studies.explain import explain as understand
+
+        explanation = understand(scenario, origin(settings or [], configs))
+        if picture is not None:
+            explanation.draw(picture)
+        typer.echo(explanation.text(width()), nl=False)
+        if picture is not None:
+            typer.echo(f"graph      {picture}")
+
+
+def _picture(graph: str | None) -> Path | None:
+    """Return where to draw, or raise ScenarioError where no picture can be written there."""
+    if graph is None:
+        return None
+    from sim.scenario import Fault, ScenarioError
+
+    path = Path(graph)
+    if path.suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise ScenarioError([Fault("--graph", graph, "must end in .svg, .png or .pdf")])
+    if not path.parent.is_dir():
+        raise ScenarioError([Fault("--graph", graph, "must lie in a folder that is there")])
+    return path
+
+
+@app.command()
+def scenarios(configs: Configs = None) -> None:
+    """List the scenarios: name and label, a line each.
+
+    \b
+    Examples:
+      clvsim scenarios
+      clvsim scenarios --configs mine
+    """
+    with _explained():
+        from sim.config import scenarios as found
+
+        listed = found(configs)
+        notes(configs)
+        width = max(map(len, listed))
+        for name, label in listed.items():
+            typer.echo(f"{name:<{width}}  {label}".rstrip())
+
+
+@app.command()
+def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that clvsim wrote.", show_default=False)]) -> None:
+    """Run a folder again and compare it with what it holds.
+
+    Exit code 0: every file is as it was written, and a new run comes to the same numbers to the last digit
+    (Parquet files may be packed otherwise); 1: the differences are printed.
+
+    \b
+    Example:
+      clvsim verify results/publisher-1-0a1b2c3d
+    """
+    with _explained():
+        from sim import store
+
+        store.read_manifest(folder)  # refuse at once what is no run
+        from sim.studies.folder import verify as compare
+
+        with _progress() as progress:
+            differences = compare(Path(folder), progress)
+    for difference in differences:
+        typer.echo(difference)
+    if differences:
+        raise typer.Exit(DIFFERENT)
+    typer.echo(f"{folder}: the same")
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what a user can mend, and Ctrl-C, into lines on stderr and an exit code."""
+    from sim.scenario.errors import ScenarioError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            yield
+    except ScenarioError as error:
+        for fault in error.faults:
+            complain(" ".join(str(fault).split()))
+        raise typer.Exit(USAGE) from None
+    except BrokenPipeError:
+        raise  # the reader has gone: typer ends quietly
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{error.strerror or error}")
+        raise typer.Exit(USAGE) from None
+    except MemoryError:
+        complain("run: must fit into memory; ask for fewer run.customers, or none of run.keep_customers")
+        raise typer.Exit(USAGE) from None
+    except KeyboardInterrupt as error:
+        complain(str(error) or "interrupted; nothing was written")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: object = None, line: str | None = None
+) -> None:
+    """Print a warning that is meant for users in one line, another one with its place."""
+    complain(f"warning: {message}" if issubclass(category, UserWarning) else f"{filename}:{lineno}: {category.__name__}: {message}")
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """Give a function (done, total) that moves a bar on a terminal's stderr, or None where there is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    with Progress(BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("")
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,172 @@
+"""From what stands on the command line to scenarios, with all that is wrong told at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from sim.config import Point
+    from sim.scenario import Fault, Scenario
+
+DEFAULT_SCENARIO = "lifecycle"
+
+LISTED = 3
+"""Runs that a fault names one by one."""
+
+
+def complain(text: str) -> None:
+    """Print a line on stderr."""
+    typer.echo(f"clvsim: {text}", err=True)
+
+
+def read(settings: Sequence[str], configs: str | None, *, keeps: bool) -> tuple["Scenario", str | None]:
+    """Return the scenario that the settings describe, and ``out``; all faults of all of them are raised at once.
+
+    keeps: the verb writes a folder.
+    """
+    from sim import store
+    from sim.scenario import ScenarioError
+    from sim.scenario.checks import warnings
+
+    given, out, faults = _apart(settings, keeps=keeps)
+    try:
+        if out is not None and keeps:
+            store.check(out)
+    except ScenarioError as error:
+        faults += error.faults
+    try:
+        scenario = _load(given, configs)
+    except ScenarioError as error:
+        faults += error.faults
+    if faults:
+        raise ScenarioError(faults)
+    notes(configs)
+    for warning in warnings(scenario):
+        complain(f"warning: {warning}")
+    return scenario, out
+
+
+def read_points(
+    settings: Sequence[str], configs: str | None, *, keeps: bool
+) -> tuple[tuple["Point", ...], tuple["Scenario", ...], str | None]:
+    """Return what varies between several runs, the scenario of each, and ``out``; all faults of all runs are raised at once."""
+    from sim import store
+    from sim.config import points
+    from sim.scenario import ScenarioError
+    from sim.scenario.checks import warnings
+
+    given, out, faults = _apart(settings, keeps=keeps)
+    try:
+        runs = points(given)
+    except ScenarioError as error:
+        raise ScenarioError([*faults, *error.faults]) from None
+    scenarios: list[Scenario] = []
+    told: dict[Fault, list[int]] = {}
+    for k, run in enumerate(runs):
+        try:
+            scenarios.append(_load(run.settings, configs))
+        except ScenarioError as error:
+            for fault in error.faults:
+                told.setdefault(fault, []).append(k)
+    try:
+        if out is not None and keeps:
+            store.check_runs(out, len(runs))
+    except ScenarioError as error:
+        faults += error.faults
+    faults += placed(told, runs)
+    if faults:
+        raise ScenarioError(faults)
+    notes(configs)
+    warn({k: warnings(scenario) for k, scenario in enumerate(scenarios)}, runs)
+    return runs, tuple(scenarios), out
+
+
+def placed(told: Mapping["Fault", Sequence[int]], runs: Sequence["Point"]) -> "list[Fault]":
+    """Return each fault once, with the runs that have it unless all do."""
+    from dataclasses import replace
+
+    return [
+        fault if len(which) == len(runs) else replace(fault, where=f"{_named(which, runs)}: {fault.where}") for fault, which in told.items()
+    ]
+
+
+def warn(said: Mapping[int, Iterable[str]], runs: Sequence["Point"]) -> None:
+    """Print each warning once, with the runs it is about unless it is about all."""
+    found = dict[str, list[int]]()
+    for k, warnings in said.items():
+        for warning in warnings:
+            found.setdefault(warning, []).append(k)
+    for warning, which in found.items():
+        complain(f"warning: {warning}" if len(which) == len(runs) else f"warning: {_named(which, runs)}: {warning}")
+
+
+def _named(which: Sequence[int], runs: Sequence["Point"]) -> str:
+    if len(which) == 1:
+        varied = ", ".join(f"{key}={value}" for key, value in runs[which[0]].varied.items())
+        return f"run {which[0]} ({varied})"
+    more = f" and {len(which) - LISTED} more" if len(which) > LISTED else ""
+    return f"runs {', '.join(map(str, which[:LISTED]))}{more}"
+
+
+def notes(configs: str | None) -> None:
+    """Print which of a user's scenarios take the place of one that ships."""
+    if configs is not None:
+        from sim.config import shadowed
+
+        for note in shadowed(configs):
+            complain(f"note: {note}")
+
+
+def origin(settings: Sequence[str], configs: str | None) -> tuple[str, ...]:
+    """Return where a scenario's values come from: its files, then what was set on the command line."""
+    from sim import config
+
+    name, overrides = _name(settings)
+    return (*map(str, config.origin(name, configs)), *overrides)
+
+
+def _apart(settings: Sequence[str], *, keeps: bool) -> tuple[list[str], str | None, "list[Fault]"]:
+    """Return the settings of the scenario, ``out``, and a Fault for each that is none."""
+    from sim.scenario import Fault
+
+    out: str | None = None
+    given: list[str] = []
+    faults: list[Fault] = []
+    for setting in _joined(settings):
+        key, separator, value = setting.partition("=")
+        if key == "out" and separator:
+            out = value
+            if not keeps:
+                faults.append(Fault("out", out, "is for simulate alone: this verb writes no folder", "leave it out"))
+        elif separator or setting.startswith("~"):
+            given.append(setting)
+        else:
+            faults.append(Fault(setting, "", "must read KEY=VALUE", f"for a scenario write scenario={setting}"))
+    return given, out, faults
+
+
+def _joined(settings: Sequence[str]) -> list[str]:
+    """Put together ``key = value`` that the shell took apart, so that it is told in one line."""
+    found: list[str] = []
+    for setting in settings:
+        if found and setting.startswith("=") and "=" not in found[-1]:
+            found[-1] = f"{found[-1]} {setting}"
+        elif found and found[-1].endswith("=") and "=" not in setting and not setting.startswith("~"):
+            found[-1] = f"{found[-1].rstrip('= ')} = {setting}"
+        else:
+            found.append(setting)
+    return found
+
+
+def _load(given: Sequence[str], configs: str | None) -> "Scenario":
+    from sim.config import load
+
+    name, overrides = _name(given)
+    return load(name, *overrides, configs=configs)
+
+
+def _name(given: Sequence[str]) -> tuple[str, list[str]]:
+    """Return a scenario's name and its overrides."""
+    chosen = [setting.partition("=")[2] for setting in given if setting.startswith("scenario=")]
+    return [DEFAULT_SCENARIO, *chosen][-1], [setting for setting in given if not setting.startswith("scenario=")]

@@ -1,0 +1,160 @@
+"""What the verbs print: a summary's lines, exact answers, a table of several runs, wrapped to the terminal."""
+
+import math
+import shutil
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sim.config import Point
+    from sim.exact import Exact
+    from sim.scenario import Scenario
+    from sim.studies.multirun import Row
+    from sim.studies.result import Result
+
+LABEL, SHOWN, ROWS = 11, 12, 24
+"""Columns that the names of a summary's lines take; periods of retention shown; periods of exact answers shown one by one."""
+
+WIDEST = 100
+"""Columns that text is wrapped to at most."""
+
+
+def width() -> int:
+    """Return how many columns text may take."""
+    return min(shutil.get_terminal_size().columns, WIDEST)
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "undefined" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def _line(name: str, *values: str) -> None:
+    """Print a name and its values, wrapped to the terminal and set below each other."""
+    text = "  ".join(value for value in values if value)
+    indent = " " * LABEL
+    typer.echo(
+        textwrap.fill(
+            text, width(), initial_indent=f"{name:<{LABEL}}", subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+    )
+
+
+def show_result(result: "Result", folder: Path) -> None:
+    """Print what a run came to, and where it lies."""
+    summary: Mapping[str, Any] = result.summary()
+    clv, answer, retention, equity = (summary[key] for key in ("clv", "exact", "retention", "customer_equity"))
+    more = f"… {len(retention) - SHOWN} more in the folder" if len(retention) > SHOWN else ""
+    _line("scenario", summary["scenario"], result.scenario.label)
+    _line("customers", f"{summary['customers']:,}", f"seed {summary['seed']}", f"{summary['periods']:,} periods")
+    if summary["precision"]:
+        _line("precision", *_precision(summary["precision"], result.scenario.currency))
+    _line("CLV", f"{_number(clv['mean'])} ± {_number(clv['se'])} SE", f"SD {_number(clv['sd'])}", result.scenario.currency)
+    if answer:
+        _line("exact", _number(answer["clv_mean"]), f"SD {_number(answer['clv_sd'])}", f"z {_number(answer['z'])}")
+    else:
+        _line("exact", f"none: {summary['exact_reason']}")
+    _line("retention", *(_number(value, 4) for value in retention[:SHOWN]), more)
+    firm = f"for {_number(float(result.sample.firm.sum()), 0)} customers"
+    _line("equity", f"{_number(equity['mean'])} ± {_number(equity['se'])} SE", result.scenario.currency, firm)
+    _copied("folder", folder)
+    if (folder / "report.html").exists():
+        _copied("report", folder / "report.html")
+
+
+def _precision(found: Mapping[str, Any], currency: str) -> list[str]:
+    if found["half_width"] is None:
+        return ["undefined", "not reached"]
+    unit = "of mean CLV before acquisition" if found["relative"] else currency
+    asked, half = (f"{100 * value:.3g} %" if found["relative"] else f"{value:.4g}" for value in (found["asked"], found["half_width"]))
+    return [f"± {half} {unit} (95 %)".replace("  ", " "), f"asked ± {asked}", "reached" if found["reached"] else "not reached"]
+
+
+def show_exact(scenario: "Scenario", answer: "Exact") -> None:
+    """Print a scenario's exact answers, or why there are none."""
+    _line("scenario", scenario.name, scenario.label)
+    if answer.reason is not None:
+        _line("exact", f"none: {answer.reason}")
+        return
+    _line("CLV", _number(answer.clv_mean, 4), f"SD {_number(answer.clv_sd, 4)}", scenario.currency)
+    _line("before", _number(answer.clv_before_mean, 4), f"SD {_number(answer.clv_before_sd, 4)}", "before acquisition cost")
+    if answer.sd_reason is not None:
+        _line("no SD", answer.sd_reason)
+    for key, one in answer.by_segment.items() if scenario.segments else ():
+        _line("CLV", _number(one.clv_mean, 4), f"SD {_number(one.clv_sd, 4)}", scenario.currency, f"segment {key}")
+    _show_course(scenario, answer)
+
+
+def _copied(name: str, path: Path) -> None:
+    typer.echo(f"{name:<{LABEL}}{path}")  # never wrapped, so that it can be copied
+
+
+def show_results(points: "Sequence[Point]", rows: "Sequence[Row]", folder: Path) -> None:
+    """Print a table of several runs: what varies, CLV with its standard error, retention of the first period, customer equity."""
+    money = _currency([row.currency for row in rows])
+    found = [
+        {
+            f"CLV{money}": f"{_number(row.clv)} ± {_number(row.se)}",
+            "retention": _number(row.retention, 4),
+            "equity": _number(row.equity, 0),
+        }
+        for row in rows
+    ]
+    _table(points, found)
+    _copied("folders", folder / (f"0 to {len(rows) - 1}" if len(rows) > 1 else "0"))
+
+
+def show_exact_points(points: "Sequence[Point]", scenarios: "Sequence[Scenario]", answers: "Sequence[Exact]") -> None:
+    """Print a table of the exact answers of several scenarios."""
+    money = _currency([scenario.currency for scenario in scenarios])
+    found = [
+        {f"CLV{money}": _number(answer.clv_mean, 4), "SD": _number(answer.clv_sd, 4), "before": _number(answer.clv_before_mean, 4)}
+        for answer in answers
+    ]
+    _table(points, found)
+    for k, answer in enumerate(answers):
+        if answer.reason is not None:
+            _line(f"no exact {k}"[:LABEL], answer.reason)
+
+
+def _currency(found: Sequence[str]) -> str:
+    return f" {found[0]}" if found[0] and len(set(found)) == 1 else ""
+
+
+def _short(keys: Iterable[str]) -> dict[str, str]:
+    """Return the last part of each dotted key, or all of it where that would not tell two keys apart."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return {key: short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)}
+
+
+def _table(points: "Sequence[Point]", values: Sequence[Mapping[str, str]]) -> None:
+    """Print a row a run, or below each other where the terminal is too narrow."""
+    names = _short(points[0].varied)
+    rows = [
+        {"run": str(k), **{names[key]: text for key, text in point.varied.items()}, **value}
+        for k, (point, value) in enumerate(zip(points, values, strict=True))
+    ]
+    widths = [max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]]
+    if sum(widths) + 2 * len(widths) - 2 <= shutil.get_terminal_size((200, 24)).columns:
+        for line in [dict(zip(rows[0], rows[0], strict=True)), *rows]:
+            typer.echo("  ".join(f"{value:>{wide}}" for value, wide in zip(line.values(), widths, strict=True)))
+        return
+    for row in rows:
+        _line(f"run {row.pop('run')}", *(f"{key} {value}" for key, value in row.items()))
+
+
+def _show_course(scenario: "Scenario", answer: "Exact") -> None:
+    """Print survival and retention by period, of many periods the first of each year."""
+    periods = len(answer.survival) - 1
+    step = scenario.periods_per_year if periods > ROWS else 1
+    if step > 1:
+        typer.echo(f"\nof {periods} periods, every {step}th (a year) is shown")
+    if periods >= 0:
+        typer.echo(f"\n{'period':>6} {'survival':>12} {'retention':>12}")
+    for period in range(0, periods + 1, step):
+        share = answer.survival[period]
+        kept = _number(answer.retention[period], 6) if period < len(answer.retention) else ""
+        typer.echo(f"{period:>6} {_number(share, 6):>12} {kept:>12}".rstrip())

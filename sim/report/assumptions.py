@@ -1,0 +1,129 @@
+"""A scenario in words and rows: what a report says it assumed. Nothing is simulated here."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from sim.report import words
+from sim.scenario.model import Scenario
+from sim.scenario.stages import Edge, Stage
+
+MOST_SETTINGS = 80
+"""Most single settings that are listed; config.yaml holds all."""
+
+MOST_AGES = 6
+
+WHEN = {"start": "start of the period", "mid": "middle of the period", "end": "end of the period"}
+
+
+class StageRow(NamedTuple):
+    """A stage as a table shows it."""
+
+    label: str
+    kind: str
+    price: str
+    margin: str
+    service: str
+    ways: list[str]
+
+
+def conventions(scenario: Scenario, horizon: int) -> list[tuple[str, str]]:
+    """Return the conventions behind every number, as name and words."""
+    monthly = scenario.discount_factor**-1 - 1
+    rate = f"{_percent(scenario.discount_rate_annual)} a year, effective"
+    if scenario.periods_per_year > 1:
+        rate += f" (a {scenario.period}: {_percent(monthly)})"
+    timing, due = scenario.timing, scenario.acquisition.due
+    later = due == "conversion" and scenario.stages[scenario.start].kind == "prospect"
+    acquisition = "when the prospect becomes active" if later else "on arrival"
+    exposure = "the whole of it" if scenario.exposure == "whole" else "the part of it that was lived through"
+    return [
+        ("Period", scenario.period + (f"; {scenario.periods_per_year} a year" if scenario.periods_per_year > 1 else "")),
+        ("Horizon", f"{words.periods(scenario, horizon)} from each customer's arrival"),
+        ("Discount rate", rate),
+        ("Purchases fall", f"at the {WHEN[timing.purchase]}"),
+        ("Cost to serve falls", f"at the {WHEN[timing.service]}"),
+        ("Cash on moves falls", "at the end of the period"),
+        ("Acquisition cost falls", f"at the start of the period, {acquisition}"),
+        ("Period of leaving", f"earns {exposure}"),
+        ("Start", f"every customer starts in “{words.stage(scenario, scenario.start)}”"),
+    ]
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.4g}{words.SPACE}%"
+
+
+def stage_rows(scenario: Scenario) -> list[StageRow]:
+    """Return what each stage brings in a period, and the ways out of it, as the scenario says it."""
+    return [
+        StageRow(
+            words.stage(scenario, key),
+            _kind(scenario, stage),
+            _listed(stage.prices),
+            _listed(stage.margin),
+            _listed(stage.cost_to_serve),
+            [_way(scenario, key, name, edge) for name, edge in stage.to.items()] or ["none"],
+        )
+        for key, stage in scenario.stages.items()
+    ]
+
+
+def _kind(scenario: Scenario, stage: Stage) -> str:
+    said: list[str] = [stage.kind]
+    if stage.rank is not None:
+        said.append(f"rank {stage.rank}")
+    if stage.mean_duration is not None:
+        said.append(f"mean stay {words.periods(scenario, stage.mean_duration)}")
+    return ", ".join(said)
+
+
+def _listed(values: tuple[float, ...], percent: bool = False) -> str:
+    """Return values by stage age, the first few of them."""
+    said = [_percent(value) if percent else f"{value:,.6g}" for value in values[:MOST_AGES]]
+    more = f" … ({len(values)} ages)" if len(values) > MOST_AGES else ""
+    return ", ".join(said) + more + (" by stage age" if len(values) > 1 else "")
+
+
+def _way(scenario: Scenario, stage: str, name: str, edge: Edge) -> str:
+    target = scenario.target(stage, name)
+    way = f"→ {words.stage(scenario, target)}" + (f" ({edge.label})" if edge.label else "")
+    said = [_rate(scenario, edge)]
+    if edge.cause is not None:
+        said.append(f"cause: {edge.cause}")
+    if edge.cash:
+        said.append(f"cash {words.plain(edge.cash)}")
+    return f"{way}: {', '.join(said)}"
+
+
+def _rate(scenario: Scenario, edge: Edge) -> str:
+    a_period = f"a {edge.rate_period or scenario.period}"
+    if edge.probability is not None:
+        return f"{_listed(edge.probability, percent=True)}, {a_period}"
+    if edge.hazard is not None:
+        return f"hazard {_listed(edge.hazard)}, {a_period}"
+    if edge.weibull is not None:
+        return f"Weibull hazard, shape {edge.weibull.shape:.6g}, scale {words.periods(scenario, edge.weibull.scale)}"
+    if edge.beta is not None:
+        return f"a chance of each customer's own, Beta({edge.beta.a:.6g}, {edge.beta.b:.6g}), {a_period}"
+    if edge.share is not None:
+        return f"{_percent(edge.share)} of those who leave"
+    return f"mean stay {words.periods(scenario, edge.mean_duration or 0.0)} were this the only way"
+
+
+def settings(scenario: Scenario) -> tuple[list[tuple[str, str]], int]:
+    """Return what else the scenario sets, dotted key and value, and how many of these settings are left out for length."""
+    parts = {"purchases", "frailty", "correlations", "acquisition", "segments", "cohorts", "calendar", "patterns", "firm"}
+    plain = scenario.model_dump(mode="json", exclude_unset=True, include=parts)
+    found = [(key, value) for key, value in _flat(plain) if not key.endswith(".label")]
+    return found[:MOST_SETTINGS], max(len(found) - MOST_SETTINGS, 0)
+
+
+def _flat(value: Any, above: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(item, f"{above}.{key}" if above else str(key))
+    elif isinstance(value, list):
+        shown = [f"{item:,.6g}" if isinstance(item, int | float) else str(item) for item in value]
+        yield above, ", ".join(shown[: 2 * MOST_AGES]) + (f" … ({len(shown)})" if len(shown) > 2 * MOST_AGES else "")
+    elif value is not None:
+        yield above, f"{value:,.10g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,30 @@
+"""The figures of a run: each goes from a Result to a matplotlib Figure and the tidy frame of exactly what it draws."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sim.report.lives import flows, occupancy, retention
+from sim.report.style import Drawn
+from sim.report.worth import cash, clv, equity, equity_by
+
+if TYPE_CHECKING:
+    from sim.studies.result import Result
+
+__all__ = ["FIGURES", "Drawn", "fitting"]
+
+FIGURES: dict[str, Callable[["Result"], Drawn]] = {
+    "clv": clv,
+    "cash": cash,
+    "retention": retention,
+    "occupancy": occupancy,
+    "flows": flows,
+    "equity": equity,
+}
+"""Every figure by name, in the order in which a report shows them, two by two."""
+
+
+def fitting(result: "Result") -> tuple[str, ...]:
+    """Return the names of the figures that say something of this run: equity as a single bar does not, nor flows where nothing flows."""
+    leave = {"equity"} if equity_by(result) == "all" else set()
+    leave |= set() if result.scenario.stages and any(stage.to for stage in result.scenario.stages.values()) else {"flows"}
+    return tuple(name for name in FIGURES if name not in leave)

@@ -1,0 +1,227 @@
+"""The report of a run: one HTML file that needs nothing but itself."""
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from markupsafe import Markup, escape
+
+from sim.report import assumptions, words
+from sim.report.style import Drawn, inline
+from sim.report.words import DASH
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from sim.scenario.model import Scenario
+    from sim.studies.result import Result
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+
+COLUMNS = {
+    "purchase": "Purchases, at their margin",
+    "service": "Cost to serve",
+    "transition": "Cash on moves between stages",
+    "acquisition": "Cost of acquisition",
+}
+
+PATTERNS = {
+    "unconverted": ("Unconverted", "never became active"),
+    "early_lapse": ("Early lapse", "lost, at most at rank 1 before"),
+    "midway_lapse": ("Midway lapse", "lost, at most at rank 2 before"),
+    "early_retreat": ("Early retreat", "lost after a short time at rank 3"),
+    "long_lasting": ("Long-lasting", "long at rank 3, lost or not"),
+    "open": ("Open", "still undecided at the horizon"),
+}
+
+NO_ERROR = "no error can be told: it takes two simulated customers in every segment and cohort"
+
+
+class Card(NamedTuple):
+    """One of the three numbers. half: of the 95 % interval, a dash where ``reason`` says why."""
+
+    label: str
+    value: str
+    half: str
+    unit: str
+    note: str
+    reason: str
+
+
+def page(result: "Result", drawn: Sequence[tuple[Drawn, str]], draws: int) -> str:
+    """Return the report as HTML. The same for equal results, whatever the machine; figures as this version of matplotlib draws them.
+
+    drawn: figures, in their order, each with its SVG; draws: number of the scheme of random numbers, for the receipt.
+    """
+    scenario = result.scenario
+    rows, left_out = assumptions.settings(scenario)
+    return _template().render(
+        scenario=scenario,
+        title=scenario.label or scenario.name,
+        cards=cards(result),
+        sentence=_sentence(result),
+        figures=[(figure, _inlined(figure, svg)) for figure, svg in drawn],
+        ledger=_ledger(result),
+        segments=_segments(result),
+        patterns=_patterns(result),
+        conventions=assumptions.conventions(scenario, result.sample.horizon),
+        stages=assumptions.stage_rows(scenario),
+        settings=rows,
+        settings_left_out=left_out,
+        unit=words.unit(scenario),
+        checks=_checks(result),
+        warnings=result.warnings,
+        receipt=_receipt(result, draws),
+    )
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+
+
+def _inlined(figure: Drawn, svg: str) -> Markup:
+    return Markup(inline(svg, figure.name, str(escape(f"{figure.title}. {figure.caption}"))))
+
+
+def cards(result: "Result") -> list[Card]:
+    """Return the answer: CLV, retention over the first year and customer equity, each with its 95 % interval."""
+    scenario, clv, equity = result.scenario, result.clv.iloc[0], result.equity.iloc[0]
+    horizon = result.sample.horizon
+    year = min(scenario.periods_per_year, horizon)
+    tenure = result.retention[result.retention["by"] == "all"].iloc[year]
+    span = words.periods(scenario, year)
+    name = "First-year retention" if year == scenario.periods_per_year else f"Retention over {span}"
+    kept = f"share of customers not lost within {span}, of those who became active by then"
+    worth = f"mean of a new customer over {words.periods(scenario, horizon)}, after acquisition cost, discounted to arrival"
+    costs = " and costs of the firm that are nobody's own" if equity["firm_cost"] > 0 else ""
+    costs = f", less budgets{costs}" if equity["budget"] > 0 else f", less{costs.removeprefix(' and')}" if costs else ""
+    firm = f"CLV of all {words.plain(equity['customers'])} customers, discounted to calendar {scenario.period} 0{costs}"
+    return [
+        _card("Customer lifetime value (CLV)", clv["mean"], clv["se"], scenario.currency, worth),
+        _card(name, tenure["survival"], tenure["survival_se"], f"{words.SPACE}%", kept, 100.0),
+        _card("Customer equity", equity["equity"], equity["se"], scenario.currency, firm),
+    ]
+
+
+def _card(label: str, value: float, se: float, unit: str, note: str, scale: float = 1.0) -> Card:
+    number, half = words.estimate(value, se, scale)
+    if number == DASH:
+        return Card(label, DASH, "", "", note, "nobody is in this share")
+    return Card(label, number, half, unit, note, NO_ERROR if half == DASH else "")
+
+
+def _sentence(result: "Result") -> str:
+    """Return the answer in words."""
+    scenario, after, before = result.scenario, result.clv.iloc[0], result.clv.iloc[1]
+    span = words.periods(scenario, result.sample.horizon)
+    said = f"Over {span} a new customer brings {words.money(scenario, before['mean'], before['se'])}"
+    cost = before["mean"] - after["mean"]
+    if cost > 0:
+        price = words.told_apart(cost, 10 * words.LEVEL * after["se"])
+        said += f" and costs {price}{_currency(scenario)} to win: {words.money(scenario, after['mean'], after['se'])} "
+        said += "remain" if after["mean"] >= 0 else "are lost"
+    if after["share_negative"] > 0:
+        return f"{said}. {words.percent(after['share_negative'])} of the customers bring a loss."
+    return f"{said}. No customer brings a loss."
+
+
+def _currency(scenario: "Scenario") -> str:
+    return f"{words.SPACE}{scenario.currency}" if scenario.currency else ""
+
+
+def _ledger(result: "Result") -> list[tuple[str, str]]:
+    whole = result.ledger[result.ledger["by"] == "all"]
+    size = max([abs(mean) for mean in whole["mean"]]) / 10
+    rows = [(COLUMNS[column], words.told_apart(mean, size)) for column, mean in zip(whole["column"], whole["mean"], strict=True) if mean]
+    return [*rows, ("CLV", words.told_apart(result.clv["mean"].iloc[0], size))]
+
+
+def _segments(result: "Result") -> list[dict[str, str]]:
+    scenario, clv = result.scenario, result.clv[result.clv["measure"] == "clv"]
+    return [
+        {
+            "label": words.segment(scenario, row["id"]),
+            "share": words.percent(row["share"]),
+            "clv": _interval(row["mean"], row["se"]),
+            "median": words.told_apart(row["q50"], row["sd"]),
+            "negative": words.percent(row["share_negative"]),
+        }
+        for row in clv[clv["by"] == "segment"].to_dict("records")
+    ]
+
+
+def _interval(value: float, se: float) -> str:
+    number, half = words.estimate(value, se)
+    return number if half == DASH else f"{number} ± {half}"
+
+
+def _patterns(result: "Result") -> list[dict[str, str]]:
+    whole = result.patterns[result.patterns["by"] == "all"]
+    return [
+        {
+            "label": PATTERNS[row["pattern"]][0],
+            "meaning": PATTERNS[row["pattern"]][1],
+            "share": words.percent(row["share"], row["share_se"]),
+            "clv": _interval(row["clv"], row["clv_se"] if row["customers"] > 1 else math.nan),
+        }
+        for row in whole[whole["customers"] > 0].to_dict("records")
+    ]
+
+
+def _checks(result: "Result") -> list[tuple[str, str, str, str]]:
+    """Return what was checked: quantity, simulated, exact, verdict."""
+    row, exact, summary = result.clv.iloc[0], result.exact, result.summary()
+    reason = summary["exact_reason"] or ""
+    found = summary["exact"]
+    mean, half = words.estimate(row["mean"], row["se"])
+    said = mean if half == DASH else f"{mean} ± {half}"
+    if found is None:
+        checks = [("Mean CLV", said, DASH, f"no exact answer: {reason}")]
+    else:
+        checks = [("Mean CLV", said, words.plain(found["clv_mean"]), _verdict(found["z"], row["mean"], found["clv_mean"]))]
+        spread = found["clv_sd"]
+        apart = f"{words.percent(abs(row['sd'] / spread - 1))} apart" if spread and math.isfinite(row["sd"]) else reason
+        checks.append(("Standard deviation of CLV between customers", words.plain(row["sd"]), words.plain(spread), apart))
+    beyond = result.residual
+    share = f"{words.percent(beyond['share'])} of the value over an endless life" if math.isfinite(beyond["share"]) else "share not defined"
+    how = "from theory" if beyond["method"] == "exact" else "estimated: the last year's cash and retention carried on"
+    value = words.plain(beyond["value"])
+    theory = beyond["method"] == "exact"
+    checks.append(("Value per customer beyond the horizon", DASH if theory else value, value if theory else DASH, f"{share}; {how}"))
+    if exact.node_error > 1e-9:
+        checks.append(("Rounding of the exact answer", DASH, f"{exact.node_error:.0e}", "relative; by halving its quadrature"))
+    return checks
+
+
+def _verdict(z: float | None, mean: float, exact: float) -> str:
+    if z is None:
+        return "equal" if math.isclose(mean, exact, rel_tol=1e-9, abs_tol=1e-9) else "no error to measure the distance by"
+    size = abs(z)
+    seldom = (
+        "within 2, as in 95 of 100 runs" if size <= 2 else "between 2 and 3, as in 4 of 100 runs" if size <= 3 else "beyond 3: look into it"
+    )
+    return f"z = {words.told_apart(z, 1.0)} standard errors: {seldom}"
+
+
+def _receipt(result: "Result", draws: int) -> list[tuple[str, str]]:
+    from importlib.metadata import version
+
+    from sim import __version__
+
+    scenario, run = result.scenario, result.scenario.run
+    customers = sum(cell.sampled for cell in result.sample.cells)
+    several = f" in each of {run.replicates:,} replicates" if run.replicates > 1 else ""
+    return [
+        ("Scenario", scenario.name),
+        ("Seed", str(run.seed)),
+        ("Customers simulated", f"{customers:,}{several}"),
+        ("clvsim", __version__),
+        ("Scheme of the random numbers", str(draws)),
+        ("Figures by", f"matplotlib {version('matplotlib')}"),
+    ]

@@ -1,0 +1,95 @@
+"""What the figures of a run have in common: panels, scales, units, bands, labels."""
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sim.report.style import SMALL, WIDTH, shortened, width_of
+from sim.report.words import LEVEL, SPACE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+    from sim.studies.result import Result
+
+MOST_PERIODS = 240
+"""Most tenures that a curve is drawn through; the tables hold all."""
+
+
+def new_figure(height: float, rows: int = 1, **options: Any) -> "tuple[Figure, list[Axes]]":
+    """Return a figure and its panels, one below the other. height: inches; options: as for ``Figure.subplots``."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, list(figure.subplots(rows, 1, squeeze=False, **options)[:, 0])
+
+
+def everybody(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of all customers together."""
+    return frame[frame["by"] == "all"].reset_index(drop=True)
+
+
+def thinned(frame: pd.DataFrame, period: str = "t") -> pd.DataFrame:
+    """Keep MOST_PERIODS periods, evenly spaced, the first and the last among them."""
+    periods = np.unique(frame[period])
+    kept = periods[np.unique(np.linspace(0, periods.size - 1, MOST_PERIODS).round().astype(int))]
+    return frame[frame[period].isin(kept)].reset_index(drop=True)
+
+
+def interval(frame: pd.DataFrame, name: str, low: float = 0.0, high: float = 1.0) -> dict[str, pd.Series]:
+    """Return a column and the ends of its 95 % interval."""
+    half = LEVEL * frame[f"{name}_se"]
+    ends = {f"{name}_low": (frame[name] - half).clip(low, high), f"{name}_high": (frame[name] + half).clip(low, high)}
+    return {name: frame[name], **ends}
+
+
+def percent(axes: "Axes") -> None:
+    """Mark a y axis of shares in per cent."""
+    ticks(axes.yaxis, 100.0, f"{SPACE}%")
+
+
+def ticks(axis: "Axis", scale: float = 1.0, unit: str = "") -> None:
+    """Mark an axis at few round numbers, times ``scale`` and with their unit."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    def say(value: float, _: int | None) -> str:
+        return f"{scale * value:,.10g}{unit}".replace("-", "\N{MINUS SIGN}")
+
+    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(say))
+
+
+def tenure(axes: "Axes", result: "Result") -> None:
+    """Give an x axis the tenures of a run."""
+    from matplotlib.ticker import MaxNLocator
+
+    per_year, horizon = result.scenario.periods_per_year, result.sample.horizon
+    axes.set_xlim(0, horizon)
+    axes.xaxis.set_major_locator(MaxNLocator(9, integer=True, steps=[1, 2, 3, 6, 10] if per_year == 12 else [1, 2, 5, 10]))
+    axes.set_xlabel(f"tenure: {result.scenario.period}s since arrival")
+
+
+def band(axes: "Axes", x: Any, frame: pd.DataFrame, name: str, colour: str, dashes: str = "-") -> None:
+    """Draw a column as a line within its interval."""
+    axes.fill_between(x, frame[f"{name}_low"], frame[f"{name}_high"], color=colour, alpha=0.25, linewidth=0)
+    axes.plot(x, frame[name], color=colour, linestyle=dashes, linewidth=1.6)
+    axes.grid(axis="y")
+
+
+def beside(axes: "Axes", x: float, y: float, text: str) -> None:
+    """Write right of a bar's end."""
+    axes.annotate(text, (x, y), xytext=(4, 0), textcoords="offset points", va="center", ha="left", fontsize=SMALL)
+
+
+def wrapped(label: str) -> str:
+    """Break a long label into two lines, at the arrow where that helps."""
+    if width_of(label) <= 24:
+        return label
+    source, arrow, target = label.partition(" → ")
+    if not arrow:
+        return "\n".join(shortened(line, 28) for line in textwrap.wrap(label, 28)[:2])
+    return f"{shortened(source, 28)}\n→ {shortened(target, 28)}"

@@ -1,0 +1,106 @@
+"""Numbers as a reader wants them: as many digits as their error allows, a unit, a dash where there is none."""
+
+import math
+
+from sim.scenario.model import Scenario
+
+DASH = "—"
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+LEVEL = 1.959963984540054
+"""Standard errors on either side of a 95 % interval."""
+
+
+def plain(value: float | None) -> str:
+    """Return a number whose error is not known or 0: whole from 1,000 on, two decimals from 1 on, else three digits or a power of ten."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    size = abs(value)
+    if 0 < size < 1e-4:
+        return _signed(f"{value:.1e}")
+    digits = 0 if size >= 1000 or value == 0 else 2 if size >= 1 else 2 - math.floor(math.log10(size))
+    return _signed(f"{value:,.{digits}f}")
+
+
+def told_apart(value: float, spread: float) -> str:
+    """Return a number among others that lie about ``spread`` apart, to a hundredth of that or so."""
+    if not (math.isfinite(value) and math.isfinite(spread) and spread > 0):
+        return plain(value)
+    return _signed(f"{value:,.{min(max(2 - math.floor(math.log10(spread)), 0), 9)}f}")
+
+
+def _signed(text: str) -> str:
+    zero = not text.strip("-0.,")
+    return text.lstrip("-") if zero else text.replace("-", "\N{MINUS SIGN}")
+
+
+def estimate(value: float | None, se: float | None, scale: float = 1.0) -> tuple[str, str]:
+    """Return a value and the half-width of its 95 % interval, both times ``scale``, to the half-width's second digit.
+
+    Where there is no error the value is ``plain`` and the half-width a dash; a half-width of 0 is 0.
+    """
+    if value is None or not math.isfinite(value):
+        return DASH, DASH
+    if se is None or not math.isfinite(se) or se < 0:
+        return plain(value * scale), DASH
+    half = LEVEL * se * scale
+    if half == 0:
+        return plain(value * scale), "0"
+    decimals = 1 - math.floor(math.log10(half))
+    rounded = round(value * scale, decimals), round(half, decimals)
+    number, error = (f"{part:,.{min(max(decimals, 0), 9)}f}" for part in rounded)
+    return _signed(number), error
+
+
+def percent(share: float | None, se: float | None = None) -> str:
+    """Return a share as a percentage, with the half-width of its 95 % interval where there is an error."""
+    if share is None or not math.isfinite(share):
+        return DASH
+    if se is None or not math.isfinite(se):
+        digits = 0 if share in (0, 1) else 1 if 0.01 <= abs(share) <= 0.99 else 2
+        return f"{_signed(f'{100 * share:,.{digits}f}')}{SPACE}%"
+    value, half = estimate(share, se, 100.0)
+    return f"{value}{SPACE}%" if half == "0" else f"{value} ± {half}{SPACE}%"
+
+
+def unit(scenario: Scenario) -> str:
+    """Return the currency as an axis names it."""
+    return scenario.currency or "currency units"
+
+
+def money(scenario: Scenario, value: float | None, se: float | None = None) -> str:
+    """Return an amount with its currency, and the half-width of its 95 % interval where there is an error."""
+    number, half = estimate(value, se) if se is not None else (plain(value), DASH)
+    if number == DASH:
+        return DASH
+    whole = number if half in (DASH, "0") else f"{number} ± {half}"
+    return f"{whole}{SPACE}{scenario.currency}".rstrip()
+
+
+def periods(scenario: Scenario, count: float) -> str:
+    """Return a number of periods, as in "1 month" or "2.5 years"."""
+    number = f"{count:,.1f}".removesuffix(".0")
+    return f"{number}{SPACE}{scenario.period}{'' if number == '1' else 's'}"
+
+
+def stage(scenario: Scenario, key: str) -> str:
+    """Return what a stage is called."""
+    return scenario.stages[key].label or key
+
+
+def segment(scenario: Scenario, key: str) -> str:
+    """Return what a segment is called."""
+    return (scenario.segments[key].label or key) if key in scenario.segments else key
+
+
+def cohort(scenario: Scenario, key: str) -> str:
+    """Return what a cohort is called: its entry, and the calendar period where the entry makes several."""
+    entry, _, arrival = key.partition(".")
+    name = (scenario.cohorts[entry].label or entry) if entry in scenario.cohorts else entry
+    return f"{name}, {scenario.period} {arrival}" if arrival else name
+
+
+def everybody(scenario: Scenario, _: str) -> str:
+    """Return what the customers of a scenario are called as a whole."""
+    return scenario.label or scenario.name

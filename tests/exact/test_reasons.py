@@ -1,0 +1,68 @@
+"""Answers that there are not, and what is said instead."""
+
+import html
+from typing import Any
+
+import pytest
+
+from sim.exact import exact
+from sim.scenario.model import Scenario
+from tests.exact.answers import LOST, answer
+
+WEIBULL = {"to": {"lost": {"weibull": {"shape": 2.0, "scale": 5.0}}}}
+THREE_TRAITS = {
+    "lost": {"beta": {"a": 1.0, "b": 1.0}},
+    "t": {"beta": {"a": 1.0, "b": 2.0}},
+    "other": {"target": "lost", "hazard": 0.1},
+}
+RARE = {"kind": "bernoulli", "probability": {"a": 1.0, "b": 1.0}, "order_value": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        (
+            {"horizon": "inf", "stages": {"s": WEIBULL, "lost": LOST}},
+            "stages.s.to.lost.weibull: changes with stage age for ever, under horizon: inf",
+        ),
+        ({"horizon": "inf", "calendar": {"orders": {"multiplier": [1.0, 2.0]}}}, "calendar.orders: changes for ever, under horizon: inf"),
+        ({"horizon": "inf", "stages": {"s": {}}}, "horizon: the sum of all future cash diverges"),
+        (
+            {"horizon": "inf", "stages": {"s": {"to": {"lost": {"beta": {"a": 0.9, "b": 2.0}}}}, "lost": LOST}},
+            "horizon: over customers the mean of all future cash is infinite",
+        ),
+        (
+            {
+                "horizon": 5,
+                "frailty": {"variance": 1.0, "edges": ("s.other",)},
+                "stages": {"s": {"to": THREE_TRAITS}, "t": {}, "lost": LOST},
+            },
+            "more than two traits mixed: frailty, stages.s.to.lost.beta, stages.s.to.t.beta",
+        ),
+        (
+            {"horizon": 5, "purchases": RARE, "calendar": {"orders": {"multiplier": [1.0, 1.5]}}},
+            "orders: a factor above 1 on an ordering chance that differs between customers",
+        ),
+    ],
+)
+def test_a_missing_answer_names_its_reason(keys: dict[str, Any], reason: str) -> None:
+    base: dict[str, Any] = {"period": "year", "start": "s", "stages": {"s": {"to": {"lost": {"probability": 0.2}}}, "lost": LOST}}
+    found = exact(Scenario.model_validate({**base, **keys}))
+    assert (found.reason or "").startswith(reason)
+    assert (found.clv_mean, found.clv_sd, len(found.survival)) == (None, None, 0)
+    assert repr(found) == f"<Exact: none, for {found.reason}>"
+    assert html.escape(found.reason or "") in found._repr_html_()
+    segments = {"one": {"share": 0.5}, "two": {"share": 0.5}}
+    split = exact(Scenario.model_validate({**base, **keys, "segments": segments}))
+    assert split.reason == f"segments.one: {found.reason}"
+
+
+def test_an_infinite_variance_leaves_the_mean() -> None:
+    purchases = {"kind": "bernoulli", "probability": {"a": 0.8, "b": 1.0}, "wallet": 10.0}
+    found = answer(horizon=5, purchases=purchases, stages={"s": {"to": {"lost": {"probability": 0.2}}}, "lost": LOST})
+    assert found.clv_mean == pytest.approx(10 * (1 - 0.8**5) / 0.2)
+    assert found.clv_sd is None
+    assert found.sd_reason is not None
+    beta = answer(horizon="inf", stages={"s": {"to": {"lost": {"beta": {"a": 1.5, "b": 2.0}}}}, "lost": LOST})
+    assert beta.clv_mean == pytest.approx(5.0, rel=1e-9)
+    assert beta.clv_sd is None

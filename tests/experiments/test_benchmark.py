@@ -1,0 +1,57 @@
+"""The benchmark runs at a small size: everyone does the same job, what it finds is whole, and the page's table is written from it."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.experiments.running import ROOT, run
+
+SMALL = ("customers=2000", "rounds=2", "peer_rounds=2", "threads=1", "mesa=200", "lifetimes=200", "large=4000", "each=0.05")
+PEERS = all(importlib.util.find_spec(name) for name in ("mesa", "starsim", "lifetimes"))
+PAGE = "# Before\n\n<!-- benchmark:begin -->\nold\n<!-- benchmark:end -->\n\nAfter\n"
+
+
+@pytest.mark.jit
+def test_a_small_run(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text(PAGE, encoding="utf-8")
+    done = run("benchmark", tmp_path, *SMALL, "out=found/b.json", "page=page.md")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found" / "b.json").read_text(encoding="utf-8"))
+    chain = found["jobs"]["the chain, 120 months"]
+    assert set(chain["seconds"]) == {"clvsim", "clvsim, one thread", "NumPy, the living only", "NumPy, everybody"}
+    assert chain["ratio"]["clvsim"] == 1
+    assert all(value > 0 for job in found["jobs"].values() for value in job["seconds"].values())
+    assert 15 < found["live_periods_per_customer"] < 30
+    assert ("the chain, 120 months, with peers" in found["jobs"]) == PEERS
+    assert PEERS or len(done.stderr.splitlines()) == 1
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert page.startswith("# Before\n\n<!-- benchmark:begin -->\n| job |")
+    assert page.endswith("<!-- benchmark:end -->\n\nAfter\n")
+    assert "old" not in page
+    assert done.stdout.strip() in page
+
+
+@pytest.mark.jit
+@pytest.mark.skipif(not PEERS, reason="the extra peers is not installed")
+def test_peers_do_the_same_job(tmp_path: Path) -> None:
+    """Means are checked by the benchmark itself, which fails where one is 5 standard errors off."""
+    run("benchmark", tmp_path, *SMALL)
+    jobs = json.loads((tmp_path / "results" / "benchmark.json").read_text(encoding="utf-8"))["jobs"]
+    assert {"Mesa, as its examples", "Mesa, the living only", "Starsim"} <= set(jobs["the chain, 120 months, with peers"]["seconds"])
+    for name in ("pareto_nbd", "bgbb"):
+        assert jobs[f"a frame of customers, {name}"]["customers"] == {"clvsim": 200, "lifetimes": 200}
+
+
+def test_mistakes_are_told_in_a_line_each(tmp_path: Path) -> None:
+    done = run("benchmark", tmp_path, "customers=many", "rounds=0", "speed=9", "page=nowhere.md")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["customers", "rounds", "speed", "page"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_has_a_table() -> None:
+    page = (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- benchmark:begin -->\n")[2].partition("<!-- benchmark:end -->")[0]
+    assert table.startswith("| job |")

@@ -1,0 +1,181 @@
+"""Figures: what they draw is their frame, their text stays text, and they look the same wherever they are drawn."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import sim
+from sim.report import style
+from sim.report.figures import FIGURES, fitting
+from sim.report.files import files, names
+from sim.report.panels import MOST_PERIODS, thinned, wrapped
+from sim.report.style import FontWarning, shortened, spread, width_of
+from sim.report.worth import MOST_BARS
+from tests.measures import cases as measured
+from tests.report import cases
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_its_frame(name: str) -> None:
+    drawn = FIGURES[name](cases.relationship())
+    assert drawn.name == name
+    assert drawn.caption.endswith((".", ")"))
+    assert len(drawn.frame) > 0
+    text = drawn.svg()
+    assert drawn.title in text
+    assert not re.search(r"<metadata|font-family: (?!'DejaVu Sans', Verdana, sans-serif)", text)
+    for axes in drawn.figure.axes:
+        assert axes.get_xlabel() or axes is not drawn.figure.axes[-1]
+    assert drawn._repr_svg_() == text
+    with Image.open(io.BytesIO(drawn.png())) as picture:
+        assert picture.width == round(style.WIDTH * style.PNG_DPI)
+
+
+def test_a_figure_draws_what_its_frame_says() -> None:
+    result = cases.relationship()
+    retention = FIGURES["retention"](result)
+    upper = retention.figure.axes[0].get_lines()[0]
+    np.testing.assert_array_equal(upper.get_ydata(), retention.frame["survival"])
+    whole = result.retention[result.retention["by"] == "all"]
+    np.testing.assert_array_equal(retention.frame["survival"], whole["survival"])
+    inside = retention.frame.dropna()
+    assert (inside["retention_low"] <= inside["retention"]).all()
+    assert ((inside["retention_high"] - inside["retention"]) <= 1.96 * whole["retention_se"].iloc[inside.index] + 1e-12).all()
+    flows = FIGURES["flows"](result).frame
+    moves = result.flows[(result.flows["by"] == "all") & (result.flows["edge"] == "gone")]["per_customer"].sum()
+    assert flows.loc[flows["edge"] == "gone", "per_100"].sum() == pytest.approx(100 * moves)
+    equity = FIGURES["equity"](result).frame
+    assert set(equity["by"]) == {"cohort"}
+    np.testing.assert_array_equal(equity["equity"], result.equity.loc[result.equity["by"] == "cohort", "equity"])
+    occupancy = FIGURES["occupancy"](result).frame
+    np.testing.assert_allclose(occupancy.groupby("period")["share"].sum(), 1.0)
+    cash = FIGURES["cash"](result)
+    assert cash.frame["cumulative"].iloc[-1] == pytest.approx(result.clv["mean"].iloc[0])
+    np.testing.assert_array_equal(cash.figure.axes[0].get_lines()[0].get_ydata(), cash.frame["cumulative"])
+
+
+def test_stages_are_named_in_any_script() -> None:
+    result = sim.simulate(cases.chinese())
+    text = FIGURES["occupancy"](result).svg() + FIGURES["flows"](result).svg()
+    assert "稳定期" in text
+    assert "<script" not in text
+    assert "元" in FIGURES["clv"](result).svg()
+
+
+def test_segments_are_drawn_where_there_is_one_cohort_and_nothing_where_there_is_neither() -> None:
+    assert FIGURES["equity"](cases.shipped("lifecycle")).frame["label"].tolist() == ["Budget", "Mainstream", "Premium"]
+    assert "equity" not in fitting(cases.shipped("publisher"))
+    assert FIGURES["equity"](cases.shipped("publisher")).frame["by"].tolist() == ["all"]
+
+
+def test_many_cohorts_are_drawn_as_a_curve() -> None:
+    many = {"month": {"periods": MOST_BARS + 1, "customers": 10}}
+    drawn = FIGURES["equity"](sim.simulate(measured.publisher(cohorts=many, firm={}, run={"customers": 260})))
+    assert len(drawn.frame) == MOST_BARS + 1
+    assert len(drawn.figure.axes[0].patches) == 0
+
+
+def test_a_stage_that_nobody_leaves_has_no_flows() -> None:
+    result = sim.simulate(cases.chinese(stages={"bought": {"price": 10.0}}))
+    assert "flows" not in fitting(result)
+    with pytest.raises(KeyError):
+        FIGURES["nothing"]
+    assert FIGURES["flows"](result).caption == "Nobody is lost."
+
+
+def test_long_curves_are_thinned_with_their_ends() -> None:
+    frame = thinned(pd.DataFrame({"t": np.repeat(np.arange(5000), 2)}))
+    assert frame["t"].nunique() == MOST_PERIODS
+    assert frame["t"].iloc[[0, -1]].tolist() == [0, 4999]
+    short = pd.DataFrame({"t": np.arange(5)})
+    pd.testing.assert_frame_equal(thinned(short), short)
+
+
+def test_settings_of_the_user_neither_matter_nor_change() -> None:
+    result = cases.shipped("publisher")
+    before = FIGURES["cash"](result).svg()
+    with matplotlib.rc_context({"font.size": 30, "svg.fonttype": "path", "axes.grid": True, "lines.linewidth": 9}):
+        mine = dict(matplotlib.rcParams)
+        assert FIGURES["cash"](result).svg() == before
+        assert dict(matplotlib.rcParams) == mine
+
+
+def test_files_are_the_names_told_and_the_frames_drawn() -> None:
+    result = cases.shipped("publisher")
+    found = files(result, draws=2)
+    assert set(found) == names(result)
+    for name in fitting(result):
+        written = pd.read_csv(io.BytesIO(found[f"figures/{name}.csv"]), keep_default_na=False, na_values=[""] if name != "flows" else [])
+        pd.testing.assert_frame_equal(written, FIGURES[name](result).frame, check_dtype=False, check_exact=True)
+    assert found == files(sim.simulate(result.scenario), draws=2)
+
+
+def test_letters_without_a_font_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(style, "installed", frozenset)
+    style._warn.cache_clear()
+    scenario = cases.chinese()
+    assert style.fonts_for(["稳定期"]) == (style.PLAIN_FONT,)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        style.warn_of_missing_letters(scenario)
+        style.warn_of_missing_letters(scenario)
+        FIGURES["occupancy"](sim.simulate(scenario)).png()
+    assert [warning.category for warning in told] == [FontWarning]
+    assert "fonts-noto-cjk" in str(told[0].message)
+    with pytest.warns(FontWarning, match="fonts-noto-core"):
+        style.warn_of_missing_letters(cases.chinese(label="ሀሁ", currency="", stages={"bought": {}}))
+    style._warn.cache_clear()
+
+
+def test_letters_that_a_font_has_are_not_told() -> None:
+    style._warn.cache_clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        style.warn_of_missing_letters(cases.shipped("publisher").scenario)
+        style.warn_of_missing_letters(cases.chinese(label="Größe → Ελλάδα", currency="€", stages={"bought": {}}))
+
+
+def test_the_first_font_that_helps_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = {style.PLAIN_FONT: frozenset("abc"), style.FONTS[0]: frozenset("客"), style.FONTS[1]: frozenset("客户")}
+    monkeypatch.setattr(style, "installed", lambda: frozenset(letters))
+    monkeypatch.setattr(style, "_letters", letters.__getitem__)
+    assert style.fonts_for(["客户"]) == (style.PLAIN_FONT, style.FONTS[1])
+    assert style.fonts_for(["客"]) == (style.PLAIN_FONT, style.FONTS[0])
+    assert style.fonts_for(["abc"]) == (style.PLAIN_FONT,)
+
+
+@pytest.mark.jit
+def test_a_machine_without_home_or_display_draws_in_silence(tmp_path: Path) -> None:
+    nowhere = "/dev/null/home"
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND")}
+    environment |= {"HOME": nowhere, "XDG_CACHE_HOME": nowhere, "XDG_CONFIG_HOME": nowhere, "MPLCONFIGDIR": nowhere}
+    code = "from sim.report import style\nwith style._settings(): pass\nprint(style.fonts_for(['abc']))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "('DejaVu Sans',)\n")
+
+
+def test_places_are_moved_apart_within_bounds() -> None:
+    assert spread([0.1, 0.5, 0.9], 0.15, 0.0, 1.0) == [0.1, 0.5, 0.9]
+    moved = spread([0.5, 0.5, 0.5], 0.15, 0.06, 0.94)
+    assert np.diff(moved) == pytest.approx([0.15, 0.15])
+    assert spread([0.9, 0.95, 0.99], 0.2, 0.0, 1.0) == pytest.approx([0.6, 0.8, 1.0])
+    assert spread([], 0.1, 0.0, 1.0) == []
+
+
+def test_labels_are_cut_and_broken_by_their_width() -> None:
+    assert width_of("客户a") == 5
+    assert shortened("客户关系", 6) == "客户…"
+    assert shortened("short", 5) == "short"
+    assert wrapped("A → B") == "A → B"
+    assert wrapped("a long stage of many words → another long stage") == "a long stage of many words\n→ another long stage"
+    assert max(width_of(line) for line in wrapped("word " * 30).split("\n")) <= 28

@@ -1,0 +1,204 @@
+"""The report: valid, alone, escaped, the same for equal results, and saying what the summary says."""
+
+import math
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+import sim
+from sim.report import words
+from sim.report.figures import FIGURES, fitting
+from sim.report.files import names
+from sim.report.page import cards, page
+from sim.studies.result import Result
+from tests.measures import cases as measured
+from tests.report import cases
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+
+
+class Reader(HTMLParser):
+    """Reads a page and fails where a tag is not closed in its place."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.said: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        assert len(attrs) == len(dict(attrs))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.said.append(data)
+
+    def all(self, attribute: str) -> list[str]:
+        return [value for _, attrs in self.tags if (value := attrs.get(attribute)) is not None]
+
+
+def report(result: Result) -> str:
+    return page(result, [(drawn, drawn.svg()) for drawn in (FIGURES[name](result) for name in fitting(result))], draws=2)
+
+
+@pytest.mark.parametrize("name", cases.SHIPPED)
+def test_every_scenario_has_a_report_that_needs_nothing_else(name: str) -> None:
+    result = cases.shipped(name)
+    text = report(result)
+    read = Reader(text)
+    assert len(text.encode()) < 1_000_000
+    assert not re.search(r"https?:|//[a-z]|@import|<script|<iframe|<img|javascript:", text.replace("http://www.w3.org", "http:"))
+    assert {tag for tag, _ in read.tags} & {"script", "img", "link", "iframe", "object"} == set()
+    assert not {attribute for _, attrs in read.tags for attribute in attrs if attribute.startswith("on") or attribute == "src"}
+    ids = read.all("id")
+    assert len(ids) == len(set(ids))
+    beside = {*names(result), "config.yaml", "summary.json", "manifest.json", "tables/", "figures/"}
+    assert all(link[1:] in ids if link.startswith("#") else link in beside for link in read.all("href"))
+    assert all(target in ids for target in re.findall(r"url\(#([^)]*)\)", text))
+    assert [attrs["lang"] for tag, attrs in read.tags if tag == "html"] == ["en"]
+    assert len([1 for tag, attrs in read.tags if tag == "svg" and attrs["role"] == "img" and attrs["aria-label"]]) == len(fitting(result))
+    headings = [int(tag[1]) for tag, _ in read.tags if re.fullmatch("h[1-6]", tag)]
+    assert headings[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(headings))
+    assert not re.search(r"\bnan\b|\bNone\b|\binf\b", " ".join(read.said))
+
+
+def test_the_first_screen_says_what_the_summary_says() -> None:
+    result = cases.shipped("lifecycle")
+    summary = result.summary()
+    value, kept, equity = cards(result)
+
+    def number(text: str) -> float:
+        return float(text.replace(",", "").replace("\N{MINUS SIGN}", "-"))
+
+    half = words.LEVEL * summary["clv"]["se"]
+    assert number(value.half) == pytest.approx(half, rel=0.05)
+    assert number(value.value) == pytest.approx(summary["clv"]["mean"], abs=0.06 * half)
+    assert kept.label == "First-year retention"
+    assert number(kept.value) / 100 == pytest.approx(summary["survival"][12], abs=1e-3)
+    assert number(equity.value) == pytest.approx(summary["customer_equity"]["mean"], abs=0.06 * number(equity.half))
+    assert number(equity.half) == pytest.approx(words.LEVEL * summary["customer_equity"]["se"], rel=0.05)
+    text = report(result)
+    assert all(f'<span class="value">{card.value}</span>' in text for card in (value, kept, equity))
+
+
+def test_short_runs_say_over_what_retention_is() -> None:
+    result = sim.simulate(cases.chinese(horizon=3))
+    assert cards(result)[1].label == "Retention over 3\N{NO-BREAK SPACE}months"
+
+
+def test_labels_cannot_write_html() -> None:
+    result = sim.simulate(cases.chinese())
+    text = report(result)
+    said = "".join(Reader(text).said)
+    assert cases.LABEL in said
+    assert "稳定期" in said
+    assert "<b>" not in text
+    assert "<script" not in text
+
+
+def test_equal_results_have_equal_reports() -> None:
+    one, other = (sim.simulate(measured.relationship(run={"customers": 300, "threads": threads})) for threads in (1, 2))
+    text = report(one)
+    assert text == report(other)
+    assert text == report(one)
+
+
+def test_what_is_not_defined_is_a_dash_with_its_reason() -> None:
+    result = sim.simulate(cases.chinese(run={"customers": 1}))
+    value, kept, equity = cards(result)
+    assert (value.half, kept.half, equity.half) == (words.DASH,) * 3
+    assert "two simulated customers" in value.reason
+    text = report(result)
+    assert value.reason in text
+    assert "no error to measure the distance by" in text
+
+
+def test_nobody_who_became_active_has_no_retention() -> None:
+    stages = {"lead": {"kind": "prospect", "to": {"gone": {"probability": 0.5}}}, "gone": {"kind": "lost"}}
+    result = sim.simulate(cases.chinese(stages=stages, start="lead"))
+    kept = cards(result)[1]
+    assert (kept.value, kept.reason) == (words.DASH, "nobody is in this share")
+    assert "nobody is in this share" in report(result)
+
+
+def test_assumptions_are_the_scenarios_own() -> None:
+    text = "".join(Reader(report(cases.relationship())).said)
+    for said in ("→ steady: 20 %, 40 %", "cause: rival", "cash −2.00", "12 % a year, effective (a quarter: 2.874 %)", "later.response"):
+        assert said.replace(" %", "\N{NO-BREAK SPACE}%") in text, said
+    assert "states no source" in text
+    lifecycle = "".join(Reader(report(cases.shipped("lifecycle"))).said)
+    assert "65\N{NO-BREAK SPACE}% of those who leave" in lifecycle
+    assert "Numbers assumed" in lifecycle
+    bgbb = "".join(Reader(report(cases.shipped("bgbb"))).said)
+    assert "Beta(0.656718, 2.78344)" in bgbb
+
+
+def test_checks_tell_z_and_warnings() -> None:
+    result = cases.shipped("lifecycle")
+    exact = result.summary()["exact"]
+    text = "".join(Reader(report(result)).said)
+    assert f"z = {words.told_apart(exact['z'], 1.0)}" in text
+    assert words.plain(exact["clv_mean"]) in text
+    short = "".join(Reader(report(sim.simulate(cases.chinese(horizon=2)))).said)
+    assert "lies beyond the horizon" in short
+
+
+def test_the_receipt_says_nothing_of_the_machine() -> None:
+    result = cases.shipped("publisher")
+    text = report(result)
+    assert f"<dt>Seed</dt><dd>{result.scenario.run.seed}</dd>" in text
+    assert "clvsim verify ." in text
+    assert sim.__version__ in text
+    assert "thread" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "se", "said"),
+    [
+        (16.8634, 0.0697, ("16.86", "0.14")),
+        (-44.0951, 0.5, ("−44.10", "0.98")),
+        (2_089_998.0, 15_900.0, ("2,090,000", "31,000")),
+        (0.0004, 0.1, ("0.00", "0.20")),
+        (920.0, 0.0, ("920.00", "0")),
+        (7.5, math.nan, ("7.50", "—")),
+        (math.nan, 1.0, ("—", "—")),
+        (9.96, 0.5098, ("9.96", "1.00")),
+    ],
+)
+def test_estimates_have_the_digits_of_their_error(value: float, se: float, said: tuple[str, str]) -> None:
+    assert words.estimate(value, se) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0"), (1234.5, "1,234"), (-3.14159, "−3.14"), (0.012345, "0.0123"), (-1e-9, "−1.0e−09"), (None, "—"), (math.inf, "—")],
+)
+def test_plain_numbers(value: float | None, said: str) -> None:
+    assert words.plain(value) == said
+
+
+def test_shares_and_periods() -> None:
+    space = "\N{NO-BREAK SPACE}"
+    assert words.percent(0.6) == f"60.0{space}%"
+    assert words.percent(1.0) == f"100{space}%"
+    assert words.percent(0.6, 0.01) == f"60.0 ± 2.0{space}%"
+    assert words.percent(math.nan) == "—"
+    scenario = cases.shipped("publisher").scenario
+    assert words.periods(scenario, 1) == f"1{space}year"
+    assert words.periods(scenario, 2.5) == f"2.5{space}years"
+    assert words.money(scenario, None) == "—"
+    assert words.cohort(cases.shipped("publisher_cohorts").scenario, "intake.3") == "Yearly intake, year 3"

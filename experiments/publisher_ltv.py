@@ -1,39 +1,44 @@
 """The publisher case, printed, exact and simulated: python experiments/publisher_ltv.py [key=value ...], such as run.customers=20000.
 
-Every figure of the book's table stands beside its exact and its simulated value, each from a run of its own question. A star marks what is
+Every figure of the book's table stands beside its exact and its simulated value. A star marks what is
 misprinted: years 6 and 7 go by rounded subscribers, the last present value is cut off, and 25 % more is 29.8 %. A subscriber is worth
 66.94, and two points of renewal in every year add 5.05 to it.
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import sim
 from showing import beside, listed, run, say, show
 
 PRINTED = pd.read_csv(Path(__file__).with_name("publisher.csv"), comment="#", index_col="year")
-UNDISCOUNTED = ("discount_rate_annual=0", "acquisition.cost=0")
-FREE = ("stages.introductory.cost_to_serve=0", "stages.renewed.cost_to_serve=0")
-QUESTIONS = {  # each makes net cash what the column asks for
-    "active": (*UNDISCOUNTED, *FREE, "stages.introductory.price=1", "stages.renewed.price=1"),
-    "revenue": (*UNDISCOUNTED, *FREE),
-    "cost": (*UNDISCOUNTED, "stages.introductory.price=0", "stages.renewed.price=0"),
-    "profit": UNDISCOUNTED,
-    "present value": ("acquisition.cost=0",),
-}
 
 
 def main(*settings: str) -> None:
     """Simulate and print; settings: as for ``clvsim simulate``."""
-    years = {}
-    for column, question in QUESTIONS.items():
-        result = sim.simulate(sim.load("publisher", "run.customers=1e6", *settings, *question))
-        scale = -1000 if column == "cost" else 1000  # a cost is negative cash; the table counts 1,000 subscribers
-        found = result.cash.assign(exact=sum(result.exact.cash.values())).set_index(result.cash["t"] + 1).rename_axis("year")
-        years[column] = beside(PRINTED[column], scale * found["exact"], scale * found["net"], 1000 * found["net_se"])
     base, plus = (sim.simulate(sim.load(name, "run.customers=1e6", *settings)) for name in ("publisher", "publisher_plus2"))
+    free, flat = (
+        sim.simulate(sim.load("publisher", "run.customers=1e6", *settings, "acquisition.cost=0", *rate))
+        for rate in ((), ("discount_rate_annual=0",))
+    )
+    found, cash, now = base.retention[:-1], flat.cash, free.cash
+    exact, discounted = flat.exact.cash, free.exact.cash
+    each = found["active_se"] / found["active"]  # revenue and cost are a price times the active, and so are their errors
+    columns: dict[str, tuple[Any, Any, Any]] = {  # of one subscriber: exact, simulated, SE
+        "active": (base.exact.active[:-1], found["active"], found["active_se"]),
+        "revenue": (exact["purchase"], cash["purchase"], cash["purchase"] * each),
+        "cost": (-exact["service"], -cash["service"], -cash["service"] * each),
+        "profit": (exact["purchase"] + exact["service"], cash["net"], cash["net_se"]),
+        "present value": (discounted["purchase"] + discounted["service"], now["purchase"] + now["service"], now["net_se"]),
+    }
+    years = {}
+    for name, column in columns.items():  # the table counts 1,000 subscribers
+        ours, simulated, se = (1000 * np.asarray(values) for values in column)
+        years[name] = beside(PRINTED[name], ours, simulated, se)
     gain = [100 * (plus.summary()[a][b] / base.summary()[a][b] - 1) for a, b in (("exact", "clv_mean"), ("clv", "mean"))]
     worth = [
         ("lifetime value", 67, base.exact.clv_before_mean, *base.clv.loc[1, ["mean", "se"]]),

@@ -13,7 +13,7 @@ from rich.table import Table
 import sim
 
 
-def beside(printed: Any, exact: Any, simulated: Any, se: Any, digits: tuple[int, int] = (0, 1)) -> pd.DataFrame:
+def beside(printed: Any, exact: Any, simulated: Any, se: Any = None, digits: tuple[int, int] = (0, 1)) -> pd.DataFrame:
     """Return the four, numbers or Series of one index, as columns of text, NaN and columns of it left out.
 
     digits: of what is printed, and of the rest. A star marks what is printed otherwise than the exact value, rounded.

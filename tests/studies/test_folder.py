@@ -97,7 +97,8 @@ def test_equal_scenarios_leave_equal_bytes(tmp_path: Path, run: Path) -> None:
 def test_tables_hold_every_digit(tmp_path: Path) -> None:
     result = simulate(cases.relationship(run={**RUN, "keep_customers": True}))
     out = folder.write_run(result, tmp_path / "run", report=False)
-    for name, frame in result.tables().items():
+    for name, whole in result.tables().items():
+        frame = whole.astype(dict.fromkeys(whole.select_dtypes("category"), str))
         missing = {str(column): [""] for column in frame.select_dtypes("number")}  # an empty cause is text
         text = pd.read_csv(out / "tables" / f"{name}.csv", keep_default_na=False, na_values=missing)
         pd.testing.assert_frame_equal(text, frame, check_dtype=False, check_exact=True)

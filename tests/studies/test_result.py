@@ -144,7 +144,8 @@ def test_a_segment_of_nobody_is_undefined_and_changes_nothing(keep: bool) -> Non
     beside = simulate(cases.publisher(segments={"readers": {"share": 1.0}, "nobody": {"share": 0.0}}, run=run))
     for name, frame in beside.tables().items():
         mine = frame[frame["id"] != "nobody"].reset_index(drop=True) if "id" in frame else frame
-        pd.testing.assert_frame_equal(mine, alone.tables()[name], check_exact=True)
+        words = dict.fromkeys(mine.select_dtypes("category"), str)  # one list of segments is longer
+        pd.testing.assert_frame_equal(mine.astype(words), alone.tables()[name].astype(words), check_exact=True)
     nobody = cases.part(beside.clv, "segment", "nobody")
     assert nobody[["mean", "se", "sd", "q50", "min", "share_negative"]].isna().all(axis=None)
     assert nobody[["customers", "share"]].to_numpy().tolist() == [[0, 0], [0, 0]]

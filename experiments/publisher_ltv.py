@@ -16,29 +16,23 @@ import sim
 from showing import beside, listed, run, say, show
 
 PRINTED = pd.read_csv(Path(__file__).with_name("publisher.csv"), comment="#", index_col="year")
+FREE = ("acquisition.cost=0",)
+RUNS = (("publisher", ()), ("publisher_plus2", ()), ("publisher", FREE), ("publisher", (*FREE, "discount_rate_annual=0")))
 
 
 def main(*settings: str) -> None:
     """Simulate and print; settings: as for ``clvsim simulate``."""
-    base, plus = (sim.simulate(sim.load(name, "run.customers=1e6", *settings)) for name in ("publisher", "publisher_plus2"))
-    free, flat = (
-        sim.simulate(sim.load("publisher", "run.customers=1e6", *settings, "acquisition.cost=0", *rate))
-        for rate in ((), ("discount_rate_annual=0",))
-    )
-    found, cash, now = base.retention[:-1], flat.cash, free.cash
-    exact, discounted = flat.exact.cash, free.exact.cash
+    base, plus, free, flat = (sim.simulate(sim.load(name, "run.customers=1e6", *settings, *more)) for name, more in RUNS)
+    found, cash, exact = base.retention[:-1], flat.cash, flat.exact.cash
     each = found["active_se"] / found["active"]  # revenue and cost are a price times the active, and so are their errors
     columns: dict[str, tuple[Any, Any, Any]] = {  # of one subscriber: exact, simulated, SE
         "active": (base.exact.active[:-1], found["active"], found["active_se"]),
         "revenue": (exact["purchase"], cash["purchase"], cash["purchase"] * each),
         "cost": (-exact["service"], -cash["service"], -cash["service"] * each),
-        "profit": (exact["purchase"] + exact["service"], cash["net"], cash["net_se"]),
-        "present value": (discounted["purchase"] + discounted["service"], now["purchase"] + now["service"], now["net_se"]),
+        "profit": (sum(exact.values()), cash["net"], cash["net_se"]),
+        "present value": (sum(free.exact.cash.values()), free.cash["net"], free.cash["net_se"]),
     }
-    years = {}
-    for name, column in columns.items():  # the table counts 1,000 subscribers
-        ours, simulated, se = (1000 * np.asarray(values) for values in column)
-        years[name] = beside(PRINTED[name], ours, simulated, se)
+    years = {name: beside(PRINTED[name], *(1000 * np.asarray(of) for of in column)) for name, column in columns.items()}
     gain = [100 * (plus.summary()[a][b] / base.summary()[a][b] - 1) for a, b in (("exact", "clv_mean"), ("clv", "mean"))]
     worth = [
         ("lifetime value", 67, base.exact.clv_before_mean, *base.clv.loc[1, ["mean", "se"]]),

@@ -13,7 +13,7 @@ from rich.table import Table
 import sim
 
 
-def beside(printed: Any, exact: Any, simulated: Any, se: Any = None, digits: tuple[int, int] = (0, 1)) -> pd.DataFrame:
+def beside(printed: Any, exact: Any, simulated: Any, se: Any, *, digits: tuple[int, int] = (0, 1)) -> pd.DataFrame:
     """Return the four, numbers or Series of one index, as columns of text, NaN and columns of it left out.
 
     digits: of what is printed, and of the rest. A star marks what is printed otherwise than the exact value, rounded.
@@ -29,7 +29,7 @@ def beside(printed: Any, exact: Any, simulated: Any, se: Any = None, digits: tup
 def listed(rows: Iterable[tuple[Any, ...]], digits: tuple[int, int] = (0, 1)) -> pd.DataFrame:
     """Return rows of label, printed, exact, simulated and SE as ``beside`` does."""
     found = pd.DataFrame(rows, columns=["label", "printed", "exact", "simulated", "SE"]).set_index("label").rename_axis(None)
-    return beside(found["printed"], found["exact"], found["simulated"], found["SE"], digits)
+    return beside(found["printed"], found["exact"], found["simulated"], found["SE"], digits=digits)
 
 
 def show(tables: Mapping[str, pd.DataFrame]) -> None:

@@ -54,7 +54,8 @@ def _retention_caption(result: "Result", horizon: int) -> str:
     scenario, whole = result.scenario, everybody(result.retention)
     year = min(scenario.periods_per_year, horizon)
     survival, kept = whole["survival"], whole.loc[whole["at_risk"] >= FEW, "retention"].dropna()
-    said = f"Not yet lost after {words.periods(scenario, year)}: {words.percent(survival.iloc[year])}"
+    of = "Of those who became active, not" if words.newcomer(scenario) == "prospect" else "Not"
+    said = f"{of} yet lost after {words.periods(scenario, year)}: {words.percent(survival.iloc[year])}"
     if horizon > year:
         said += f", after {words.periods(scenario, horizon)}: {words.percent(survival.iloc[horizon])}"
     said += ". "
@@ -165,15 +166,16 @@ def flows(result: "Result") -> Drawn:
     with drawing(scenario):
         figure, (axes,) = new_figure(1.1 + 0.34 * max(len(frame), 1))
         _rows(axes, frame)
-        axes.set_xlabel(f"moves per 100 customers in {words.periods(scenario, result.sample.horizon)}")
+        axes.set_xlabel(f"moves per 100 {words.newcomer(scenario)}s in {words.periods(scenario, result.sample.horizon)}")
         axes.set_title(title)
         laid_out(figure)
     caption = "Hatched: moves into a lost stage. " if (frame["kind"] == "lost").any() else "Nobody is lost. "
-    # a prospect who goes was no customer yet
-    lost = frame[(frame["kind"] == "lost") & frame["stage"].map(lambda key: scenario.stages[key].kind != "prospect")]
+    early = frame["stage"].map(lambda key: scenario.stages[key].kind == "prospect")  # who goes then was no customer yet
+    lost = frame[(frame["kind"] == "lost") & ~early]
     if len(lost) > 1:
-        top = lost.iloc[0]
-        caption += f"Most are lost by “{top['label']}”: {words.told_apart(top['per_100'], 10.0)} of 100 customers. "
+        top, before = lost.iloc[0], frame.loc[(frame["kind"] == "lost") & early, "per_100"].sum()
+        caption += f"{words.told_apart(before, 10.0)} of 100 leave before they are customers. Of customers, most" if before else "Most"
+        caption += f" are lost by “{top['label']}”: {words.told_apart(top['per_100'], 10.0)} of 100 {words.newcomer(scenario)}s. "
     if len(others):
         caption += f"{len(others)} rarer moves, {words.told_apart(others['per_100'].sum(), 10.0)} in all, are not drawn."
     return Drawn("flows", figure, frame, title, caption.strip())

@@ -98,10 +98,11 @@ def cards(result: "Result") -> list[Card]:
     span = words.periods(scenario, year)
     name = "First-year retention" if year == scenario.periods_per_year else f"Retention over {span}"
     kept = f"share of customers not lost within {span}, of those who became active by then"
-    worth = f"mean of a new customer over {words.periods(scenario, horizon)}, after acquisition cost, discounted to arrival"
-    costs = " and costs of the firm that are nobody's own" if equity["firm_cost"] > 0 else ""
+    who = "prospect, won or not," if words.newcomer(scenario) == "prospect" else "customer"
+    worth = f"mean of a new {who} over {words.periods(scenario, horizon)}, after acquisition cost, discounted to arrival"
+    costs = " and the firm's set-up and fixed costs" if equity["firm_cost"] > 0 else ""
     costs = f", less budgets{costs}" if equity["budget"] > 0 else f", less{costs.removeprefix(' and')}" if costs else ""
-    firm = f"CLV of all {words.plain(equity['customers'])} customers, discounted to calendar {scenario.period} 0{costs}"
+    firm = f"CLV of all {words.plain(equity['customers'])} {words.newcomer(scenario)}s, discounted to calendar {scenario.period} 0{costs}"
     return [
         _card("Customer lifetime value (CLV)", clv["mean"], clv["se"], scenario.currency, worth),
         _card(name, tenure["survival"], tenure["survival_se"], f"{words.SPACE}%", kept, 100.0),
@@ -119,16 +120,19 @@ def _card(label: str, value: float, se: float, unit: str, note: str, scale: floa
 def _sentence(result: "Result") -> str:
     """Return the answer in words."""
     scenario, after, before = result.scenario, result.clv.iloc[0], result.clv.iloc[1]
-    span = words.periods(scenario, result.sample.horizon)
-    said = f"Over {span} a new customer brings {words.money(scenario, before['mean'], before['se'])}"
+    span, who = words.periods(scenario, result.sample.horizon), words.newcomer(scenario)
+    said = f"Over {span} a new {who} brings {words.money(scenario, before['mean'], before['se'])}"
     cost = before["mean"] - after["mean"]
     if cost > 0:
         price = words.told_apart(cost, 10 * words.LEVEL * after["se"])
         said += f" and costs {price}{_currency(scenario)} to win: {words.money(scenario, after['mean'], after['se'])} "
         said += "remain" if after["mean"] >= 0 else "are lost"
-    if after["share_negative"] > 0:
-        return f"{said}. {words.percent(after['share_negative'])} of the customers bring a loss."
-    return f"{said}. No customer brings a loss."
+    loss = f"{words.percent(after['share_negative'])} of the {who}s bring" if after["share_negative"] > 0 else f"No {who} brings"
+    said += f". {loss} a loss."
+    if who == "prospect":
+        won = result.clv[(result.clv["by"] == "acquired") & (result.clv["measure"] == "clv")].iloc[0]
+        said += f" {words.percent(won['share'])} become customers, who are worth {words.money(scenario, won['mean'], won['se'])} each."
+    return said
 
 
 def _currency(scenario: "Scenario") -> str:

@@ -13,13 +13,13 @@ LEVEL = 1.959963984540054
 
 
 def plain(value: float | None) -> str:
-    """Return a number whose error is not known or 0: whole from 1,000 on, two decimals from 1 on, else three digits or a power of ten."""
+    """Return a number whose error is not known or 0: whole if it is or from 1,000 on, two decimals from 1 on, else three digits."""
     if value is None or not math.isfinite(value):
         return DASH
     size = abs(value)
     if 0 < size < 1e-4:
         return _signed(f"{value:.1e}")
-    digits = 0 if size >= 1000 or value == 0 else 2 if size >= 1 else 2 - math.floor(math.log10(size))
+    digits = 0 if size >= 1000 or value == round(value) else 2 if size >= 1 else 2 - math.floor(math.log10(size))
     return _signed(f"{value:,.{digits}f}")
 
 
@@ -82,6 +82,11 @@ def periods(scenario: Scenario, count: float) -> str:
     """Return a number of periods, as in "1 month" or "2.5 years"."""
     number = f"{count:,.1f}".removesuffix(".0")
     return f"{number}{SPACE}{scenario.period}{'' if number == '1' else 's'}"
+
+
+def newcomer(scenario: Scenario) -> str:
+    """Return what somebody who arrives is: a customer, or a prospect yet to be won."""
+    return "prospect" if scenario.stages[scenario.start].kind == "prospect" else "customer"
 
 
 def stage(scenario: Scenario, key: str) -> str:

@@ -214,8 +214,10 @@ def equity(result: "Result") -> Drawn:
         axes.set_title(title)
         laid_out(figure)
     total = whole.iloc[0]
-    caption = f"{words.plain(total['customers'])} customers are worth {words.money(scenario, total['equity'], total['se'])} in all"
-    caption += f", after {words.money(scenario, total['firm_cost'])} of costs that are nobody's own" if total["firm_cost"] > 0 else ""
+    caption = f"{words.plain(total['customers'])} {words.newcomer(scenario)}s are worth "
+    caption += f"{words.money(scenario, total['equity'], total['se'])} in all"
+    if total["firm_cost"] > 0:
+        caption += f", after {words.money(scenario, total['firm_cost'])} of set-up and fixed costs, which the bars do not bear"
     return Drawn("equity", figure, frame, title, f"{caption}. Intervals: 95 %.")
 
 

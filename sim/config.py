@@ -7,7 +7,9 @@ nothing that a file names is ever instantiated. Hydra and YAML are imported on u
 
 import itertools
 import math
+import os
 import re
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,8 +59,7 @@ def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = 
     folders = _folders(configs)
     files = _files(folders)
     if name not in files:
-        hint = "to run each of several add -m" if "," in name else suggest(name, files)
-        raise ScenarioError([Fault("scenario", show(name), "no such scenario", hint)])
+        raise ScenarioError([_unknown(name, files, configs)])
     given = [_override(text) for text in overrides]
     found = [*_file_faults(name, files, ()), *(fault for fault in given if isinstance(fault, Fault))]
     if found:
@@ -72,6 +73,34 @@ def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = 
     if missing:
         raise ScenarioError(missing)
     return scenario
+
+
+def _unknown(name: str, files: dict[str, Path], configs: str | Path | None) -> Fault:
+    """Return what is wrong with a name that no scenario has."""
+    if is_path(name):
+        return Fault("scenario", show(name), "a scenario is named, not given as a path", named(name) or suggest(Path(name).stem, files))
+    if configs is not None and (Path(configs) / "scenario" / f"{name}.yml").is_file():
+        return Fault("scenario", show(name), f"no such scenario, but there is {name}.yml", f"rename it to {name}.yaml")
+    own = "" if configs is not None else "for one of your own add --configs DIR (in Python: configs=DIR)"
+    hints = ["to run each of several add -m"] if "," in name else [suggest(name, files), own]
+    return Fault("scenario", show(name), "no such scenario", "; ".join(filter(None, hints)))
+
+
+def is_path(text: str) -> bool:
+    """Return whether a text looks like a file's path, which no name of a scenario does."""
+    return "/" in text or Path(text).suffix in (".yaml", ".yml")
+
+
+def named(path: str) -> str:
+    """Return how to name the scenario of a file that lies as in configs/, "" where there is no such file."""
+    file = Path(path)
+    name, folder = file.stem, file.absolute().parent
+    if folder.name != "scenario" or file.suffix not in (".yaml", ".yml") or not file.is_file():
+        return ""
+    if file.resolve() == _files(_folders(None)).get(name):
+        return f"write scenario={name}"
+    rename = f"rename it to {name}.yaml and " if file.suffix == ".yml" else ""
+    return f"{rename}write --configs {shlex.quote(os.path.relpath(folder.parent))} scenario={name}"
 
 
 def origin(name: str = "lifecycle", configs: str | Path | None = None) -> tuple[Path, ...]:

@@ -20,6 +20,12 @@ MANIFEST = "manifest.json"
 MADE_BY = "clvsim"
 """Value of ``made_by`` in a manifest: the mark of a folder that may be replaced."""
 
+RUNS = "runs.csv"
+"""The table of several runs, beside their folders."""
+
+RUNS_COLUMNS = ("clv_mean", "clv_se", "kept", "kept_periods", "customer_equity", "folder")
+"""Last columns of that table: the mark of one that may be replaced."""
+
 Content = bytes | Callable[[Path], object]
 """What a file holds, or a function that writes it at the path it is given."""
 
@@ -83,12 +89,40 @@ def check_runs(out: str | os.PathLike[str], runs: int) -> tuple[Path, ...]:
             check(folder)
         except ScenarioError as error:
             faults += error.faults
+    if os.path.lexists(path / RUNS) and not _is_table(path / RUNS):
+        faults += _fault(path, f"holds {RUNS}, which is not ours, so it stays as it is", "name another").faults
     more = sorted(int(entry.name) for entry in path.iterdir() if entry.name.isdecimal() and int(entry.name) >= runs)
     if more:
         faults += _fault(path, f"holds {more[0]}, and the last run of this one is {runs - 1}, so it stays as it is", "name another").faults
     if faults:
         raise ScenarioError(faults)
     return folders
+
+
+def write_runs(out: str | os.PathLike[str], text: str | None) -> None:
+    """Write the table of several runs into the folder that holds them, or none (None: the runs that it tells of are being replaced)."""
+    path = Path(os.path.realpath(out)) / RUNS
+    temporary = path.with_name(f".{MADE_BY}-{os.urandom(8).hex()}")
+    try:
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            temporary.write_text(text, encoding="utf-8", newline="")
+            temporary.replace(path)
+    except OSError as error:
+        raise _fault(path, _reason(error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_table(path: Path) -> bool:
+    """Return whether a file's first line is that of a table of several runs."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            columns = lines.readline().rstrip("\n").split(",")
+    except (OSError, ValueError):
+        return False
+    return columns[0] == "run" and tuple(columns[-len(RUNS_COLUMNS) :]) == RUNS_COLUMNS
 
 
 def write(out: str | os.PathLike[str], files: Mapping[str, Content], manifest: Mapping[str, Any]) -> Path:

@@ -353,9 +353,27 @@ class TestOwnFolder:
             scenarios(tmp_path / "none")
 
     def test_unknown_scenario(self, tmp_path: Path) -> None:
-        assert refused("publishr") == ["scenario: no such scenario (got 'publishr'); did you mean publisher?"]
-        assert refused("../scenario/publisher") == ["scenario: no such scenario (got '../scenario/publisher'); did you mean publisher?"]
-        assert "did you mean mein-fall?" in refused("meinfall", configs=folder(tmp_path, **{"mein-fall": SMALL}))[0]
+        (found,) = refused("publishr")
+        assert found.startswith(
+            "scenario: no such scenario (got 'publishr'); did you mean publisher?; for one of your own add --configs DIR"
+        )
+        (found,) = refused("meinfall", configs=folder(tmp_path, **{"mein-fall": SMALL}))
+        assert found == "scenario: no such scenario (got 'meinfall'); did you mean mein-fall?"
+
+    def test_path_for_a_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        own = folder(tmp_path, shop=SMALL)
+        monkeypatch.chdir(tmp_path)
+        said = "scenario: a scenario is named, not given as a path (got '{}'); {}"
+        shop, old = ((own / "scenario" / name).relative_to(tmp_path) for name in ("shop.yaml", "old.yml"))
+        shown = own.relative_to(tmp_path)
+        assert refused(str(shop)) == [said.format(shop, f"write --configs {shown} scenario=shop")]
+        assert refused("../scenario/publisher") == [said.format("../scenario/publisher", "did you mean publisher?")]
+        assert refused("shop.yaml", configs=own) == [said.format("shop.yaml", "did you mean shop?")]
+        (ships,) = origin("publisher")
+        assert refused(str(ships))[0].endswith("; write scenario=publisher")
+        old.write_text(SMALL, encoding="utf-8")
+        assert refused("old", configs=own) == ["scenario: no such scenario, but there is old.yml (got 'old'); rename it to old.yaml"]
+        assert refused(str(old))[0].endswith(f"; rename it to old.yaml and write --configs {shown} scenario=old")
 
     @pytest.mark.parametrize(
         ("text", "said"),

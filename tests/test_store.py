@@ -190,3 +190,19 @@ def test_manifest_is_strict_json(tmp_path: Path) -> None:
     out = store.write(tmp_path / "run", {}, {"label": "客户"})
     assert "客户" in (out / "manifest.json").read_text(encoding="utf-8")
     assert list(json.loads((out / "manifest.json").read_text(encoding="utf-8"))) == ["made_by", "label", "files"]
+
+
+def test_a_table_of_runs_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = ",".join(["run", *store.RUNS_COLUMNS]) + "\n"
+    store.write_runs(tmp_path, table)
+    assert store.check_runs(tmp_path, 1) == (tmp_path / "0",)
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ScenarioError, match=r"runs\.csv"):
+        store.write_runs(tmp_path, table + "0\n")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("runs.csv", table)]
+    store.write_runs(tmp_path, None)
+    assert list(tmp_path.iterdir()) == []

@@ -107,7 +107,8 @@ def simulate(
     With -m, KEY=A,B or KEY=range(1,5) runs
     each; all combinations, the last key
     fastest; run k goes to DIR/k (default
-    results/multirun-HASH/k).
+    results/multirun-HASH/k), the table to
+    DIR/runs.csv.
     \b
     Examples:
       clvsim simulate
@@ -160,6 +161,8 @@ def _simulate_each(settings: list[str], configs: str | None, *, report: bool) ->
         for k, (scenario, folder) in enumerate(zip(scenarios, folders, strict=True)):
             with _progress() as progress:
                 result = run(scenario, progress)
+            if k == 0:
+                store.write_runs(folder.parent, None)  # an earlier table does not outlive a run that it tells of
             write_run(result, folder, report=report)
             rows.append(multirun.row(result))
             said[k] = [warning for warning in result.warnings if warning not in unusual(scenario)]
@@ -169,6 +172,7 @@ def _simulate_each(settings: list[str], configs: str | None, *, report: bool) ->
             raise KeyboardInterrupt(f"interrupted; {done}") from None
         complain(f"run {len(rows)} failed; {done}")
         raise
+    store.write_runs(folders[0].parent, multirun.table(points, rows))
     warn(said, points)
     show_results(points, rows, folders[0].parent)
 

@@ -1,5 +1,6 @@
 """From what stands on the command line to scenarios, with all that is wrong told at once."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -135,25 +136,35 @@ def _apart(settings: Sequence[str], *, keeps: bool) -> tuple[list[str], str | No
     faults: list[Fault] = []
     for setting in _joined(settings):
         key, separator, value = setting.partition("=")
-        if key == "out" and separator:
+        if setting not in settings and re.search(r"\s,|,\s", setting):  # the shell took it apart
+            written = re.sub(r"\s*([,=])\s*", r"\1", setting)
+            faults.append(Fault(key.strip(), value.strip(), "no blank after a comma", f"write {written}"))
+        elif key == "out" and separator:
             out = value
             if not keeps:
                 faults.append(Fault("out", out, "is for simulate alone: this verb writes no folder", "leave it out"))
         elif separator or setting.startswith("~"):
             given.append(setting)
         else:
-            faults.append(Fault(setting, "", "must read KEY=VALUE", f"for a scenario write scenario={setting}"))
+            from sim.config import is_path, named
+
+            suggestion = f"for a scenario write scenario={setting}"
+            if is_path(setting):
+                suggestion = f"a scenario is named, not given as a path: {named(setting) or 'write scenario=NAME'}"
+            faults.append(Fault(setting, "", "must read KEY=VALUE", suggestion))
     return given, out, faults
 
 
 def _joined(settings: Sequence[str]) -> list[str]:
-    """Put together ``key = value`` that the shell took apart, so that it is told in one line."""
+    """Put together ``key = value`` and ``key=1, 2`` that the shell took apart, so that each is told in one line."""
     found: list[str] = []
     for setting in settings:
         if found and setting.startswith("=") and "=" not in found[-1]:
             found[-1] = f"{found[-1]} {setting}"
         elif found and found[-1].endswith("=") and "=" not in setting and not setting.startswith("~"):
             found[-1] = f"{found[-1].rstrip('= ')} = {setting}"
+        elif found and "=" in found[-1] and "=" not in setting and (found[-1].endswith(",") or setting.startswith(",")):
+            found[-1] = f"{found[-1]} {setting}"
         else:
             found.append(setting)
     return found

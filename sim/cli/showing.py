@@ -22,6 +22,12 @@ LABEL, SHOWN, ROWS = 11, 12, 24
 WIDEST = 100
 """Columns that text is wrapped to at most."""
 
+UNDEFINED = "–"
+"""Stands for a number that there is none of, such as a share of nobody."""
+
+NAMED = ("stages", "segments", "cohorts")
+"""Sections whose keys say whose a value is: the last part of a path into them alone would not tell much."""
+
 
 def width() -> int:
     """Return how many columns text may take."""
@@ -29,7 +35,7 @@ def width() -> int:
 
 
 def _number(value: float | None, digits: int = 2) -> str:
-    return "undefined" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
+    return UNDEFINED if value is None or math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def _line(name: str, *values: str) -> None:
@@ -57,7 +63,8 @@ def show_result(result: "Result", folder: Path) -> None:
         _line("exact", _number(answer["clv_mean"]), f"SD {_number(answer['clv_sd'])}", f"z {_number(answer['z'])}")
     else:
         _line("exact", f"none: {summary['exact_reason']}")
-    _line("retention", *(_number(value, 4) for value in retention[:SHOWN]), more)
+    kept = [_number(value, 4) for value in retention[:SHOWN]]
+    _line("retention", *kept, more, f"({UNDEFINED} where nobody is active)" if UNDEFINED in kept else "")
     firm = f"for {_number(float(result.sample.firm.sum()), 0)} customers"
     _line("equity", f"{_number(equity['mean'])} ± {_number(equity['se'])} SE", result.scenario.currency, firm)
     _copied("folder", folder)
@@ -93,18 +100,22 @@ def _copied(name: str, path: Path) -> None:
 
 
 def show_results(points: "Sequence[Point]", rows: "Sequence[Row]", folder: Path) -> None:
-    """Print a table of several runs: what varies, CLV with its standard error, retention of the first period, customer equity."""
+    """Print a table of several runs: what varies, CLV with its standard error, the share kept a year, customer equity."""
+    from sim.store import RUNS
+
     money = _currency([row.currency for row in rows])
+    kept = "kept a year" if all(row.whole_year for row in rows) else "kept"
     found = [
         {
             f"CLV{money}": f"{_number(row.clv)} ± {_number(row.se)}",
-            "retention": _number(row.retention, 4),
+            kept: _number(row.kept, 4),
             "equity": _number(row.equity, 0),
         }
         for row in rows
     ]
     _table(points, found)
     _copied("folders", folder / (f"0 to {len(rows) - 1}" if len(rows) > 1 else "0"))
+    _copied("table", folder / RUNS)
 
 
 def show_exact_points(points: "Sequence[Point]", scenarios: "Sequence[Scenario]", answers: "Sequence[Exact]") -> None:
@@ -117,7 +128,7 @@ def show_exact_points(points: "Sequence[Point]", scenarios: "Sequence[Scenario]"
     _table(points, found)
     for k, answer in enumerate(answers):
         if answer.reason is not None:
-            _line(f"no exact {k}"[:LABEL], answer.reason)
+            typer.echo(textwrap.fill(f"no exact {k}: {answer.reason}", width(), subsequent_indent="  "))
 
 
 def _currency(found: Sequence[str]) -> str:
@@ -125,9 +136,17 @@ def _currency(found: Sequence[str]) -> str:
 
 
 def _short(keys: Iterable[str]) -> dict[str, str]:
-    """Return the last part of each dotted key, or all of it where that would not tell two keys apart."""
-    last = [key.rpartition(".")[2] for key in keys]
-    return {key: short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)}
+    """Return the last part of each dotted key, two where it ends like another or is a stage's, and as many more as tell all apart."""
+    parts = {key: key.split(".") for key in keys}
+    last = [path[-1] for path in parts.values()]
+    taken = {key: 2 if path[0] in NAMED or last.count(path[-1]) > 1 else 1 for key, path in parts.items()}
+    while True:
+        short = {key: ".".join(path[-taken[key] :]) for key, path in parts.items()}
+        alike = [key for key in parts if list(short.values()).count(short[key]) > 1 and taken[key] < len(parts[key])]
+        if not alike:
+            return short
+        for key in alike:
+            taken[key] += 1
 
 
 def _table(points: "Sequence[Point]", values: Sequence[Mapping[str, str]]) -> None:

@@ -77,31 +77,22 @@ _POINT = _Grid(np.ones(1), np.ones(1), np.ones(1), np.zeros(1, bool))
 
 def build(scenario: Scenario, beta_edges: tuple[str, ...], frail: bool) -> Nodes:
     """Return the nodes of the product rule. beta_edges: reachable beta edges; frail: frailty acts on a reachable edge."""
-    far = scenario.horizon == "inf"
-    names, grids = [], []
-    if frail:
-        names.append("frailty")
-        grids.append(_gamma(1.0 / scenario.frailty.variance, far))
-    for key in beta_edges:
-        stage, name = key.split(".")
-        law = scenario.stages[stage].to[name].beta
-        assert law is not None
-        names.append(f"stages.{stage}.to.{name}.beta")
-        grids.append(_beta(law.a, law.b, far))
+    names, grids = _grids(scenario, beta_edges, frail)
     if len(grids) > MIXED_AT_MOST:
         none = np.zeros(0)
         return Nodes(none, none, none, np.zeros((0, 0)), tuple(names), none, none, none, none, np.zeros(0, bool))
     first, second = ([*grids, _POINT, _POINT])[:2]
-    weights = np.outer(first.weights, second.weights).ravel()
-    keep = weights > (0.0 if far else 1e-18 * weights.max())
+    weights, keep = _product(first, second, scenario)
     values = [
         np.repeat(first.values, len(second.values))[keep],
         np.tile(second.values, len(first.values))[keep],
     ][: len(grids)]
     frailty = values.pop(0) if frail else np.ones(int(keep.sum()))
     links = _links(scenario, frail)
-    score = _score(frailty, scenario.frailty.variance) if any(links[1:]) else np.zeros(1)
-    scale, square, noise, rate = (np.broadcast_to(m, frailty.shape) for m in spending(scenario, score, links))
+    # of the first grid's nodes alone: a node's moments are a quadrature themselves, and depend on frailty alone
+    score = _score(first.values, scenario.frailty.variance) if any(links[1:]) else np.zeros(1)
+    shape = len(first.values), len(second.values)
+    scale, square, noise, rate = (np.broadcast_to(m[:, None], shape).ravel()[keep] for m in spending(scenario, score, links))
     return Nodes(
         weights[keep],
         np.outer(first.coarse, second.coarse).ravel()[keep],
@@ -114,6 +105,37 @@ def build(scenario: Scenario, beta_edges: tuple[str, ...], frail: bool) -> Nodes
         rate,
         (first.end[:, None] | second.end).ravel()[keep],
     )
+
+
+def count(scenario: Scenario, beta_edges: tuple[str, ...], frail: bool) -> int:
+    """Return how many nodes ``build`` returns, without their moments; 0 where there are more traits than are mixed."""
+    _, grids = _grids(scenario, beta_edges, frail)
+    if len(grids) > MIXED_AT_MOST:
+        return 0
+    first, second = ([*grids, _POINT, _POINT])[:2]
+    return int(_product(first, second, scenario)[1].sum())
+
+
+def _grids(scenario: Scenario, beta_edges: tuple[str, ...], frail: bool) -> tuple[list[str], list[_Grid]]:
+    """Return the names and nodes of the hazard traits, frailty first."""
+    far = scenario.horizon == "inf"
+    names, grids = [], []
+    if frail:
+        names.append("frailty")
+        grids.append(_gamma(1.0 / scenario.frailty.variance, far))
+    for key in beta_edges:
+        stage, name = key.split(".")
+        law = scenario.stages[stage].to[name].beta
+        assert law is not None
+        names.append(f"stages.{stage}.to.{name}.beta")
+        grids.append(_beta(law.a, law.b, far))
+    return names, grids
+
+
+def _product(first: _Grid, second: _Grid, scenario: Scenario) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the weights of the product rule, (n,), the first grid's nodes outermost, and which of them count."""
+    weights = np.outer(first.weights, second.weights).ravel()
+    return weights, weights > (0.0 if scenario.horizon == "inf" else 1e-18 * weights.max())
 
 
 def _grid(cost: Callable[[Floats], Floats], mode: float, step: float, far: bool) -> tuple[Floats, _Grid]:
@@ -283,7 +305,19 @@ def _given(trait: Trait | Chance, n: int, mean: Floats, spread: float) -> Floats
     if isinstance(trait, Chance) and trait.a is not None and n < 0 and trait.a < SHAPELESS:
         return np.full_like(mean, np.inf)
     z, weights = _normal(_reach(trait, n), _step(trait))
-    return np.asarray(_value(trait, mean[..., None] + spread * z) ** n @ weights, float)
+    found, step = np.zeros_like(mean), spread * _step(trait)
+    first, span = float(np.min(mean)), float(np.ptp(mean))
+    if span + len(z) * step >= mean.size * len(z) * step:  # few means, or a spread that is small beside their distances
+        for score, weight in zip(z, weights, strict=True):
+            found += weight * _value(trait, mean + spread * score) ** n
+        return found
+    # The trapezoid rule is as good wherever its nodes lie: all means take theirs from one list, for values of a trait are slow.
+    at = np.rint((mean - first) / step).astype(int)
+    off = (first + at * step - mean) / spread
+    worth = _value(trait, first + spread * z[0] + step * np.arange(int(at.max()) + len(z))) ** n
+    for k, score in enumerate(z):
+        found += worth[at + k] * np.exp(-0.5 * (score + off) ** 2)
+    return found * (_step(trait) / math.sqrt(2.0 * math.pi))
 
 
 def _moment(trait: Trait | Chance, n: int) -> float:

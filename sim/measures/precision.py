@@ -1,14 +1,13 @@
 """How wide the interval of mean CLV before acquisition is, and whether that is what ``run.precision`` asks for."""
 
+import math
 from typing import Any
 
 from sim.kernels.types import BEFORE
 from sim.measures.clv import estimate
 from sim.measures.sample import Sample
 from sim.measures.sums import money, squares
-
-TWO_SIDED_95 = 1.96
-"""Standard errors in half of a 95 % interval."""
+from sim.scenario.world import TWO_SIDED_95
 
 
 def precision(sample: Sample) -> dict[str, Any] | None:
@@ -37,6 +36,9 @@ def not_reached(sample: Sample) -> list[str]:
         return []
     key, unit = ("run.precision", " of the mean") if found["relative"] else ("run.precision_money", "")
     customers = sum(cell.sampled for cell in sample.cells)
+    if math.isnan(found["half_width"]):
+        why = "the mean is 0, or some segment or cohort has fewer than two customers"
+        return [f"{key}: {found['asked']:g} was not reached and has no meaning here: {why}"]
     said = f"{key}: {found['asked']:g} was not reached: {customers:,} customers give ± {found['half_width']:.3g}{unit}"
     enough = customers * (found["half_width"] / found["asked"]) ** 2
     return [f"{said}; about {float(f'{enough:.2g}'):,.0f} run.customers would do" if enough < 1e12 else said]

@@ -23,6 +23,7 @@ class StageRow(NamedTuple):
     price: str
     margin: str
     service: str
+    orders: str
     ways: list[str]
 
 
@@ -62,6 +63,7 @@ def stage_rows(scenario: Scenario) -> list[StageRow]:
             _listed(stage.prices),
             _listed(stage.margin),
             _listed(stage.cost_to_serve),
+            _orders(stage),
             [_way(scenario, key, name, edge) for name, edge in stage.to.items()] or ["none"],
         )
         for key, stage in scenario.stages.items()
@@ -75,6 +77,12 @@ def _kind(scenario: Scenario, stage: Stage) -> str:
     if stage.mean_duration is not None:
         said.append(f"mean stay {words.periods(scenario, stage.mean_duration)}")
     return ", ".join(said)
+
+
+def _orders(stage: Stage) -> str:
+    """Return what the stage does to orders: a factor on their number, and the variation of their amounts where it has its own."""
+    own = f"; amounts vary by {_percent(stage.amount_cv)}" if stage.amount_cv is not None else ""
+    return f"{_listed(stage.orders)}{own}"
 
 
 def _listed(values: tuple[float, ...], percent: bool = False) -> str:
@@ -96,18 +104,19 @@ def _way(scenario: Scenario, stage: str, name: str, edge: Edge) -> str:
 
 
 def _rate(scenario: Scenario, edge: Edge) -> str:
-    a_period = f"a {edge.rate_period or scenario.period}"
+    period = edge.rate_period or scenario.period
+    a_period = f"a {period}"
     if edge.probability is not None:
         return f"{_listed(edge.probability, percent=True)}, {a_period}"
     if edge.hazard is not None:
         return f"hazard {_listed(edge.hazard)}, {a_period}"
     if edge.weibull is not None:
-        return f"Weibull hazard, shape {edge.weibull.shape:.6g}, scale {words.periods(scenario, edge.weibull.scale)}"
+        return f"Weibull hazard, shape {edge.weibull.shape:.6g}, scale {edge.weibull.scale:.6g}{words.SPACE}{period}s"
     if edge.beta is not None:
         return f"a chance of each customer's own, Beta({edge.beta.a:.6g}, {edge.beta.b:.6g}), {a_period}"
     if edge.share is not None:
-        return f"{_percent(edge.share)} of those who leave"
-    return f"mean stay {words.periods(scenario, edge.mean_duration or 0.0)} were this the only way"
+        return f"{_percent(edge.share)} of those who leave" + (f", the stay counted in {period}s" if period != scenario.period else "")
+    return f"mean stay {edge.mean_duration:g}{words.SPACE}{period}s were this the only way"
 
 
 def settings(scenario: Scenario) -> tuple[list[tuple[str, str]], int]:

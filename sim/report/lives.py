@@ -12,6 +12,7 @@ from sim.report.style import BLUE, ORANGE, SKY, SMALL, Drawn, drawing, laid_out,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from sim.scenario.model import Scenario
     from sim.studies.result import Result
 
 MOST_FLOWS = 14
@@ -95,7 +96,7 @@ def _occupancy_caption(result: "Result", frame: pd.DataFrame) -> str:
         return end.capitalize()
     longest = stays.sort_values("periods", kind="stable").iloc[-1]
     held = f"{words.periods(scenario, longest['periods'])} of {words.periods(scenario, result.sample.horizon)}"
-    most = ", more than in any other" if len(stays) > 1 else ""
+    most = ", more than in any other before being lost" if len(stays) > 1 else ""
     return f"A customer spends {held} in “{words.stage(scenario, longest['stage'])}” on average{most}; {end}"
 
 
@@ -159,9 +160,8 @@ def flows(result: "Result") -> Drawn:
     label = [_move(result, stage, edge, target) for stage, edge, target in zip(moves["stage"], moves["edge"], moves["target"], strict=True)]
     kind = [scenario.stages[target].kind for target in moves["target"]]
     frame = moves[keys].assign(label=label, kind=kind, per_100=100 * moves["per_customer"])
-    frame = frame[frame["per_100"] > 0].sort_values("per_100", ascending=False, kind="stable")
-    others = frame.iloc[MOST_FLOWS:]
-    frame = frame.iloc[:MOST_FLOWS].reset_index(drop=True)
+    made = frame[frame["per_100"] > 0].sort_values("per_100", ascending=False, kind="stable").reset_index(drop=True)
+    frame = made.iloc[:MOST_FLOWS]
     title = "Who goes where"
     with drawing(scenario):
         figure, (axes,) = new_figure(1.1 + 0.34 * max(len(frame), 1))
@@ -169,16 +169,24 @@ def flows(result: "Result") -> Drawn:
         axes.set_xlabel(f"moves per 100 {words.newcomer(scenario)}s in {words.periods(scenario, result.sample.horizon)}")
         axes.set_title(title)
         laid_out(figure)
-    caption = "Hatched: moves into a lost stage. " if (frame["kind"] == "lost").any() else "Nobody is lost. "
-    early = frame["stage"].map(lambda key: scenario.stages[key].kind == "prospect")  # who goes then was no customer yet
-    lost = frame[(frame["kind"] == "lost") & ~early]
-    if len(lost) > 1:
-        top, before = lost.iloc[0], frame.loc[(frame["kind"] == "lost") & early, "per_100"].sum()
-        caption += f"{words.told_apart(before, 10.0)} of 100 leave before they are customers. Of customers, most" if before else "Most"
-        caption += f" are lost by “{top['label']}”: {words.told_apart(top['per_100'], 10.0)} of 100 {words.newcomer(scenario)}s. "
+    return Drawn("flows", figure, frame, title, _flows_caption(scenario, made))
+
+
+def _flows_caption(scenario: "Scenario", made: pd.DataFrame) -> str:
+    """Return what is to be said of all moves made, the most frequent first."""
+    lost = made["kind"] == "lost"
+    early = made["stage"].map(lambda key: scenario.stages[key].kind == "prospect")  # who goes then was no customer yet
+    caption = "Hatched: moves into a lost stage. " if lost.any() else "Nobody is lost. "
+    before, late = made.loc[lost & early, "per_100"].sum(), made[lost & ~early]
+    if before:
+        caption += f"{words.told_apart(before, 10.0)} in 100 leave before they are customers. "
+    if len(late) > 1:
+        top, more = late.iloc[0], "of customers " if before else ""
+        caption += f"The most frequent loss {more}is “{top['label']}”: {words.told_apart(top['per_100'], 10.0)} moves. "
+    others = made.iloc[MOST_FLOWS:]
     if len(others):
         caption += f"{len(others)} rarer moves, {words.told_apart(others['per_100'].sum(), 10.0)} in all, are not drawn."
-    return Drawn("flows", figure, frame, title, caption.strip())
+    return caption.strip()
 
 
 def _move(result: "Result", stage: str, edge: str, target: str) -> str:

@@ -3,13 +3,13 @@
 import math
 
 from sim.scenario.model import Scenario
+from sim.scenario.world import TWO_SIDED_95
 
 DASH = "—"
 
 SPACE = "\N{NO-BREAK SPACE}"
 
-LEVEL = 1.959963984540054
-"""Standard errors on either side of a 95 % interval."""
+LEVEL = TWO_SIDED_95
 
 
 def plain(value: float | None) -> str:
@@ -23,11 +23,17 @@ def plain(value: float | None) -> str:
     return _signed(f"{value:,.{digits}f}")
 
 
-def told_apart(value: float, spread: float) -> str:
-    """Return a number among others that lie about ``spread`` apart, to a hundredth of that or so."""
+def told_apart(value: float, spread: float, error: float = 0.0) -> str:
+    """Return a number among others that lie about ``spread`` apart, to a hundredth of that or so.
+
+    error: what the number may be off by, which is at most one in the last digit shown.
+    """
     if not (math.isfinite(value) and math.isfinite(spread) and spread > 0):
         return plain(value)
-    return _signed(f"{value:,.{min(max(2 - math.floor(math.log10(spread)), 0), 9)}f}")
+    decimals = min(max(2 - math.floor(math.log10(spread)), 0), 9)
+    if error > 0:
+        decimals = min(decimals, -math.ceil(math.log10(error)))
+    return _signed(f"{round(value, decimals):,.{max(decimals, 0)}f}")
 
 
 def _signed(text: str) -> str:

@@ -267,7 +267,7 @@ WHOLE: tuple[Rule, ...] = (precisions, seasons)
 
 
 def warnings(scenario: Scenario) -> tuple[str, ...]:
-    """Return what is allowed but seldom meant: no way out of the relationship, no way into a stage."""
+    """Return what is allowed but seldom meant: no way out of the relationship, no way into a stage, percents for shares."""
     views = scenario.by_segment.values()
     reached = {scenario.start}
     ahead = [scenario.start]
@@ -280,7 +280,21 @@ def warnings(scenario: Scenario) -> tuple[str, ...]:
     found = [f"stages.{key}: no way leads here from start ({scenario.start})" for key in scenario.stages if key not in reached]
     if not any(scenario.stages[key].kind == "lost" for key in reached):
         found.insert(0, f"stages: no stage of kind lost can be reached from start ({scenario.start}): nobody is ever lost")
-    return tuple(found)
+    return (*found, *dict.fromkeys(_percents(scenario)))
+
+
+def _percents(scenario: Scenario) -> Iterator[str]:
+    """Yield rates and margins above 1, which are percents more often than not."""
+    rate = scenario.discount_rate_annual
+    if rate > 1:
+        yield f"discount_rate_annual: {rate:.12g} is {100 * rate:,.0f} % a year; did you mean {rate / 100:.12g}?"
+    for view in scenario.by_segment.values():
+        traits = (getattr(view.purchases, name, None) for name in ("wallet", "order_value"))
+        spend = max((trait.mean_value for trait in traits if trait), default=1.0)
+        for key, stage in view.stages.items():
+            margin = max(stage.margin)
+            if margin > 1 and spend * max(stage.prices) > 1:  # of a spend of 1 the margin may be meant as the money itself
+                yield f"stages.{key}.margin: {margin:.12g} is {100 * margin:,.0f} % of the spend; did you mean {margin / 100:.12g}?"
 
 
 def _open(edge: Edge) -> bool:

@@ -89,12 +89,19 @@ def _plain(value: Any, path: tuple[str, ...]) -> tuple[Any, list[Fault]]:
     return value, found
 
 
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""What no file of XML or UTF-8 can hold, such as a figure or a summary."""
+
+
 def _bad_entry(key: Any, item: Any, path: tuple[str, ...]) -> Fault | None:
     where = ".".join((*path, key if isinstance(key, str) else show(key)))
     if not isinstance(key, str):
         return Fault(where, show(key), "a key must be text", QUOTE if isinstance(key, bool) else "put it in quotes")
     if re.fullmatch(r"_\w*_", key):
         return Fault(where, show(item), f"{key} means nothing here: clvsim never instantiates anything", "take it out")
+    if _UNPRINTABLE.search(key) or (isinstance(item, str) and _UNPRINTABLE.search(item)):
+        told = show(where) if _UNPRINTABLE.search(key) else where
+        return Fault(told, show(item), "must hold no control characters and no halves of a character", "take them out")
     if item == "???":
         return Fault(where, "", "must be given (??? stands for a missing value)")
     return None

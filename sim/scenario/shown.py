@@ -55,8 +55,8 @@ def _rate(edge: "Edge") -> str:
     if edge.beta is not None:
         return f"Beta({edge.beta.a:g}, {edge.beta.b:g}){a_period}"
     if edge.share is not None:
-        return f"{edge.share:g} of those who leave"
-    return f"mean stay {edge.mean_duration:g}"
+        return f"{edge.share:g} of those who leave" + (f", the stay counted in {edge.rate_period}s" if edge.rate_period else "")
+    return f"mean stay {edge.mean_duration:g}" + (f" {edge.rate_period}s" if edge.rate_period else "")
 
 
 def _listed(values: tuple[float, ...]) -> str:

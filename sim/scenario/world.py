@@ -47,6 +47,10 @@ class Firm(Model):
     fixed_cost: NonNegative = 0.0  # a calendar period, at its start
 
 
+TWO_SIDED_95 = 1.959963984540054
+"""Standard errors on either side of a 95 % interval."""
+
+
 class Run(Model):
     """How to simulate; ``threads`` and ``driver`` change no result.
 

@@ -120,7 +120,8 @@ def what_changes(scenario: Scenario) -> list[str]:
         found.append("A probability beside edges given otherwise is what it would be without them; shown is what comes of all.")
     if any(edge.beta is not None for _, edge in edges):
         found.append(
-            "Beta: each customer draws a chance and keeps it. Shown is the mean of new customers; it falls as those likely to leave go."
+            "Beta: each customer draws a chance and keeps it. Shown is a customer of the mean chance; the share of customers who leave is "
+            "another where the chance meets other edges or another period, and falls as those likely to leave go."
         )
     variances = {key: f"{view.frailty.variance:g}" for key, view in scenario.by_segment.items()}
     if any(view.frailty.variance > 0 for view in views):
@@ -147,7 +148,7 @@ def _season(season: Season) -> str:
     elif season.multiplier is not None and season.multiplier[0] != 1.0:
         told.append(f"{season.multiplier[0]:g}")
     if season.growth_annual:
-        told.append(f"{1 + season.growth_annual:g} more each year")
+        told.append(f"{1 + season.growth_annual:g} a year, compounding")
     return ", ".join(told)
 
 
@@ -169,7 +170,7 @@ def _work(scenario: Scenario) -> int:
     total = 0
     for view in scenario.by_segment.values():
         links = chain.build(view)
-        total += links.rows * max(1, len(traits.build(view, links.beta_edges, bool(links.frail.any())).weights)) * periods
+        total += links.rows * max(1, traits.count(view, links.beta_edges, bool(links.frail.any()))) * periods
     return total
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from sim.exact.traits import _beta, _gamma
+from sim.exact.traits import _beta, _gamma, _given
+from sim.scenario.purchases import Trait
 from tests.exact.answers import LOST, answer
 from tests.exact.twin import Floats
 
@@ -116,3 +117,14 @@ def test_two_traits_of_parallel_ways_out(edge: dict[str, Any], keys: dict[str, A
 def test_two_traits_need_few_nodes(far: bool) -> None:
     """The cost of a mixture is the product of both counts."""
     assert len(_beta(0.67, 3.8, far).weights) * len(_gamma(0.5, far).weights) < 150_000
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.5, 1e-9])  # the last is too small for one list of values
+@pytest.mark.parametrize("n", [1, 2])
+def test_moments_given_a_score_against_their_closed_form(n: int, spread: float) -> None:
+    width = math.sqrt(math.log1p(0.8**2))
+    mean = np.linspace(-6.0, 6.0, 60).reshape(4, 15)
+    found = _given(Trait(mean=3.0, cv=0.8, distribution="lognormal"), n, mean, spread)
+    assert found == pytest.approx(
+        (3.0 * np.exp(-(width**2) / 2)) ** n * np.exp(n * width * mean + (n * width * spread) ** 2 / 2), rel=1e-12
+    )

@@ -138,9 +138,8 @@ COPULAS = [
 ]
 
 
-@pytest.mark.parametrize("links", COPULAS)
-@pytest.mark.parametrize("kind", ["lognormal", "gamma"])
-def test_correlated_traits(links: dict[str, dict[str, float]], kind: str) -> None:
+def copula(links: dict[str, dict[str, float]], kind: str) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the weights of customers, their wallets (mean 1, cv 0.5), rates (0.6, 0.5) and frailties (variance 0.5)."""
     names = ("wallet", "rate", "frailty")
     correlation = np.eye(3)
     for one, row in links.items():
@@ -158,7 +157,13 @@ def test_correlated_traits(links: dict[str, dict[str, float]], kind: str) -> Non
     else:
         wallet = stats.gamma.ppf(special.ndtr(score[0]), 4.0) / 4.0
     rate = stats.gamma.ppf(special.ndtr(score[1]), 4.0) / 4.0 * 0.6
-    frailty = stats.gamma.ppf(special.ndtr(score[2]), 2.0) / 2.0
+    return weights, wallet, rate, stats.gamma.ppf(special.ndtr(score[2]), 2.0) / 2.0
+
+
+@pytest.mark.parametrize("links", COPULAS)
+@pytest.mark.parametrize("kind", ["lognormal", "gamma"])
+def test_correlated_traits(links: dict[str, dict[str, float]], kind: str) -> None:
+    weights, wallet, rate, frailty = copula(links, kind)
     case = scenario(
         start="s",
         stages={"s": {"to": {"lost": {"hazard": 0.3}}}, "lost": LOST},
@@ -167,6 +172,28 @@ def test_correlated_traits(links: dict[str, dict[str, float]], kind: str) -> Non
         correlations=links,
     )
     twin = Twin(case, Customers(weights, wallet, rate, frailty))
+    found = exact(case)
+    first, second = twin.first[1] @ weights, twin.second[1] @ weights
+    assert found.clv_mean == pytest.approx(first, rel=1e-8)
+    assert found.clv_sd == pytest.approx(math.sqrt(second - first**2), rel=1e-8)
+    assert found.orders == pytest.approx(twin.orders, rel=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["lognormal", "gamma"])
+def test_correlated_traits_beside_another_trait_of_leaving(kind: str) -> None:
+    weights, *values = copula(COPULAS[-1], kind)
+    chances, shares = beta_rule(1.5, 2.5, 4)  # exact: in the chance all is a polynomial
+    wallet, rate, frailty = (np.tile(value, len(chances)) for value in values)
+    case = scenario(
+        start="s",
+        stages={"s": {"to": {"t": {"beta": {"a": 1.5, "b": 2.5}}}}, "t": {"price": 2.0, "to": {"lost": {"hazard": 0.3}}}, "lost": LOST},
+        frailty={"variance": 0.5, "edges": ("t.lost",)},
+        purchases={"kind": "poisson", "rate": {"mean": 0.6, "cv": 0.5}, "order_value": {"mean": 1.0, "cv": 0.5, "distribution": kind}},
+        correlations=COPULAS[-1],
+        horizon=3,
+    )
+    weights = np.outer(shares, weights).ravel()
+    twin = Twin(case, Customers(weights, wallet, rate, frailty, {"s.t": np.repeat(chances, len(values[0]))}))
     found = exact(case)
     first, second = twin.first[1] @ weights, twin.second[1] @ weights
     assert found.clv_mean == pytest.approx(first, rel=1e-8)

@@ -72,7 +72,7 @@ def test_stops_at_the_first_look_that_suffices(threads: int) -> None:
     found = run(10_000, precision=asked, threads=threads)
     row = found.clv.set_index("measure").loc["clv_before_acquisition"].iloc[0]
     half = found.summary()["precision"]["half_width"]
-    assert half == pytest.approx(1.96 * row["se"] / row["mean"], rel=1e-12)
+    assert half == pytest.approx(1.959963984540054 * row["se"] / row["mean"], rel=1e-12)
     assert half <= asked
     half_as_many = precision(run(sum(found.outcome.sampled) // 2, precision=asked).sample)
     assert half_as_many is not None
@@ -86,7 +86,7 @@ def test_money_is_absolute() -> None:
     assert found.summary()["precision"] == {
         "asked": 6.0,
         "relative": False,
-        "half_width": pytest.approx(1.96 * row["se"], rel=1e-12),
+        "half_width": pytest.approx(1.959963984540054 * row["se"], rel=1e-12),
         "reached": True,
     }
     assert found.warnings == run(sum(found.outcome.sampled)).warnings
@@ -136,3 +136,9 @@ def test_bad_precision_is_one_line(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         read(raw)
     assert [str(fault) for fault in caught.value.faults] == [said]
+
+
+def test_no_error_is_told_in_words() -> None:
+    [said] = [said for said in run(1, precision=0.1).warnings if "run.precision" in said]
+    assert "fewer than two customers" in said
+    assert "nan" not in said

@@ -439,6 +439,17 @@ def test_a_misspelt_rate_is_told_once() -> None:
         ),
         ({"stages": {"trial": {}}}, ("stages: no stage of kind lost can be reached from start (trial): nobody is ever lost",)),
         (shared(to={"member": {"share": 0.0}, "lost": {"share": 1.0}}), ("stages.member: no way leads here from start (trial)",)),
+        ({"discount_rate_annual": 12.0}, ("discount_rate_annual: 12 is 1,200 % a year; did you mean 0.12?",)),
+        ({"discount_rate_annual": 1.0}, ()),
+        (
+            {"stages__trial__price": 20.0, "stages__trial__margin": [0.5, 80.0]},
+            ("stages.trial.margin: 80 is 8,000 % of the spend; did you mean 0.8?",),
+        ),
+        (
+            {"stages__trial__price": 1.0, "stages__trial__margin": 2.0, "purchases": {**ORDERS, "order_value": 50.0}, "segments": TWO},
+            ("stages.trial.margin: 2 is 200 % of the spend; did you mean 0.02?",),
+        ),
+        ({"stages__trial__price": 1.0, "stages__trial__margin": 80.0}, ()),
     ],
 )
 def test_warnings(changes: dict[str, Any], said: tuple[str, ...]) -> None:

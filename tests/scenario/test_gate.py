@@ -295,3 +295,9 @@ def test_nothing_but_a_scenario_or_its_faults(path: tuple[Any, ...], junk: Any) 
         return
     assert found
     assert all(str(fault).isprintable() for fault in found)
+
+
+@pytest.mark.parametrize("label", ["a\x07b", "\ud83d", "\x00"])
+def test_text_that_no_file_can_hold(label: str) -> None:
+    [said] = faults(sound(label=label))
+    assert "control characters" in said

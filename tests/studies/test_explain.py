@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 import sim
+from sim.exact import Exact, traits
 from sim.scenario import ScenarioError
 from sim.scenario.model import Scenario
 from sim.studies.explain import EdgeRow, StageRow, explain
-from sim.studies.told import by_age, by_segment
+from sim.studies.told import by_age, by_segment, theory
 from tests.measures import cases
 
 
@@ -90,7 +91,7 @@ def test_what_changes_chances_is_told() -> None:
     }
     text = told(two_ways({"gone": {"hazard": 0.2}}, **changes))
     assert "Frailty: hazards of all edges into a lost stage are multiplied by a gamma draw a customer, of mean 1 and variance 0.5." in text
-    assert "Calendar: hazards times 1.1 more each year." in text
+    assert "Calendar: hazards times 1.1 a year, compounding." in text
     assert "Calendar: margin times 0.9." in text
     assert "Exposure until exit" in text
     assert "exact, horizon=inf: none: calendar.hazards: changes for ever, under horizon: inf" in text
@@ -171,6 +172,20 @@ def test_exact_answers_that_take_long_are_not_tried(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("sim.studies.explain.exact", never)
     monkeypatch.setattr("sim.studies.told.MUCH_WORK", 10)
     assert told(cases.publisher()).endswith("exact: not tried here, for it would take long; clvsim exact does")
+
+
+def test_work_is_counted_without_the_moments_of_spending(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> Exact:
+        raise AssertionError
+
+    case = two_ways(
+        {"gone": {"beta": {"a": 1.5, "b": 3}}, "left": {"target": "gone", "hazard": 0.2}}, frailty={"variance": 0.5, "edges": ["here.left"]}
+    )
+    nodes = len(traits.build(case, ("here.gone",), True).weights)
+    assert traits.count(case, ("here.gone",), True) == nodes > 1000
+    monkeypatch.setattr(traits, "spending", never)
+    monkeypatch.setattr("sim.studies.told.MUCH_WORK", 1000)
+    assert theory(case, never) == ["exact: not tried here, for it would take long; clvsim exact does"]
 
 
 @pytest.mark.parametrize("width", [40, 100])

@@ -95,10 +95,10 @@ def _histogram(sample: Sample, group: Group, kind: int) -> Array:
 
 
 FEW_VALUES = 40
-"""Most bins of the histogram that are held for single values of CLV, where each is met five times or more."""
+"""Most bins of the histogram that are held for single values of CLV, where each is met five times or more and few lie side by side."""
 
 MOST_BINS = 60
-"""Most bins over the middle 98 % of the customers."""
+"""Most bins over the middle 98 % of the customers outside the fullest bin of the histogram."""
 
 
 def density(sample: Sample) -> pd.DataFrame:
@@ -112,12 +112,13 @@ def density(sample: Sample) -> pd.DataFrame:
     extremes = sample.tally.extremes[0, sample.customers > 0, AFTER] / UNIT
     low, high = float(extremes[:, 0].min()), float(extremes[:, 1].max())
     edges, filled, customers = bin_edges(), np.flatnonzero(histogram), int(histogram.sum())
-    if filled.size <= FEW_VALUES and (low == high or 5 * filled.size <= customers):
+    # what is continuous fills bins side by side, however few they are
+    apart = 2 * np.count_nonzero(np.diff(filled) == 1) < filled.size
+    if filled.size <= FEW_VALUES and apart and (low == high or 5 * filled.size <= customers):
         left = right = (np.maximum(edges[filled], low) + np.minimum(edges[filled + 1], high)) / 2
         counts = histogram[filled]
     else:
-        most = histogram_quantiles(histogram, low, high, (0.01, 0.99))
-        cuts = _cuts(edges, float(most[1] - most[0]), customers)
+        cuts = _cuts(edges, histogram, low, high)
         cuts = cuts[np.searchsorted(cuts, filled[0], side="right") - 1 : np.searchsorted(cuts, filled[-1] + 1) + 1]
         counts = np.add.reduceat(histogram, cuts)[:-1] if cuts[-1] < histogram.size else np.add.reduceat(histogram, cuts[:-1])
         left, right = edges[cuts[:-1]], edges[cuts[1:]]
@@ -125,15 +126,32 @@ def density(sample: Sample) -> pd.DataFrame:
     return pd.DataFrame({"left": left, "right": right, "share": share, "density": divide(share, right - left)})
 
 
-def _cuts(edges: Floats, span: float, customers: int) -> Array:
-    """Return which edges, first and last among them, bound bins of a round width. span: of nearly all customers."""
-    bins = min(MOST_BINS, max(8, int(2 * customers ** (1 / 3))))  # the rule of Rice, as in Lane 2015
-    raw = max(span / bins, float(np.finfo(float).tiny))
+def _cuts(edges: Floats, histogram: Array, low: float, high: float) -> Array:
+    """Return which edges, first and last among them, bound bins of a round width. low, high: the extremes of the values counted."""
+    # nearly all customers may be worth the same, such as 0: the width is for the others, who would be thousands of bins away else
+    fullest, rest = int(histogram.argmax()), histogram.copy()
+    rest[fullest] = 0
+    ends = [edges[fullest], edges[fullest + 1]]
+    if rest.any():
+        ends += histogram_quantiles(rest, low, high, (0.01, 0.99)).tolist()
+    bins = min(MOST_BINS, max(8, int(2 * int(rest.sum()) ** (1 / 3))))  # the rule of Rice, as in Lane 2015
+    raw = float(max(ends) - min(ends)) / bins
     power = 10.0 ** np.floor(np.log10(raw))
     width = power * next(step for step in (1.0, 2.0, 5.0, 10.0) if step * power >= raw * (1 - 1e-9))
     # half of the middle bin is added, so that customers worth 0 are right of it, with the gains
     place = np.floor((edges + 2.0**LOWEST_OCTAVE / UNIT) / width)
     return np.array([0, *(np.flatnonzero(np.diff(place[:-1])) + 1), edges.size - 1])
+
+
+def located(value: float, low: float, high: float) -> tuple[float, float]:
+    """Return the middle of where a quantile from a histogram lies, and by how much it may be off: half of its bin, within low and high.
+
+    Quantiles inside one bin, whose places there are only supposed, come out equal.
+    """
+    edges = bin_edges()
+    above = int(np.searchsorted(edges, value, side="right"))
+    left, right = max(float(edges[above - 1]), low), min(float(edges[above]), high)
+    return (left + right) / 2, (right - left) / 2
 
 
 def _total(values: Floats) -> float:

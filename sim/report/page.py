@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup, escape
 
 from sim.report import assumptions, words
+from sim.report.panels import quantile
 from sim.report.style import Drawn, inline
 from sim.report.words import DASH
 
@@ -125,7 +126,8 @@ def _sentence(result: "Result") -> str:
     cost = before["mean"] - after["mean"]
     if cost > 0:
         price = words.told_apart(cost, 10 * words.LEVEL * after["se"])
-        said += f" and costs {price}{_currency(scenario)} to win: {words.money(scenario, after['mean'], after['se'])} "
+        left = words.money(scenario, abs(after["mean"]), after["se"])
+        said += f" and costs {price}{_currency(scenario)} to win: {left} "
         said += "remain" if after["mean"] >= 0 else "are lost"
     loss = f"{words.percent(after['share_negative'])} of the {who}s bring" if after["share_negative"] > 0 else f"No {who} brings"
     said += f". {loss} a loss."
@@ -153,7 +155,7 @@ def _segments(result: "Result") -> list[dict[str, str]]:
             "label": words.segment(scenario, row["id"]),
             "share": words.percent(row["share"]),
             "clv": _interval(row["mean"], row["se"]),
-            "median": words.told_apart(row["q50"], row["sd"]),
+            "median": quantile(row, "q50", result.sample.kept is not None)[1],
             "negative": words.percent(row["share_negative"]),
         }
         for row in clv[clv["by"] == "segment"].to_dict("records")
@@ -191,6 +193,7 @@ def _checks(result: "Result") -> list[tuple[str, str, str, str]]:
         checks = [("Mean CLV", said, words.plain(found["clv_mean"]), _verdict(found["z"], row["mean"], found["clv_mean"]))]
         spread = found["clv_sd"]
         apart = f"{words.percent(abs(row['sd'] / spread - 1))} apart" if spread and math.isfinite(row["sd"]) else reason
+        apart = "equal" if spread == row["sd"] else apart
         checks.append(("Standard deviation of CLV between customers", words.plain(row["sd"]), words.plain(spread), apart))
     beyond = result.residual
     share = f"{words.percent(beyond['share'])} of the value over an endless life" if math.isfinite(beyond["share"]) else "share not defined"

@@ -1,13 +1,15 @@
 """What the figures of a run have in common: panels, scales, units, bands, labels."""
 
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from sim.measures.clv import located
 from sim.report.style import SMALL, WIDTH, shortened, width_of
-from sim.report.words import LEVEL, SPACE
+from sim.report.words import LEVEL, SPACE, told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +40,15 @@ def thinned(frame: pd.DataFrame, period: str = "t") -> pd.DataFrame:
     periods = np.unique(frame[period])
     kept = periods[np.unique(np.linspace(0, periods.size - 1, MOST_PERIODS).round().astype(int))]
     return frame[frame[period].isin(kept)].reset_index(drop=True)
+
+
+def quantile(row: "Mapping[Any, Any] | pd.Series", name: str, kept: bool) -> tuple[float, str]:
+    """Return a quantile of a row of the frame ``clv``, and how it reads: to the digits that are known.
+
+    kept: whether every customer was kept, so that the quantile is exact; else it is as fine as the histogram.
+    """
+    value, error = (row[name], 0.0) if kept else located(row[name], row["min"], row["max"])
+    return value, told_apart(value, row["sd"], error)
 
 
 def interval(frame: pd.DataFrame, name: str, low: float = 0.0, high: float = 1.0) -> dict[str, pd.Series]:

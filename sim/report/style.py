@@ -70,6 +70,7 @@ STYLE = {
     "legend.frameon": False,
     "legend.fontsize": SMALL,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a dollar in a label is a dollar
     "svg.hashsalt": "clvsim",
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
@@ -261,6 +262,9 @@ def spread(places: list[float], gap: float, low: float, high: float) -> list[flo
 
 _FAMILY = re.compile(r"font-family: [^;\"]*")
 
+_TAG = re.compile(r"<[^>]*>")
+"""Outside of tags stand labels, which are the user's own, whatever they say."""
+
 
 def _svg(figure: "Figure") -> str:
     buffer = io.StringIO()
@@ -268,7 +272,8 @@ def _svg(figure: "Figure") -> str:
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
     # what is installed here must not decide what is asked for there; Verdana is as wide
-    return re.sub(r"[ \t]+$", "", _FAMILY.sub("font-family: 'DejaVu Sans', Verdana, sans-serif", text), flags=re.MULTILINE)
+    text = _TAG.sub(lambda tag: _FAMILY.sub("font-family: 'DejaVu Sans', Verdana, sans-serif", tag.group()), text)
+    return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
 
 
 def inline(svg: str, name: str, label: str) -> str:
@@ -280,6 +285,10 @@ def inline(svg: str, name: str, label: str) -> str:
     head, _, rest = body.partition(">")
     view = re.search(r'viewBox="[^"]*"', head)
     assert view is not None
-    rest = re.sub(r'\bid="', f'id="{name}-', rest)
-    rest = rest.replace("url(#", f"url(#{name}-").replace('xlink:href="#', f'href="#{name}-')
+
+    def renamed(tag: re.Match[str]) -> str:
+        text = re.sub(r'\bid="', f'id="{name}-', tag.group())
+        return text.replace("url(#", f"url(#{name}-").replace('xlink:href="#', f'href="#{name}-')
+
+    rest = _TAG.sub(renamed, rest)
     return f'<svg role="img" aria-label="{label}" {view.group()}>{rest}'.strip()

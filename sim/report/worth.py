@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from sim.measures.clv import density, payback
+from sim.measures.sums import QUANTILE_NAMES
 from sim.report import words
-from sim.report.panels import band, beside, everybody, interval, new_figure, percent, tenure, thinned, ticks, wrapped
+from sim.report.panels import band, beside, everybody, interval, new_figure, percent, quantile, tenure, thinned, ticks, wrapped
 from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out, spread
 from sim.report.words import LEVEL, SPACE
 
@@ -25,37 +26,41 @@ def clv(result: "Result") -> Drawn:
     """Draw how CLV is distributed, with its mean and quantiles. Frame: see ``sim.measures.clv.density``."""
     scenario, row = result.scenario, result.clv.iloc[0]
     frame = density(result.sample)
+    quantiles = {name: quantile(row, name, result.sample.kept is not None) for name in QUANTILE_NAMES}
     title = "What customers are worth"
     with drawing(scenario):
         figure, (axes, strip) = new_figure(3.9, 2, sharex=True, height_ratios=[3.4, 1])
-        width = _bars(axes, frame)
+        width = _bars(axes, frame, float(row["mean"]))
         per = f" per {width:,g} {words.unit(scenario)}" if width else ""
         axes.set_ylabel(f"share of customers{per}")
         percent(axes)
         _mean(axes, float(row["mean"]), float(row["se"]))
-        _quantiles(strip, row)
+        _quantiles(strip, row, list(quantiles.values()))
         strip.set_xlabel(f"CLV per customer, {words.unit(scenario)}")
         ticks(strip.xaxis)
         axes.set_title(title)
         laid_out(figure)
-    return Drawn("clv", figure, frame, title, _clv_caption(scenario, row, _hidden(axes, frame)))
+    return Drawn("clv", figure, frame, title, _clv_caption(scenario, row, quantiles, _hidden(axes, frame)))
 
 
-def _clv_caption(scenario: "Scenario", row: pd.Series, hidden: float) -> str:
+def _clv_caption(scenario: "Scenario", row: pd.Series, quantiles: dict[str, tuple[float, str]], hidden: float) -> str:
     if row["min"] == row["max"]:
         return f"Every customer is worth {words.money(scenario, row['mean'])}."
-    low, median, high = (words.told_apart(row[name], row["sd"]) for name in ("q05", "q50", "q95"))
+    low, median, high = (quantiles[name][1] for name in ("q05", "q50", "q95"))
     unit = f"{SPACE}{scenario.currency}" if scenario.currency else ""
     losing = f"{words.percent(row['share_negative'])} bring a loss" if row["share_negative"] > 0 else "none brings a loss"
-    beyond = f" {words.percent(hidden)} lie beyond the picture." if hidden > 0 else ""
+    many = words.percent(hidden) if hidden >= 5e-5 else "A few"
+    beyond = f" {many} lie beyond the picture." if hidden > 0 else ""
+    if low == high:
+        return f"Nine in ten customers, if not more, are worth about {median}{unit}; {losing}.{beyond}"
     return f"Half of the customers are worth {median} or less, nine in ten between {low} and {high}{unit}; {losing}.{beyond}"
 
 
-def _bars(axes: "Axes", frame: pd.DataFrame) -> float:
+def _bars(axes: "Axes", frame: pd.DataFrame, mean: float) -> float:
     """Draw the distribution, losses hatched; return the width that its height is a share per, 0 for single values."""
     single = bool((frame["left"] == frame["right"]).all())
     loss = (frame["right"] < 0).to_numpy()
-    width = 0.0 if single else _frame_middle(axes, frame)
+    width = 0.0 if single else _frame_middle(axes, frame, mean)
     below, beyond = frame["left"].iloc[0], frame["right"].iloc[-1]
     thick = 0.012 * (beyond - below) or 0.004 * max(abs(beyond), 1.0)
     for chosen, colour, hatch in ((~loss, SKY, ""), (loss, ORANGE, "////")):
@@ -73,10 +78,16 @@ def _bars(axes: "Axes", frame: pd.DataFrame) -> float:
     return width
 
 
-def _frame_middle(axes: "Axes", frame: pd.DataFrame) -> float:
-    """Show the bins of all but the few lowest and highest customers; return how wide most of them are, rounded."""
-    running = frame["share"].cumsum()
-    middle = frame[(running >= 0.005) & (running - frame["share"] <= 0.985)]
+def _frame_middle(axes: "Axes", frame: pd.DataFrame, mean: float) -> float:
+    """Show the fullest bin, the mean's, and those of all other customers but the few lowest and highest.
+
+    Returns how wide most of the bins are, rounded.
+    """
+    fullest = frame.index == frame["share"].idxmax()
+    rest = frame["share"].mask(fullest, 0.0)
+    running, total = rest.cumsum(), rest.sum()
+    most = (running >= 0.005 * total) & (running - rest <= 0.985 * total)
+    middle = frame[most | fullest | ((frame["left"] <= mean) & (mean < frame["right"]))]
     axes.set_xlim(middle["left"].iloc[0], middle["right"].iloc[-1])
     return float(f"{(middle['right'] - middle['left']).median():.1g}")
 
@@ -87,12 +98,12 @@ def _hidden(axes: "Axes", frame: pd.DataFrame) -> float:
 
 
 def _mean(axes: "Axes", mean: float, se: float) -> None:
-    axes.margins(y=0.12)
+    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     low, high = axes.get_xlim()
     axes.axvline(mean, color=INK, linewidth=1.4, linestyle="--")
     if low < 0 < high:
         axes.axvline(0, color=GREY, linewidth=0.8)
-    right = (mean - low) / (high - low) < 0.6
+    right = (mean - low) / (high - low) < 0.5
     half = LEVEL * float(np.nan_to_num(se))
     axes.axvspan(mean - half, mean + half, color=INK, alpha=0.2, linewidth=0)
     number, error = words.estimate(mean, se)
@@ -102,9 +113,9 @@ def _mean(axes: "Axes", mean: float, se: float) -> None:
     axes.annotate(text, (mean, 1.0), xycoords=top, xytext=place, textcoords="offset points", ha=side, va="top", fontweight="bold")
 
 
-def _quantiles(strip: "Axes", row: pd.Series) -> None:
+def _quantiles(strip: "Axes", row: pd.Series, quantiles: list[tuple[float, str]]) -> None:
     """Draw a box from 25 to 75 %, a line from 5 to 95 %, and the median; numbers below, moved apart where they are too near."""
-    values = [float(row[name]) for name in ("q05", "q25", "q50", "q75", "q95")]
+    values, texts = [value for value, _ in quantiles], [text for _, text in quantiles]
     low, high = strip.get_xlim()
     inside = [min(max(value, low), high) for value in values]
     strip.set_ylim(-2.6, 1)
@@ -112,14 +123,16 @@ def _quantiles(strip: "Axes", row: pd.Series) -> None:
     strip.fill_between([inside[1], inside[3]], 0.0, 0.8, color=BLUE, alpha=0.35, linewidth=0)
     for value, tall in zip(inside, (0.2, 0.4, 0.55, 0.4, 0.2), strict=True):
         strip.plot([value, value], [0.4 - tall, 0.4 + tall], color=BLUE, linewidth=2.2 if tall > 0.5 else 1.2)
-    if row["min"] == row["max"]:
-        strip.text(values[0], -0.72, "all customers", ha="center", va="top", fontsize=SMALL)
-        values = []
+    if texts[0] == texts[-1]:
+        said = "all customers" if row["min"] == row["max"] else f"5 to 95{SPACE}%\n{texts[0]}"
+        place = spread([(inside[0] - low) / (high - low)], 0, 0.12, 0.88)[0]
+        strip.text(low + place * (high - low), -0.72, said, ha="center", va="top", fontsize=SMALL)
+        texts = []
     near = spread([(value - low) / (high - low) for value in inside], 0.15, 0.06, 0.94)
-    for place, value, at, level in zip(near, values, inside, ("5", "25", "50", "75", "95"), strict=False):
+    for place, text, at, level in zip(near, texts, inside, ("5", "25", "50", "75", "95"), strict=False):
         x = low + place * (high - low)
         strip.plot([at, x], [-0.15, -0.65], color=GREY, linewidth=0.6)
-        strip.text(x, -0.72, f"{level}{SPACE}%\n{words.told_apart(value, row['sd'])}", ha="center", va="top", fontsize=SMALL)
+        strip.text(x, -0.72, f"{level}{SPACE}%\n{text}", ha="center", va="top", fontsize=SMALL)
     strip.set_ylabel("")
     strip.set_yticks([])
     strip.spines["left"].set_visible(False)

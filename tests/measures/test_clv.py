@@ -143,6 +143,38 @@ def test_density_of_few_values_is_a_row_each() -> None:
     np.testing.assert_allclose(frame["share"], counts / 100)
 
 
+def worth_units(values: np.ndarray) -> Sample:
+    """Return customers who bring these amounts, in units, at once."""
+    scenario = cases.publisher(horizon=1, run={"customers": values.size})
+    return twin.sample(scenario, [twin.Life(0, 0, [0, 0], [-1], [[int(value), 0, 0, 0]]) for value in values])
+
+
+def test_what_fills_neighbouring_bins_is_continuous() -> None:
+    values = np.random.default_rng(1).normal(1024.0, 15.0, 5000)
+    frame = clv.density(worth_units(np.round(values * UNIT)))
+    assert len(frame) <= clv.FEW_VALUES
+    assert (frame["left"] < frame["right"]).all()
+    counts = [((low <= values) & (values < high)).sum() for low, high in zip(frame["left"], frame["right"], strict=True)]
+    np.testing.assert_allclose(frame["density"] * (frame["right"] - frame["left"]) * values.size, counts)
+
+
+def test_bins_are_for_those_who_are_not_worth_the_same_as_nearly_all() -> None:
+    values = np.zeros(20000)
+    values[:100] = np.random.default_rng(1).uniform(100.0, 900.0, 100)
+    frame = clv.density(worth_units(np.round(values * UNIT)))
+    assert 8 <= len(frame) <= clv.MOST_BINS
+    assert frame["share"].iloc[0] == pytest.approx(0.995)
+    np.testing.assert_allclose(frame["share"].sum(), 1.0)
+
+
+def test_a_quantile_is_known_to_half_a_bin_within_the_extremes() -> None:
+    assert clv.located(11.45, 0.0, 20.0) == clv.located(11.49, 0.0, 20.0) == (11.46875, 0.03125)
+    assert clv.located(-11.45, -20.0, 0.0) == (-11.46875, 0.03125)
+    assert clv.located(11.49, 0.0, 11.49) == pytest.approx((11.46375, 0.02625))
+    assert clv.located(7.0, 7.0, 7.0) == (7.0, 0.0)
+    assert clv.located(0.0, -1.0, 1.0)[0] == 0.0
+
+
 def test_paid_back_share_is_of_those_who_once_reached_0() -> None:
     frame = clv.cash(COUNTED)
     weight = np.array([FIRM[g] / (g == CELL).sum() for g in CELL])

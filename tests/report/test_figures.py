@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -21,6 +22,7 @@ from sim.report.files import files, names
 from sim.report.panels import MOST_PERIODS, thinned, wrapped
 from sim.report.style import FontWarning, shortened, spread, width_of
 from sim.report.worth import MOST_BARS
+from sim.studies.result import Result
 from tests.measures import cases as measured
 from tests.report import cases
 
@@ -48,9 +50,11 @@ def test_a_figure_draws_what_its_frame_says() -> None:
     np.testing.assert_array_equal(upper.get_ydata(), retention.frame["survival"])
     whole = result.retention[result.retention["by"] == "all"]
     np.testing.assert_array_equal(retention.frame["survival"], whole["survival"])
-    inside = retention.frame.dropna()
-    assert (inside["retention_low"] <= inside["retention"]).all()
-    assert ((inside["retention_high"] - inside["retention"]) <= 1.96 * whole["retention_se"].iloc[inside.index] + 1e-12).all()
+    half = 1.959963984540054 * whole["retention_se"].to_numpy()
+    for end, sign in (("retention_low", -1), ("retention_high", 1)):
+        free = retention.frame[end].gt(0) & retention.frame[end].lt(1)
+        assert free.sum() > 3
+        np.testing.assert_allclose(retention.frame.loc[free, end], (whole["retention"] + sign * half)[free], rtol=1e-12)
     flows = FIGURES["flows"](result).frame
     moves = result.flows[(result.flows["by"] == "all") & (result.flows["edge"] == "gone")]["per_customer"].sum()
     assert flows.loc[flows["edge"] == "gone", "per_100"].sum() == pytest.approx(100 * moves)
@@ -62,6 +66,52 @@ def test_a_figure_draws_what_its_frame_says() -> None:
     cash = FIGURES["cash"](result)
     assert cash.frame["cumulative"].iloc[-1] == pytest.approx(result.clv["mean"].iloc[0])
     np.testing.assert_array_equal(cash.figure.axes[0].get_lines()[0].get_ydata(), cash.frame["cumulative"])
+
+
+def rare(**changes: Any) -> Result:
+    """Return customers nearly all of whom are worth 0."""
+    orders = {"kind": "poisson", "rate": {"mean": 0.0005}, "order_value": {"mean": 50.0, "cv": 2.0}}
+    given = {"stages": {"a": {}}, "start": "a", "acquisition": {"cost": 0.0}, "purchases": orders, "run": {"customers": 20000, **changes}}
+    return sim.simulate(cases.chinese(**given))
+
+
+def test_customers_unlike_most_are_drawn_and_so_is_the_mean() -> None:
+    result = rare()
+    row, drawn = result.clv.iloc[0], FIGURES["clv"](result)
+    assert row["q05"] == pytest.approx(row["q95"], abs=0.001)
+    axes = drawn.figure.axes[0]
+    low, high = axes.get_xlim()
+    assert low <= row["mean"] < high
+    seen = drawn.frame[(drawn.frame["left"] < high) & (drawn.frame["right"] > low)]
+    assert 8 <= len(seen) <= len(drawn.frame) < 200
+    assert seen["share"].iloc[1:].sum() > 0.9 * (drawn.frame["left"] >= 0.001).mul(drawn.frame["share"]).sum() > 0
+    assert drawn.caption.startswith("Nine in ten customers, if not more, are worth about 0.0")
+    box = axes.texts[0].get_window_extent()
+    assert axes.bbox.x0 <= box.x0 < box.x1 <= drawn.figure.bbox.x1
+
+
+def test_quantiles_have_the_digits_that_are_known() -> None:
+    stages = {"a": {"price": 1.0, "to": {"lost": {"probability": 0.001}}}, "lost": {"kind": "lost"}}
+    scenario = {"start": "a", "stages": stages, "acquisition": {"cost": 0.0}, "horizon": 12, "discount_rate_annual": 0.1}
+    told = [
+        FIGURES["clv"](sim.simulate(cases.chinese(**scenario, run={"customers": 2000, "keep_customers": kept}))).caption
+        for kept in (False, True)
+    ]
+    assert told[0].startswith("Nine in ten customers, if not more, are worth about 11.5\N{NO-BREAK SPACE}元;")
+    assert re.search(r"about 11\.49\d*\N{NO-BREAK SPACE}元;", told[1])
+
+
+def test_what_a_label_says_is_not_taken_for_markup() -> None:
+    label = 'id="a" url(#b) font-family: serif'
+    stages = {"bought": {"label": label, "to": {"lost": {"probability": 0.2}}}, "lost": {"kind": "lost"}}
+    svg = FIGURES["occupancy"](sim.simulate(cases.chinese(stages=stages))).svg()
+    page = style.inline(svg, "here", "label")
+    for text in (svg, page):
+        assert label in text
+    ids = re.findall(r'<[^>]*\bid="([^"]*)"', page)
+    assert ids
+    assert all(name.startswith("here-") for name in ids)
+    assert set(re.findall(r"<[^>]*url\(#([^)]*)\)", page)) <= set(ids)
 
 
 def test_stages_are_named_in_any_script() -> None:

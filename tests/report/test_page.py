@@ -4,6 +4,7 @@ import math
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from sim.report import words
 from sim.report.figures import FIGURES, fitting
 from sim.report.files import names
 from sim.report.page import cards, page
+from sim.scenario import read
 from sim.studies.result import Result
 from tests.measures import cases as measured
 from tests.report import cases
@@ -202,3 +204,68 @@ def test_shares_and_periods() -> None:
     assert words.periods(scenario, 2.5) == f"2.5{space}years"
     assert words.money(scenario, None) == "—"
     assert words.cohort(cases.shipped("publisher_cohorts").scenario, "intake.3") == "Yearly intake, year 3"
+
+
+LOST = {"kind": "lost"}
+
+
+def told(**changes: Any) -> str:
+    """Return what the report of a small scenario says, of stages a and lost unless changed."""
+    plain = {"period": "month", "horizon": 24, "discount_rate_annual": 0.1, "start": "a", "run": {"customers": 2000}}
+    stages = {"a": {"price": 10.0, "to": {"lost": {"probability": 0.3}}}, "lost": LOST}
+    text = report(sim.simulate(read({**plain, "stages": stages, **changes})))
+    return " ".join("".join(Reader(text).said).split()).replace(words.SPACE, " ")
+
+
+def test_a_dollar_is_a_dollar() -> None:
+    stages = {
+        "a": {"label": "Basic $5", "price": 5.0, "to": {"b": {"probability": 0.3}}},
+        "b": {"label": r"Plus $10 $\foo$", "price": 10.0, "to": {"lost": {"probability": 0.2}}},
+        "lost": LOST,
+    }
+    assert r"Basic $5 → Plus $10 $\foo$" in told(stages=stages)
+
+
+def test_losses_are_told_though_rarer_than_what_is_drawn() -> None:
+    many = {f"s{i}": {"price": 1.0, "to": {f"s{(i + j) % 6}": {"probability": 0.1} for j in (1, 2, 3)}} for i in range(6)}
+    many["s0"]["to"] = {**many["s0"]["to"], "lost": {"probability": 0.001}}  # type: ignore[dict-item]
+    said = told(stages={**many, "lost": LOST}, start="s0")
+    assert "rarer moves" in said
+    assert "Nobody is lost" not in said
+
+
+def test_moves_are_not_taken_for_customers() -> None:
+    back = {"price": 10.0, "to": {"lost": {"probability": 0.5}, "b": {"probability": 0.1}}}
+    stages = {"a": back, "b": {**back, "to": {"lost": {"probability": 0.5}}}, "lost": {**LOST, "to": {"a": {"probability": 0.9}}}}
+    said = told(stages=stages)
+    moves = re.search(r"The most frequent loss is “a → lost”: ([\d.]+) moves\.", said)
+    assert moves is not None
+    assert float(moves[1]) > 100
+
+
+def test_a_loss_is_told_without_its_sign() -> None:
+    said = told(acquisition={"cost": 100.0})
+    assert re.search(r"to win: \d+\.\d+ ± [\d.]+ are lost", said)
+
+
+def test_a_stay_is_told_in_its_own_periods() -> None:
+    stages = {"a": {"price": 10.0, "to": {"lost": {"mean_duration": 2, "rate_period": "year"}}}, "lost": LOST}
+    assert "mean stay 2 years" in told(stages=stages)
+
+
+def test_prospects_are_no_customers_yet() -> None:
+    stages = {
+        "p": {"kind": "prospect", "to": {"a": {"probability": 0.5}, "lost": {"probability": 0.5}}},
+        "a": {"price": 10.0, "to": {"lost": {"probability": 0.3}}},
+        "lost": LOST,
+    }
+    result = sim.simulate(read({"period": "month", "horizon": 24, "start": "p", "stages": stages, "run": {"customers": 2000}}))
+    won = result.clv[(result.clv["by"] == "acquired") & (result.clv["measure"] == "clv")].iloc[0]
+    said = told(stages=stages, start="p", discount_rate_annual=0.0)
+    assert "a new prospect brings" in said
+    assert f"{words.percent(won['share'])} become customers".replace(words.SPACE, " ") in said
+
+
+def test_what_lies_beyond_the_horizon_is_told_at_once() -> None:
+    said = told(horizon=3)
+    assert said.index("Mind:") < said.index("Why")

@@ -449,7 +449,7 @@ def test_explain_prints_and_draws(clvsim: Clvsim, tmp_path: Path, monkeypatch: p
     assert (done.code, done.err) == (0, "")
     assert done.out.endswith("\ngraph      stages.svg\n")
     told = " ".join(done.out.split())
-    assert re.search(r"settings: \S+publisher_plus2\.yaml; \S+publisher\.yaml; run\.seed=3 name: publisher_plus2", told)
+    assert re.search(r"settings: .+publisher_plus2\.yaml; .+publisher\.yaml; run\.seed=3 name: publisher_plus2", told)
     assert "-> lapsed (own): 0.33 at age 0, 0.28 at 1, 0.23 at 2, 0.2 at 3, 0.19 at 4, 0.18 from 5 on" in told
     assert "\x1b" not in done.out
     assert max(len(line) for line in done.out.splitlines() if ".yaml" not in line) <= 40
@@ -545,7 +545,7 @@ def test_interrupt_leaves_nothing(tmp_path: Path) -> None:
     while b"%" not in shown:
         shown += os.read(terminal, 1024)
     run.send_signal(signal.SIGINT)
-    output, _ = run.communicate(timeout=60)
+    output, _ = run.communicate(timeout=200)
     with contextlib.suppress(OSError):  # how a terminal says that nobody writes there any more
         while more := os.read(terminal, 1024):
             shown += more

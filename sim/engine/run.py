@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
-from sim.kernels.drivers import COUNT, run_groups, run_period
+from sim.kernels.drivers import COUNT, FIRST, run_groups, run_period
 from sim.kernels.types import GROUP, Array, Kept, Tables, Tally
 from sim.scenario.world import Run
 
@@ -112,6 +112,12 @@ def _chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterat
         yield np.array(list(itertools.islice(every, size)), np.int64)
 
 
+def _compile(driver: Callable[..., None], tables: Tables, kept: Kept, horizon: int, replicates: int, *when: int) -> None:
+    """Run a driver on nobody: what is not compiled yet is compiled in this thread, where Ctrl-C is obeyed."""
+    nobody = np.empty((0, FIRST + 1), np.int64)
+    driver(tables, empty_tally(tables, horizon, replicates), kept, empty_state(tables, 1), empty_scratch(tables), nobody, *when)
+
+
 def _by_period(
     tables: Tables, kept: Kept, every: Array, sizes: tuple[int, int, int], total: int, on_progress: Callable[[int, int], None] | None
 ) -> Tally:
@@ -119,6 +125,7 @@ def _by_period(
     threads, horizon, replicates = sizes
     cases = tables.variant.shape[0]
     parts = np.array_split(every, threads)
+    _compile(run_period, tables, kept, horizon, replicates, 0, 0)
     states = [empty_state(tables, len(part)) for part in parts]
     tallies = [empty_tally(tables, horizon, replicates) for _ in parts]
     scratches = [empty_scratch(tables) for _ in parts]
@@ -153,6 +160,7 @@ def _by_group(
     """Run chunks on threads; sizes: threads, horizon, replicates."""
     threads, horizon, replicates = sizes
     lock, stop = threading.Lock(), threading.Event()
+    _compile(run_groups, tables, kept, horizon, replicates)
     finished = [0] * threads
 
     def work(number: int) -> Tally:

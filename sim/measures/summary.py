@@ -129,7 +129,7 @@ def beyond_horizon(result: "Result") -> list[str]:
     if math.isnan(result.residual["value"]):
         return ["the value beyond the horizon does not converge: cash and retention of the last year do not shrink"]
     if share > RESIDUAL_WARNING:
-        return [f"{share:.1%} of a customer's value lies beyond the horizon: a longer one would count it"]
+        return [f"{100 * share:.1f} % of a customer's value lies beyond the horizon: a longer one would count it"]
     return []
 
 

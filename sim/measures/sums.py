@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.kernels.types import BINS, LOWEST_OCTAVE, OCTAVE_BINS, SIDE, UNIT, Array
+from sim.scenario.world import TWO_SIDED_95
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +79,22 @@ def share_of(top: Array, base: Array, customers: Array, weight: Floats) -> tuple
     """Estimate the share ``top / base`` (counts ``(g, ...)``, top a part of base) and its standard error; see ``stratified``."""
     x, d = top.astype(np.float64), base.astype(np.float64)
     return stratified(x, d, x * (1.0 - divide(x, d, 0.0)), customers, weight)
+
+
+def wilson(share: Floats, se: Floats, base: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the 95 % interval of estimated shares (Wilson 1927), all ``(...)``; NaN where the error is.
+
+    Of customers it takes as many as a simple random sample with this standard error has, ``share (1 - share) / se**2`` (Korn and Graubard
+    1998), and where that is 0, as where everybody was counted or nobody, ``base``: the simulated ones that the share is of.
+    """
+    p, error = np.asarray(share, dtype=np.float64), np.asarray(se, dtype=np.float64)
+    squared = TWO_SIDED_95**2
+    per_customer = squared * divide(error * error, p * (1.0 - p), 0.0)  # z**2 / n
+    per_customer = np.where(error == 0, squared * divide(np.ones_like(p), np.asarray(base, dtype=np.float64)), per_customer)
+    middle = p + per_customer / 2.0
+    half = np.sqrt(per_customer * (p * (1.0 - p) + per_customer / 4.0))
+    whole = np.where(np.isnan(error), np.nan, 1.0 + per_customer)
+    return np.clip((middle - half) / whole, 0.0, 1.0), np.clip((middle + half) / whole, 0.0, 1.0)
 
 
 def mixture_sd(top: Floats, base: Floats, deviation: Floats, customers: Array, weight: Floats) -> Floats:

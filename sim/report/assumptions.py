@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sim.report import words
 from sim.scenario.model import Scenario
+from sim.scenario.shown import rate
 from sim.scenario.stages import Edge, Stage
 
 MOST_SETTINGS = 80
@@ -95,7 +96,7 @@ def _listed(values: tuple[float, ...], percent: bool = False) -> str:
 def _way(scenario: Scenario, stage: str, name: str, edge: Edge) -> str:
     target = scenario.target(stage, name)
     way = f"→ {words.stage(scenario, target)}" + (f" ({edge.label})" if edge.label else "")
-    said = [_rate(scenario, edge)]
+    said = [rate(scenario, scenario.stages[stage], edge, _shown, period_told=True)]
     if edge.cause is not None:
         said.append(f"cause: {edge.cause}")
     if edge.cash:
@@ -103,20 +104,8 @@ def _way(scenario: Scenario, stage: str, name: str, edge: Edge) -> str:
     return f"{way}: {', '.join(said)}"
 
 
-def _rate(scenario: Scenario, edge: Edge) -> str:
-    period = edge.rate_period or scenario.period
-    a_period = f"a {period}"
-    if edge.probability is not None:
-        return f"{_listed(edge.probability, percent=True)}, {a_period}"
-    if edge.hazard is not None:
-        return f"hazard {_listed(edge.hazard)}, {a_period}"
-    if edge.weibull is not None:
-        return f"Weibull hazard, shape {edge.weibull.shape:.6g}, scale {edge.weibull.scale:.6g}{words.SPACE}{period}s"
-    if edge.beta is not None:
-        return f"a chance of each customer's own, Beta({edge.beta.a:.6g}, {edge.beta.b:.6g}), {a_period}"
-    if edge.share is not None:
-        return f"{_percent(edge.share)} of those who leave" + (f", the stay counted in {period}s" if period != scenario.period else "")
-    return f"mean stay {edge.mean_duration:g}{words.SPACE}{period}s were this the only way"
+def _shown(values: tuple[float, ...], share: bool) -> str:
+    return _listed(values, percent=share) + ("," if len(values) > 1 else "")
 
 
 def settings(scenario: Scenario) -> tuple[list[tuple[str, str]], int]:

@@ -28,7 +28,8 @@ def retention(result: "Result") -> Drawn:
     whole = thinned(everybody(result.retention))
     hidden = whole["at_risk"] < FEW
     whole[["retention", "retention_se"]] = whole[["retention", "retention_se"]].mask(hidden)
-    frame = pd.DataFrame({"t": whole["t"], **interval(whole, "survival"), **interval(whole, "retention")})
+    followed = whole["at_risk"].cummax().where(whole["t"] > 0, np.inf)  # nobody can be lost before 0
+    frame = pd.DataFrame({"t": whole["t"], **interval(whole, "survival", followed), **interval(whole, "retention", whole["at_risk"])})
     title = "Who stays"
     with drawing(scenario):
         figure, (upper, lower) = new_figure(4.2, 2, sharex=True)

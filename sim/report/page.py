@@ -95,7 +95,9 @@ def cards(result: "Result") -> list[Card]:
     scenario, clv, equity = result.scenario, result.clv.iloc[0], result.equity.iloc[0]
     horizon = result.sample.horizon
     year = min(scenario.periods_per_year, horizon)
-    tenure = result.retention[result.retention["by"] == "all"].iloc[year]
+    whole = result.retention[result.retention["by"] == "all"]
+    survival = whole["survival"].iloc[year]
+    error = words.share_error(survival, whole["survival_se"].iloc[year], whole["at_risk"].iloc[: year + 1].max())
     span = words.periods(scenario, year)
     name = "First-year retention" if year == scenario.periods_per_year else f"Retention over {span}"
     kept = f"share of customers not lost within {span}, of those who became active by then"
@@ -106,7 +108,7 @@ def cards(result: "Result") -> list[Card]:
     firm = f"CLV of all {words.plain(equity['customers'])} {words.newcomer(scenario)}s, discounted to calendar {scenario.period} 0{costs}"
     return [
         _card("Customer lifetime value (CLV)", clv["mean"], clv["se"], scenario.currency, worth),
-        _card(name, tenure["survival"], tenure["survival_se"], f"{words.SPACE}%", kept, 100.0),
+        _card(name, survival, error, f"{words.SPACE}%", kept, 100.0),
         _card("Customer equity", equity["equity"], equity["se"], scenario.currency, firm),
     ]
 
@@ -169,11 +171,12 @@ def _interval(value: float, se: float) -> str:
 
 def _patterns(result: "Result") -> list[dict[str, str]]:
     whole = result.patterns[result.patterns["by"] == "all"]
+    everybody = whole["customers"].sum()
     return [
         {
             "label": PATTERNS[row["pattern"]][0],
             "meaning": PATTERNS[row["pattern"]][1],
-            "share": words.percent(row["share"], row["share_se"]),
+            "share": words.percent(row["share"], words.share_error(row["share"], row["share_se"], everybody)),
             "clv": _interval(row["clv"], row["clv_se"] if row["customers"] > 1 else math.nan),
         }
         for row in whole[whole["customers"] > 0].to_dict("records")

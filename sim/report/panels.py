@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from sim.measures.clv import located
+from sim.measures.sums import wilson
 from sim.report.style import SMALL, WIDTH, shortened, width_of
-from sim.report.words import LEVEL, SPACE, told_apart
+from sim.report.words import SPACE, told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,11 +52,10 @@ def quantile(row: "Mapping[Any, Any] | pd.Series", name: str, kept: bool) -> tup
     return value, told_apart(value, row["sd"], error)
 
 
-def interval(frame: pd.DataFrame, name: str, low: float = 0.0, high: float = 1.0) -> dict[str, pd.Series]:
-    """Return a column and the ends of its 95 % interval."""
-    half = LEVEL * frame[f"{name}_se"]
-    ends = {f"{name}_low": (frame[name] - half).clip(low, high), f"{name}_high": (frame[name] + half).clip(low, high)}
-    return {name: frame[name], **ends}
+def interval(frame: pd.DataFrame, name: str, base: "float | pd.Series") -> dict[str, Any]:
+    """Return a column of shares and the ends of its 95 % interval; base: simulated customers that it is the share of."""
+    low, high = wilson(frame[name].to_numpy(), frame[f"{name}_se"].to_numpy(), np.asarray(base))
+    return {name: frame[name], f"{name}_low": low, f"{name}_high": high}
 
 
 def percent(axes: "Axes") -> None:

@@ -2,6 +2,9 @@
 
 import math
 
+import numpy as np
+
+from sim.measures.sums import wilson
 from sim.scenario.model import Scenario
 from sim.scenario.world import TWO_SIDED_95
 
@@ -68,6 +71,12 @@ def percent(share: float | None, se: float | None = None) -> str:
         return f"{_signed(f'{100 * share:,.{digits}f}')}{SPACE}%"
     value, half = estimate(share, se, 100.0)
     return f"{value}{SPACE}%" if half == "0" else f"{value} ± {half}{SPACE}%"
+
+
+def share_error(share: float, se: float, base: float) -> float:
+    """Return the error of a share with which ± reaches to the farther end of Wilson's interval; arguments as for ``wilson``."""
+    low, high = wilson(np.array(share), np.array(se), np.array(base))
+    return max(float(high) - share, share - float(low)) / LEVEL
 
 
 def unit(scenario: Scenario) -> str:

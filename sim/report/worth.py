@@ -146,7 +146,8 @@ def cash(result: "Result") -> Drawn:
     """
     scenario = result.scenario
     whole = thinned(everybody(result.cash))
-    frame = pd.DataFrame({"t": whole["t"], "cumulative": whole["cumulative"], **interval(whole, "paid_back")})
+    paid_back = interval(whole, "paid_back", result.clv["customers"].iloc[0])
+    frame = pd.DataFrame({"t": whole["t"], "cumulative": whole["cumulative"], **paid_back})
     found = payback(result.sample, result.cash)
     title = "When customers pay back"
     with drawing(scenario):

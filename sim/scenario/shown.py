@@ -1,12 +1,14 @@
-"""What a notebook shows of a value: small HTML tables, escaped, that need nothing from outside."""
+"""What a notebook shows of a value: small HTML tables, escaped, that need nothing from outside; and rates in words, for all pages."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sim.scenario.model import Scenario
-    from sim.scenario.stages import Edge
+    from sim.scenario.stages import Edge, Stage
+
+Say = Callable[[tuple[float, ...], bool], str]
 
 FEW = 4
 """Values by stage age that are shown; more end in an ellipsis."""
@@ -36,7 +38,7 @@ def stages(scenario: "Scenario") -> str:
     """Return a scenario's stages and their ways out as an HTML table."""
     rows = []
     for key, stage in scenario.stages.items():
-        ways = [f"{name} {_rate(edge)}" for name, edge in stage.to.items()]
+        ways = [f"{name} {rate(scenario, stage, edge)}" for name, edge in stage.to.items()]
         rank = f", rank {stage.rank}" if stage.rank else ""
         stay = f", mean stay {stage.mean_duration:g}" if stage.mean_duration else ""
         rows.append((key, stage.label, f"{stage.kind}{rank}{stay}", "; ".join(ways)))
@@ -44,20 +46,30 @@ def stages(scenario: "Scenario") -> str:
     return table(headline(scenario), ("stage", "label", "kind", "ways out and their chances"), rows, note.removeprefix(". "))
 
 
-def _rate(edge: "Edge") -> str:
-    a_period = f" a {edge.rate_period}" if edge.rate_period else ""
-    if edge.probability is not None:
-        return _listed(edge.probability) + a_period
-    if edge.hazard is not None:
-        return f"hazard {_listed(edge.hazard)}{a_period}"
-    if edge.weibull is not None:
-        return f"Weibull({edge.weibull.shape:g}, {edge.weibull.scale:g}){a_period}"
-    if edge.beta is not None:
-        return f"Beta({edge.beta.a:g}, {edge.beta.b:g}){a_period}"
-    if edge.share is not None:
-        return f"{edge.share:g} of those who leave" + (f", the stay counted in {edge.rate_period}s" if edge.rate_period else "")
-    return f"mean stay {edge.mean_duration:g}" + (f" {edge.rate_period}s" if edge.rate_period else "")
-
-
-def _listed(values: tuple[float, ...]) -> str:
+def _listed(values: tuple[float, ...], _: bool) -> str:
     return ", ".join(f"{value:g}" for value in values[:FEW]) + (", …" if len(values) > FEW else "")
+
+
+def rate(scenario: "Scenario", stage: "Stage", edge: "Edge", say: Say = _listed, period_told: bool = False) -> str:
+    """Return in words at which rate an edge out of a stage is taken, as the scenario gives it.
+
+    say: puts values by stage age into words, told whether they are shares; period_told: name also the scenario's own period.
+    """
+    period = edge.rate_period or scenario.period
+    a_period = f" a {period}" if period_told or period != scenario.period else ""
+    if edge.probability is not None:
+        return f"{say(edge.probability, True)}{a_period}"
+    if edge.hazard is not None:
+        return f"hazard {say(edge.hazard, False)}{a_period}"
+    if edge.weibull is not None:
+        return f"Weibull hazard of shape {edge.weibull.shape:g} and scale {_span(edge.weibull.scale, period)}"
+    if edge.beta is not None:
+        return f"each customer's own, Beta({edge.beta.a:g}, {edge.beta.b:g}){a_period}"
+    if edge.share is not None and stage.mean_duration is not None:
+        return f"{say((edge.share,), True)} of those who leave, after {_span(stage.mean_duration, period)} on average"
+    assert edge.mean_duration is not None  # one of the six is given
+    return f"a mean stay of {_span(edge.mean_duration, period)} were this the only way"
+
+
+def _span(count: float, period: str) -> str:
+    return f"{count:g} {period}{'' if count == 1 else 's'}"

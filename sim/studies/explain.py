@@ -15,7 +15,8 @@ from sim.scenario.base import at
 from sim.scenario.checks import warnings
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
-from sim.scenario.stages import Edge
+from sim.scenario.shown import rate
+from sim.scenario.stages import Edge, Stage
 from sim.studies.folder import config_of
 from sim.studies.told import amount, by_age, by_segment, heading, theory, what_changes
 
@@ -205,7 +206,7 @@ def _rows(segment: str, scenario: Scenario) -> tuple[list[StageRow], list[EdgeRo
         for move in range(*np.searchsorted(owner, [r, r + 1])):  # moves are in the order of their rows
             name = links.edges[links.edge[moves[move]]].partition(".")[2]
             edge = stage.to[name]
-            named = (name, edge.label, scenario.target(key, name), edge.cause or "", _given(scenario, key, edge, age))
+            named = (name, edge.label, scenario.target(key, name), edge.cause or "", _given(scenario, stage, edge, age))
             edges.append(EdgeRow(segment, key, age, *named, float(hazard[move]), float(leave[r] * share[move]), edge.cash))
     return stages, edges
 
@@ -221,20 +222,9 @@ def _hazards(scenario: Scenario, links: chain.Chain) -> chain.Floats:
     return hazard
 
 
-def _given(scenario: Scenario, stage: str, edge: Edge, age: int) -> str:
-    """Return an edge's rate as the scenario gives it."""
-    period = f" a {edge.rate_period}" if edge.rate_period not in (None, scenario.period) else ""
-    if edge.probability is not None:
-        return f"{at(edge.probability, age):.4g}{period}"
-    if edge.hazard is not None:
-        return f"hazard {at(edge.hazard, age):.4g}{period}"
-    if edge.mean_duration is not None:
-        return f"a mean of {edge.mean_duration:g} {edge.rate_period or scenario.period}s"
-    if edge.weibull is not None:
-        return f"Weibull of shape {edge.weibull.shape:g} and scale {edge.weibull.scale:g}{period}"
-    if edge.beta is not None:
-        return f"Beta({edge.beta.a:g}, {edge.beta.b:g}){period}"
-    return f"share {edge.share:g} of 1/{scenario.stages[stage].mean_duration:g}{period}"
+def _given(scenario: Scenario, stage: Stage, edge: Edge, age: int) -> str:
+    """Return an edge's rate at a stage age as the scenario gives it."""
+    return rate(scenario, stage, edge, lambda values, _: f"{at(values, age):.4g}")
 
 
 def _cash(row: StageRow) -> str:

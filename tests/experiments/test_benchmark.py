@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import re
+import statistics
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,9 @@ def test_a_small_run(tmp_path: Path) -> None:
     assert set(chain["seconds"]) == {"clvsim", "clvsim, one thread", "NumPy, the living only", "NumPy, everybody"}
     assert chain["ratio"]["clvsim"] == 1
     assert all(value > 0 for job in found["jobs"].values() for value in job["seconds"].values())
+    scaling = [row["clvsim, one thread"] / row["clvsim"] for row in chain["each"]]
+    median, upper = statistics.median(scaling), statistics.quantiles(scaling, n=4)[2]
+    assert found["threads_over_one"] == {"median": median, "upper_quartile": upper}
     assert 15 < found["live_periods_per_customer"] < 30
     assert ("the chain, 120 months, with peers" in found["jobs"]) == PEERS
     assert PEERS or len(done.stderr.splitlines()) == 1
@@ -30,6 +35,7 @@ def test_a_small_run(tmp_path: Path) -> None:
     assert page.startswith("# Before\n\n<!-- benchmark:begin -->\n| job |")
     assert page.endswith("<!-- benchmark:end -->\n\nAfter\n")
     assert "old" not in page
+    assert f" {median:.4g} times as fast as on one, {upper:.4g} at the upper quartile of the rounds." in page
     assert done.stdout.strip() in page
 
 
@@ -55,3 +61,5 @@ def test_the_page_has_a_table() -> None:
     page = (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8")
     table = page.partition("<!-- benchmark:begin -->\n")[2].partition("<!-- benchmark:end -->")[0]
     assert table.startswith("| job |")
+    median, upper = re.findall(r"([\d.]+) times as fast as on one, ([\d.]+) at the upper quartile", table)[0]
+    assert 0 < float(median) <= float(upper)

@@ -67,7 +67,7 @@ def test_residual_is_carried_on_where_it_is_not() -> None:
     assert found["exact"] is not None
     assert found["residual"]["method"] == "last year carried on"
     assert found["warnings"] == [
-        f"{found['residual']['share']:.1%} of a customer's value lies beyond the horizon: a longer one would count it"
+        f"{100 * found['residual']['share']:.1f} % of a customer's value lies beyond the horizon: a longer one would count it"
     ]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from sim.kernels.sums import fill_bins
 from sim.kernels.types import BINS, SIDE, UNIT
@@ -21,7 +22,9 @@ from sim.measures.sums import (
     spread,
     squares,
     stratified,
+    wilson,
 )
+from sim.scenario.world import TWO_SIDED_95
 from tests.measures.twin import bin_of, two_words
 
 WORDS = st.lists(st.integers(-(2**80), 2**80), min_size=1, max_size=5)
@@ -143,3 +146,27 @@ def test_quantiles_of_equal_values_are_exact_and_of_none_undefined() -> None:
     np.testing.assert_array_equal(histogram_quantiles(histogram_of(values), 920.0, 920.0), np.full(5, 920.0))
     assert np.isnan(histogram_quantiles(np.zeros(BINS, dtype=np.int64), 0.0, 0.0)).all()
     assert np.isnan(exact_quantiles(values[:0])).all()
+
+
+@pytest.mark.parametrize(("count", "n"), [(0, 20), (1, 20), (7, 20), (20, 20), (0, 1), (3, 1000), (1000, 1000)])
+def test_shares_have_wilsons_interval(count: int, n: int) -> None:
+    share = np.array([count / n])
+    low, high = wilson(share, np.sqrt(share * (1 - share) / n), np.array([n]))
+    known = binomtest(count, n).proportion_ci(0.95, method="wilson")
+    np.testing.assert_allclose([low[0], high[0]], [known.low, known.high], rtol=1e-9, atol=1e-15)
+
+
+def test_an_interval_takes_the_error_of_the_sample_it_is_from() -> None:
+    """Its ends are where the share lies 1.96 errors off, an end's error being to the share's as those of binomials are."""
+    share, se = share_of(np.array([[30], [4]]), np.array([[90], [60]]), np.array([100, 60]), np.array([700.0, 100.0]))
+    ends = np.array(wilson(share, se, np.array([150])))
+    error = se * np.sqrt(ends * (1 - ends) / (share * (1 - share)))
+    np.testing.assert_allclose((ends - share) / error, [[-TWO_SIDED_95], [TWO_SIDED_95]], rtol=1e-9)
+
+
+def test_certain_and_unknown_shares() -> None:
+    shares = np.array([1.0, 0.5, 0.5, np.nan])
+    low, high = wilson(shares, np.array([0.0, 0.0, np.nan, np.nan]), np.array([np.inf, 50.0, 50.0, 0.0]))
+    known = binomtest(25, 50).proportion_ci(0.95, method="wilson")
+    np.testing.assert_allclose(low, [1.0, known.low, np.nan, np.nan])
+    np.testing.assert_allclose(high, [1.0, known.high, np.nan, np.nan])

@@ -16,9 +16,11 @@ import pytest
 from PIL import Image
 
 import sim
-from sim.report import style
+from sim.measures.sums import wilson
+from sim.report import lives, style
 from sim.report.figures import FIGURES, fitting
 from sim.report.files import files, names
+from sim.report.page import cards
 from sim.report.panels import MOST_PERIODS, thinned, wrapped
 from sim.report.style import FontWarning, shortened, spread, width_of
 from sim.report.worth import MOST_BARS
@@ -50,11 +52,10 @@ def test_a_figure_draws_what_its_frame_says() -> None:
     np.testing.assert_array_equal(upper.get_ydata(), retention.frame["survival"])
     whole = result.retention[result.retention["by"] == "all"]
     np.testing.assert_array_equal(retention.frame["survival"], whole["survival"])
-    half = 1.959963984540054 * whole["retention_se"].to_numpy()
-    for end, sign in (("retention_low", -1), ("retention_high", 1)):
-        free = retention.frame[end].gt(0) & retention.frame[end].lt(1)
-        assert free.sum() > 3
-        np.testing.assert_allclose(retention.frame.loc[free, end], (whole["retention"] + sign * half)[free], rtol=1e-12)
+    free = whole["retention_se"].gt(0) & whole["at_risk"].ge(lives.FEW)
+    assert free.sum() > 3
+    ends = wilson(*(whole.loc[free, name].to_numpy() for name in ("retention", "retention_se", "at_risk")))
+    np.testing.assert_array_equal(retention.frame.loc[free, ["retention_low", "retention_high"]].to_numpy().T, ends)
     flows = FIGURES["flows"](result).frame
     moves = result.flows[(result.flows["by"] == "all") & (result.flows["edge"] == "gone")]["per_customer"].sum()
     assert flows.loc[flows["edge"] == "gone", "per_100"].sum() == pytest.approx(100 * moves)
@@ -66,6 +67,19 @@ def test_a_figure_draws_what_its_frame_says() -> None:
     cash = FIGURES["cash"](result)
     assert cash.frame["cumulative"].iloc[-1] == pytest.approx(result.clv["mean"].iloc[0])
     np.testing.assert_array_equal(cash.figure.axes[0].get_lines()[0].get_ydata(), cash.frame["cumulative"])
+
+
+def test_a_share_of_1_is_not_certain_because_nobody_was_lost() -> None:
+    stages = {"a": {"to": {"lost": {"probability": [0.0, 0.0, 0.5]}}}, "lost": {"kind": "lost"}}
+    four, two = (sim.simulate(cases.chinese(stages=stages, start="a", horizon=horizon, run={"customers": 100})) for horizon in (4, 2))
+    frame = FIGURES["retention"](four).frame
+    low = 100 / (100 + 1.959963984540054**2)
+    assert frame["survival"].tolist()[:3] == [1, 1, 1]
+    assert frame["survival_low"].tolist()[:3] == pytest.approx([1, low, low])
+    assert frame["retention_low"].tolist()[:2] == pytest.approx([low, low])
+    assert frame[["survival_high", "retention_high"]].iloc[0].tolist() == [1, 1]
+    assert cards(two)[1].value == "100.0"
+    assert float(cards(two)[1].half) == pytest.approx(100 * (1 - low), rel=0.03)
 
 
 def rare(**changes: Any) -> Result:

@@ -250,7 +250,7 @@ def test_a_loss_is_told_without_its_sign() -> None:
 
 def test_a_stay_is_told_in_its_own_periods() -> None:
     stages = {"a": {"price": 10.0, "to": {"lost": {"mean_duration": 2, "rate_period": "year"}}}, "lost": LOST}
-    assert "mean stay 2 years" in told(stages=stages)
+    assert "mean stay of 2 years" in told(stages=stages)
 
 
 def test_prospects_are_no_customers_yet() -> None:

@@ -9,17 +9,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.kernels.maths import exponential, minus_log_complement, normal
+from sim.kernels.maths import exponent, exponential, log, minus_log_complement, normal
 from sim.kernels.samplers import look_up, poisson
 from sim.kernels.types import (
     ACQUISITION,
     BETA_PURPOSES,
+    COST_SWAY,
+    FIRST_STREAM,
+    KNOWLEDGE,
+    LOYALTY_SWAY,
     POISSON,
     PURCHASE,
     SERVICE,
+    STREAMS,
     SUBSCRIPTION,
     TRAIT_PERIOD,
+    TRANSACTION,
     TRANSITION,
+    TRUST_SWAY,
+    WORD_OF_MOUTH,
     Tables,
 )
 
@@ -44,6 +52,7 @@ class Life:
     moves: list[tuple[int, int]] = field(default_factory=list)  # (t, edge)
     sojourns: list[tuple[int, int]] = field(default_factory=list)  # (stage, periods)
     orders: Counter[int] = field(default_factory=Counter)  # t -> orders
+    felt: dict[int, list[int]] = field(default_factory=dict)  # t -> steps of satisfaction, trust, loyalty, level
     converted: int | None = None
     lost: int | None = None
     paid_back: int | None = None
@@ -77,7 +86,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
     def words(period: int, purpose: int) -> list[int]:
         return philox([identity & 0xFFFFFFFF, identity >> 32, replicate, period << 16 | purpose], key)
 
-    z = [_one(normal, word) for word in words(TRAIT_PERIOD, 0)]
+    z = [_one(normal, word) for word in words(TRAIT_PERIOD, 0)[:3]] + [_one(normal, word) for word in words(TRAIT_PERIOD, 1)[:3]]
     mix = tables.mixing[v]
     wallet, rate, frailty = F(1.0), F(tables.rate_value[v]), F(1.0)
     if tables.wallet_table[v]:
@@ -89,6 +98,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         frailty = frailty * look_up(tables.quantiles, int(tables.frailty_table[v]) - 1, both + mix[2, 2] * z[2])
     if tables.wallet_by_rate[v]:
         wallet = wallet / rate
+    mind = Mind(tables, v, z, words(TRAIT_PERIOD, 1)[3])
     betas = []
     for number, purpose in enumerate(tables.beta_purpose):
         assert purpose >= BETA_PURPOSES
@@ -113,13 +123,19 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         last_age = int(np.sum((rows >= first) & (rows < real_rows))) - 1
         row = first + min(age, last_age)
         moves, ordering = words(t // 2, 0)[t % 2 * 2 :], words(t // 2, 1)[t % 2 * 2 :]
+        m = int(tables.regime[replicate, y]) if tables.regime.size else 0
+        if tables.minded[v]:
+            mind.move(stage, y, m, words(t // 2, 2)[t % 2 * 2 :])
+            if tables.awake[stage]:
+                life.felt[t] = mind.steps()
         # who leaves, and how much of the period it lives through
         hazards = []
         for j in range(int(tables.edges[stage])):
             h = tables.hazard[v, row, j]
             h = h * betas[int(tables.beta[v, stage, j]) - 1] if tables.beta[v, stage, j] else h
             h = h * frailty if tables.frail[v, stage, j] else h
-            hazards.append(h * tables.season_hazard[v, y] if tables.seasonal[v, stage, j] else h)
+            h = h * tables.edge_factor[v, m, y, stage, j] if tables.timed[v] else h
+            hazards.append(h * mind.sway(stage, j) if tables.swayed[v, j].any() else h)
         hazard = F(0.0)
         for h in hazards:
             hazard = hazard + h
@@ -129,23 +145,28 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         exposure = wait / hazard if tables.until_exit[v] and leaves and not certain else F(1.0)
         # cash of the stage held
         if tables.purchase[v] == SUBSCRIPTION:
-            spend = np.float64(wallet * exposure)
+            spend = np.float64(wallet * exposure) * np.float64(mind.level)
         else:
-            mean = rate * tables.orders[v, row] * tables.season_orders[v, y] * exposure
+            mean = rate * tables.orders[v, row] * tables.season_orders[v, m, y] * exposure
             count = (
-                poisson(np.uint32(ordering[0]), np.float64(mean))
+                poisson(np.uint32(ordering[0]), np.float64(mean * mind.level))
                 if tables.purchase[v] == POISSON
                 else int(F(ordering[0]) * F(2.0**-32) < mean)
             )
+            share = F(1.0) if tables.purchase[v] == POISSON else mind.level
             life.orders[t] += count
             spend = np.float64(0.0)
             if count > 0:
                 cv = np.float64(tables.amount_cv[v, stage])
                 noise = standardised_total(tables, v, stage, count, _one(normal, ordering[1])) if cv > 0 else 0.0
                 spend = np.float64(wallet) * np.float64(max(count * (1.0 + cv * count**-0.5 * noise), 0.0))
-        margin = tables.purchase_factor[v, t] * tables.season_margin[v, y]
+                spend = spend * np.float64(share)
+        margin = tables.purchase_factor[v, t] * tables.season_margin[v, m, y]
         life.cash[t, PURCHASE] += units(spend * (tables.purchase_units[v, row] * margin))
         life.cash[t, SERVICE] += units(np.float64(exposure) * (tables.service_units[v, row] * tables.service_factor[v, t]))
+        for c in range(len(STREAMS)):
+            amount = np.float64(exposure * mind.weight(c)) * (tables.stream_units[v, row, c] * tables.stream_factor[v, t])
+            life.cash[t, FIRST_STREAM + c] += units(amount)
         if t == 0 and tables.acquisition_at_arrival[v]:
             life.cash[0, ACQUISITION] += int(tables.acquisition_units[v, 0])
         # the move
@@ -166,6 +187,8 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
                 entered = t + 1
             if tables.stage_rank[stage] == 3:
                 at_top += 1
+            if tables.stage_kind[stage] == 2 and tables.stage_kind[to] == 1:
+                mind.return_home()
             stage, age = to, 0
             highest = max(highest, int(tables.stage_rank[stage]))
             if tables.stage_kind[stage] == 1 and not was_active:
@@ -182,6 +205,89 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
             life.paid_back = t
     life.pattern = pattern(was_active, int(tables.stage_kind[stage]) == 2, highest, at_top >= int(tables.long_lasting[v]))
     return life
+
+
+class Mind:
+    """What one customer thinks, and what it is worth by that beside its purchases."""
+
+    def __init__(self, tables: Tables, v: int, z: list[np.float32], holder: int) -> None:
+        self.tables, self.v = tables, v
+        mixed = []
+        for trait in range(6):
+            total = F(0.0)
+            for source in range(trait + 1):
+                total = total + tables.mixing[v, trait, source] * z[source]
+            mixed.append(total)
+        first, spread = tables.feeling[v, :2]
+        self.satisfaction = F(min(max(first + spread * mixed[5], F(1.0)), F(5.0))) if tables.minded[v] else F(0.0)
+        self.expectation, self.trust = tables.expectation[v, 0], tables.trust[v, 0]
+        self.level = tables.level[v, 0] if tables.minded[v] else F(1.0)
+        self.invested, self.loyalty = F(0.0), F(0.0)
+        one = F(1.0)
+        self.influence = look_up(tables.quantiles, int(tables.influence_table[v]) - 1, mixed[3]) if tables.influence_table[v] else one
+        self.known = look_up(tables.quantiles, int(tables.known_table[v]) - 1, mixed[4]) if tables.known_table[v] else one
+        if tables.known_share[v] < one and not F(holder) * F(2.0**-32) < tables.known_share[v]:
+            self.known = F(0.0)
+
+    def move(self, stage: int, y: int, m: int, words: list[int]) -> None:
+        """Live through a period in a stage: satisfaction, expectation, trust, loyalty, level, investment."""
+        tables, v, one = self.tables, self.v, F(1.0)
+        if tables.feels[v]:
+            self._feel(stage, y, words)
+            x = F(max((self.satisfaction - one) * F(0.25), F(2.0**-100)))
+            base, gamma = tables.loyalty[v, m]
+            rising = _elementary(exponent, _elementary(log, x) * gamma)
+            self.loyalty = base + (one - base) * rising if self.satisfaction > one else base
+        self.level = self.level + tables.level_speed[v, stage] * (tables.level_target[v, stage] - self.level)
+        self.invested = self.invested + tables.invest[v, stage] * (one - self.invested)
+
+    def _feel(self, stage: int, y: int, words: list[int]) -> None:
+        tables, v, one = self.tables, self.v, F(1.0)
+        if not tables.awake[stage]:
+            return
+        _, _, speed, deviation, chance, size = tables.feeling[v]
+        _, norm, follow, habit = tables.expectation[v]
+        _, rise, fall, drop, _, _ = tables.trust[v]
+        drift = _one(normal, words[0]) if deviation else F(0.0)
+        failed = one if F(words[1]) * F(2.0**-32) < chance else F(0.0)
+        performance = tables.quality[v, y] + tables.gain[v, stage] + deviation * drift - size * failed
+        heading = F(min(max(F(3.0) + performance - self.expectation, one), F(5.0)))
+        self.satisfaction = self.satisfaction + speed * (heading - self.satisfaction)
+        self.expectation = self.expectation + follow * (habit * performance + (one - habit) * norm - self.expectation)
+        gap = (self.satisfaction - one) * F(0.25) - self.trust
+        self.trust = (self.trust + (rise if gap > 0 else fall) * gap) * (one - drop * failed)
+
+    def steps(self) -> list[int]:
+        """Return satisfaction, trust, loyalty and level in whole steps."""
+        return [int(value * F(2.0**12) + F(0.5)) for value in (self.satisfaction, self.trust, self.loyalty, self.level)]
+
+    def sway(self, stage: int, j: int) -> np.float32:
+        """Return by how much what it thinks multiplies a hazard."""
+        tables, v = self.tables, self.v
+        by = tables.sway[v, stage, j]
+        power = by[LOYALTY_SWAY] * (tables.loyalty_reference[v] - self.loyalty) + by[TRUST_SWAY] * (tables.trust[v, 5] - self.trust)
+        return _elementary(exponent, power - by[COST_SWAY] * self.invested)
+
+    def weight(self, c: int) -> np.float32:
+        """Return how much of a stream the customer is worth."""
+        if c == WORD_OF_MOUTH:
+            gap = (self.satisfaction - F(3.0)) * F(0.5)
+            return self.influence * (gap if gap > 0 else self.tables.talk[self.v] * gap)
+        if c == KNOWLEDGE:
+            return self.known
+        above = self.tables.trust_above[self.v]
+        return F(0.0) if c == TRANSACTION and above >= 0 and not self.trust > above else F(1.0)
+
+    def return_home(self) -> None:
+        """Come back from a lost stage."""
+        self.trust = self.trust * self.tables.trust[self.v, 4]
+        self.level = self.tables.level[self.v, 1] if self.tables.minded[self.v] else F(1.0)
+
+
+def _elementary(function: object, x: np.float32) -> np.float32:
+    out = np.zeros(1, F)
+    function(np.array([x], F), out, 1)  # type: ignore[operator]
+    return np.float32(out[0])
 
 
 def standardised_total(tables: Tables, v: int, stage: int, count: int, z: np.float32) -> float:

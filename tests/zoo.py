@@ -144,6 +144,81 @@ ZOO["segments_that_buy_differently"] = one_stage(
         "orders": {"share": 0.2, "purchases": {"kind": "poisson", "rate": 0.7, "order_value": 3.0}},
     },
 )
+MINDFUL: dict[str, Any] = {
+    "satisfaction": {
+        "initial": 3.4,
+        "spread": 0.6,
+        "speed": 0.3,
+        "quality": [3.0, 3.2, 3.6],
+        "delivered_value": 0.5,
+        "drift": 0.4,
+        "failure": {"probability": 0.1, "size": 1.5},
+        "expectation": {"initial": 2.9, "norm": 3.1, "speed": 0.2, "habituation": 0.6},
+    },
+    "trust": {"initial": 0.5, "rise": 0.1, "fall": 0.3, "drop": 0.4, "inherit": 0.5},
+    "competition": {"intensity": 0.7},
+    "switching_cost": {"speed": 0.1},
+    "level": {"initial": 0.1, "re_entry": 0.2},
+    "word_of_mouth": {"influence": {"mean": 1.5, "cv": 0.8}, "reach": 2.0, "value": 0.7},
+    "knowledge": {"share": 0.4, "cv": 1.2},
+    "transaction": {"trust_above": 0.52},
+    "correlations": {"influence": {"wallet": 0.3, "satisfaction": 0.5}, "knowledge": {"influence": -0.2}},
+    "drivers": {
+        "value": {"quality": {"weight": 2.0, "own": [3.0, 3.0, 3.5], "rival": 3.1}, "price": {"own": 2.0, "rival": [2.0, 2.5]}},
+        "relationship": {"programme": {"own": [0.0, 1.0]}},
+    },
+    "market": {
+        "regimes": {
+            "calm": {"to": {"calm": 0.7, "war": 0.3}},
+            "war": {
+                "to": {"calm": 0.5, "war": 0.5}, "hazards": 1.4, "orders": 0.9, "margin": 0.8, "competition": 0.9, "rival": {"value": 0.4},
+            },
+        },
+    },
+    "purchases": {"kind": "subscription", "wallet": {"mean": 1.2, "cv": 0.5}},
+    "stages": {
+        "investigation": {
+            "rank": 1, "price": 5.0, "information": 0.1, "sales_cost": 0.5, "level": {"target": 0.3, "speed": 0.2},
+            "delivered_value": {"benefit": 3.0, "money": 2.0, "time": 0.5},
+            "to": {
+                "formation": {"probability": 0.25, "effects": {"loyalty": -1.0}},
+                "decline": {"probability": 0.05, "effects": {"loyalty": 2.0, "value": 0.5}},
+                "lost": {"probability": 0.15, "cause": "rival", "effects": {"loyalty": 1.5, "trust": 1.0}},
+            },
+        },
+        "formation": {
+            "rank": 2, "price": 40.0, "information": [0.2, 0.3], "level": {"target": 0.9, "speed": 0.5},
+            "to": {"stability": {"probability": 0.4}, "lost": {"probability": 0.07, "cause": "rival", "effects": {"relationship": 0.3}}},
+        },
+        "stability": {
+            "rank": 3, "price": 60.0, "knowledge": 1.5, "fees": 0.8, "level": {"target": 1.0, "speed": 0.05},
+            "to": {"decline": {"probability": 0.1, "effects": {"switching_cost": 1.2, "trust": 2.0}}, "lost": {"probability": 0.03}},
+        },
+        "decline": {
+            "price": 15.0, "cost_to_serve": 3.0, "level": {"target": 0.0, "speed": 0.4},
+            "to": {"formation": {"probability": 0.1}, "lost": {"probability": 0.42}},
+        },
+        "lost": {"kind": "lost", "to": {"investigation": {"probability": 0.1}}},
+    },
+}  # fmt: skip
+"""Every mechanism of behaviour at once."""
+
+ZOO["mindful"] = changed(CHAIN, **MINDFUL, frailty={"variance": 0.4}, acquisition={"cost": 4.0})
+ZOO["mindful_orders"] = changed(
+    CHAIN,
+    **{**MINDFUL, "purchases": {"kind": "poisson", "rate": {"mean": 1.4, "cv": 0.5}, "order_value": 2.0}},
+    segments={"keen": {"share": 0.6}, "cool": {"share": 0.4, "stages": {"stability": {"price": 50.0}}}},
+    exposure="until_exit",
+)
+ZOO["level_alone"] = one_stage(
+    {"probability": 0.2},
+    level={"initial": 0.2},
+    purchases={"kind": "bernoulli", "probability": 0.4, "order_value": 2.0},
+    stages={
+        "customer": {"price": 2.0, "level": {"target": 0.9, "speed": 0.3}, "to": {"lost": {"probability": 0.2}}},
+        "lost": {"kind": "lost"},
+    },
+)
 ZOO["prospects_on_arrival"] = changed(ZOO["prospects_and_win_back"], acquisition={"cost": 7.0, "due": "arrival"})
 
 

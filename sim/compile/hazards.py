@@ -30,6 +30,7 @@ class StageHazards:
 def ages(stage: Stage, horizon: int) -> int:
     """Return how many stage ages a stage needs: the length of its longest list."""
     lists = [stage.prices, stage.margin, stage.cost_to_serve, stage.orders]
+    lists += [stage.information, stage.fees, stage.knowledge, stage.sales_cost]
     for edge in stage.to.values():
         lists += [edge.probability or (), edge.hazard or ()]
         if edge.weibull is not None:

@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sim.compile.hazards import edge_below, leave_below
+from sim.compile.market import regime_paths
 from sim.compile.quantiles import Library
 from sim.compile.variant import Variant, compile_variant, edge_ends
 from sim.kernels.life import reached
@@ -55,6 +57,8 @@ def compile_tables(*scenarios: Scenario) -> Tables:
     variants = [compile_variant(scenario, betas, library, nodes, last) for scenario in everything]
     if not all(variant.fixed for variant in variants):
         variants = [variant.unfixed() for variant in variants]
+    if not any(variant.timed for variant in variants):
+        variants = [replace(variant, edge_factor=variant.edge_factor[:, :0]) for variant in variants]
     rows = max(variant.row_stage.size for variant in variants)
     padded = [variant.padded(rows) for variant in variants]
     segments = list(first.segment_shares)
@@ -64,6 +68,7 @@ def compile_tables(*scenarios: Scenario) -> Tables:
         cohort=np.array([cell.cohort for cell in sampled], np.uint32),
         arrival=np.array([cell.arrival for cell in sampled], np.uint32),
         address=np.array([cell.arrival << 48 | cell.slot << 40 for cell in sampled], np.uint64),
+        regime=regime_paths(first, last),
         key=np.array([first.run.seed & 0xFFFFFFFF, first.run.seed >> 32], np.uint64),
         **_graph(first),
         **_edges(first),
@@ -80,6 +85,7 @@ def _graph(scenario: Scenario) -> dict[str, Array]:
     stages = list(scenario.stages.values())
     return {
         "stage_kind": np.array([STAGE_KINDS.index(stage.kind) for stage in stages], np.uint32),
+        "awake": np.array([stage.kind == "active" for stage in stages], np.float32),
         "stage_rank": np.array([stage.rank or 0 for stage in stages], np.uint32),
         "edges": np.array([len(stage.to) for stage in stages], np.uint32),
     }
@@ -97,6 +103,7 @@ def _edges(scenario: Scenario) -> dict[str, Array]:
         "edge_reaches": np.array([int(reached(stages[target].rank or 0)) for _, target in ends], np.uint64),
         "edge_loses": np.array([stages[target].kind == "lost" for _, target in ends], np.uint32),
         "edge_wins": np.array([stages[target].kind == "active" for _, target in ends], np.uint32),
+        "edge_returns": np.array([stages[one].kind == "lost" and stages[other].kind == "active" for one, other in ends], np.uint32),
     }
 
 

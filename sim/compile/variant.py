@@ -5,18 +5,20 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from sim.compile.behaviour import gifts, minds, stream_units
 from sim.compile.hazards import ages, stage_hazards
+from sim.compile.market import market, named_edges
 from sim.compile.quantiles import Library, beta, positive, standardised
 from sim.kernels.types import BERNOULLI, LIMIT, POISSON, SUBSCRIPTION, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import PERIODS_PER_YEAR, at
 from sim.scenario.purchases import Bernoulli, Poisson, Trait
-from sim.scenario.world import OFFSET, Season
+from sim.scenario.world import OFFSET
 
 FIXED_CELLS = 2**20
 """Largest (t, r) for which discounted amounts are tabled; above it they are computed, with the same result."""
 
-BY_ROW = ("row_stage", "stay_row", "edge", "hazard", "certain", "purchase_units", "service_units", "orders")
+BY_ROW = ("row_stage", "stay_row", "edge", "hazard", "certain", "purchase_units", "service_units", "orders", "stream_units")
 PURCHASES = {"subscription": SUBSCRIPTION, "bernoulli": BERNOULLI, "poisson": POISSON}
 
 
@@ -39,9 +41,26 @@ class Variant:
     hazard: Array
     certain: Array
     frail: Array
-    seasonal: Array
     beta: Array
     until_exit: Array
+    timed: Array
+    edge_factor: Array
+    minded: Array
+    feels: Array
+    quality: Array
+    gain: Array
+    feeling: Array
+    expectation: Array
+    trust: Array
+    loyalty: Array
+    loyalty_reference: Array
+    level: Array
+    level_target: Array
+    level_speed: Array
+    levelled: Array
+    invest: Array
+    sway: Array
+    swayed: Array
     purchase: Array
     fixed: Array
     fixed_purchase: Array
@@ -55,9 +74,13 @@ class Variant:
     service_factor: Array
     acquisition_units: Array
     acquisition_at_arrival: Array
-    season_hazard: Array
     season_orders: Array
     season_margin: Array
+    streaming: Array
+    stream_units: Array
+    stream_factor: Array
+    talk: Array
+    trust_above: Array
     square_shift: Array
     long_lasting: Array
     wallet_table: Array
@@ -66,6 +89,10 @@ class Variant:
     wallet_by_rate: Array
     frailty_table: Array
     beta_table: Array
+    gifted: Array
+    influence_table: Array
+    known_table: Array
+    known_share: Array
     mixing: Array
 
     def unfixed(self) -> "Variant":
@@ -84,27 +111,6 @@ class Variant:
         return replace(self, **longer)
 
 
-def season(values: Season, periods: int, periods_per_year: int) -> Array:
-    """Return the factor of each calendar period 0 … periods - 1, (periods,) float64."""
-    y = np.arange(periods)
-    multiplier = np.array(values.multiplier or (1.0,))
-    return np.asarray(multiplier[y % multiplier.size] * (1.0 + values.growth_annual) ** (y / periods_per_year))
-
-
-def named_edges(scenario: Scenario, names: Sequence[str] | None) -> list[tuple[int, int]]:
-    """Return (stage, place) of the edges named ``stage.edge``, of all into a lost stage where None."""
-    return [
-        (s, j)
-        for s, (stage_id, stage) in enumerate(scenario.stages.items())
-        for j, edge_id in enumerate(stage.to)
-        if (f"{stage_id}.{edge_id}" in names if names is not None else _leads_to_lost(scenario, stage_id, edge_id))
-    ]
-
-
-def _leads_to_lost(scenario: Scenario, stage: str, edge: str) -> bool:
-    return scenario.stages[scenario.target(stage, edge)].kind == "lost"
-
-
 def _marked(shape: tuple[int, int], places: Sequence[tuple[int, int]]) -> Array:
     marks = np.zeros(shape, np.uint32)
     for place in places:
@@ -117,10 +123,15 @@ def compile_variant(scenario: Scenario, betas: Sequence[str], library: Library, 
     parts: dict[str, Array] = {}
     parts |= _rows(scenario)
     parts |= _moves(scenario, parts)
-    parts |= _leaving(scenario, betas, last)
-    parts |= _time(scenario, last)
+    parts |= _leaving(scenario, betas)
+    parts |= market(scenario, last)
+    parts |= minds(scenario, last)
+    parts["plain"] = np.array(not (parts.pop("modified") or parts["timed"] or parts["swayed"].any()), np.uint32)
+    parts |= _time(scenario)
     parts |= _traits(scenario, betas, library, parts["purchase_units"])
+    parts |= gifts(scenario, library)
     parts |= _amounts(scenario, library, nodes)
+    parts["streaming"] = np.any(parts["stream_units"] != 0, axis=0).astype(np.uint32)
     parts |= _fixed(scenario, parts)
     parts["square_shift"] = _square_shift(scenario, parts, library)
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
@@ -178,6 +189,7 @@ def _rows(scenario: Scenario) -> dict[str, Array]:
         "purchase_units": price_margin * UNIT,
         "service_units": service * UNIT,
         "orders": rows.by_row(lambda s, age: at(stages[s].order_factors, age)).astype(np.float32),
+        "stream_units": np.stack([rows.by_row(worth) for worth in stream_units(scenario)], axis=1) * UNIT,
     }
 
 
@@ -195,7 +207,7 @@ def _moves(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
         certain[mine] = found.certain
         edge[mine, : len(stage.to)] = before + np.arange(len(stage.to))
         before += len(stage.to)
-    earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0)
+    earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0) | np.any(parts["stream_units"] != 0, axis=1)
     if scenario.purchases.kind != "subscription":
         earns |= parts["orders"] != 0
     done = [not stage.to and not earns[: rows.total][rows.stage == s].any() for s, stage in enumerate(stages)]
@@ -219,42 +231,35 @@ def _rounded(units: Array) -> Array:
     return np.asarray(np.floor(units + 0.5).astype(np.int64))
 
 
-def _leaving(scenario: Scenario, betas: Sequence[str], last: int) -> dict[str, Array]:
-    """Say which edges the customer's frailty, the season and beta traits modify."""
+def _leaving(scenario: Scenario, betas: Sequence[str]) -> dict[str, Array]:
+    """Say which edges the customer's frailty and beta traits modify."""
     stages = scenario.stages
     shape = (len(stages), max(1, *(len(stage.to) for stage in stages.values())))
     frail = _marked(shape, named_edges(scenario, scenario.frailty.edges) if scenario.frailty.variance > 0 else [])
-    calendar = season(scenario.calendar.hazards, last, scenario.periods_per_year)
-    seasonal = _marked(shape, named_edges(scenario, scenario.calendar.hazards.edges) if np.any(calendar != 1) else [])
     beta_of = np.zeros(shape, np.uint32)
     for s, (stage_id, stage) in enumerate(stages.items()):
         for j, (edge_id, edge) in enumerate(stage.to.items()):
             if edge.beta is not None:
                 beta_of[s, j] = 1 + betas.index(f"{stage_id}.{edge_id}")
     until_exit = scenario.exposure == "until_exit"
-    plain = not (frail.any() or seasonal.any() or beta_of.any() or until_exit)
     return {
         "frail": frail,
-        "seasonal": seasonal,
         "beta": beta_of,
         "until_exit": np.array(until_exit, np.uint32),
-        "plain": np.array(plain, np.uint32),
-        "season_hazard": calendar.astype(np.float32),
+        "modified": np.array(frail.any() or beta_of.any() or until_exit),
     }
 
 
-def _time(scenario: Scenario, last: int) -> dict[str, Array]:
-    """Discount factors by tenure, and the calendar's factors."""
+def _time(scenario: Scenario) -> dict[str, Array]:
+    """Discount factors by tenure."""
     horizon = int(scenario.horizon)
     t = np.arange(horizon)
     factor = scenario.discount_factor
-    per_year = scenario.periods_per_year
     prospect = scenario.stages[scenario.start].kind == "prospect"
     return {
         "purchase_factor": factor ** (t + OFFSET[scenario.timing.purchase]),
         "service_factor": factor ** (t + OFFSET[scenario.timing.service]),
-        "season_orders": season(scenario.calendar.orders, last, per_year).astype(np.float32),
-        "season_margin": season(scenario.calendar.margin, last, per_year),
+        "stream_factor": factor ** (t + OFFSET[scenario.timing.streams]),
         "acquisition_units": _rounded(-scenario.acquisition.cost * UNIT * factor ** np.arange(horizon + 1.0)),
         "acquisition_at_arrival": np.array(not prospect or scenario.acquisition.due == "arrival", np.uint32),
         "long_lasting": np.array(min(scenario.long_lasting_periods, 2**31), np.uint32),
@@ -301,19 +306,7 @@ def _traits(scenario: Scenario, betas: Sequence[str], library: Library, purchase
         "wallet_by_rate": np.array(by_rate, np.uint32),
         "frailty_table": np.array(_table_of(frailty, library), np.uint32),
         "beta_table": beta_table,
-        "mixing": correlation_factor(scenario).astype(np.float32),
     }
-
-
-def correlation_factor(scenario: Scenario) -> Array:
-    """Return the Cholesky factor of the correlations of wallet, rate and frailty, (3, 3)."""
-    names = ("wallet", "rate", "frailty")
-    matrix = np.eye(3)
-    for one, others in scenario.correlations.items():
-        for other, rho in others.items():
-            i, j = names.index(one), names.index(other)
-            matrix[i, j] = matrix[j, i] = rho
-    return np.linalg.cholesky(matrix)
 
 
 def _amounts(scenario: Scenario, library: Library, nodes: Sequence[int]) -> dict[str, Array]:
@@ -339,6 +332,7 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
         scenario.purchases.kind == "subscription"
         and not parts["wallet_table"]
         and not parts["until_exit"]
+        and not parts["levelled"]
         and not np.any(parts["season_margin"] != 1)
         and horizon * rows <= FIXED_CELLS
     )
@@ -372,6 +366,8 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library)
     factors = max(1.0, scenario.discount_factor ** int(scenario.horizon)), float(parts["season_margin"].max())
     period = spend * count * noise * float(np.abs(parts["purchase_units"]).max()) * factors[0] * factors[1]
     period += float(np.abs(parts["service_units"]).max()) * factors[0]
+    gift = max(highest("influence_table") * max(1.0, float(parts["talk"])), highest("known_table"))
+    period += float(np.abs(parts["stream_units"]).sum(axis=1).max()) * gift * factors[0]
     once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())
     _check_range((period + once) * int(scenario.horizon))
     return np.array(max(0, int(period + once).bit_length() - 26), np.uint64)

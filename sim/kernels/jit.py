@@ -13,10 +13,17 @@ import numba
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
-OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": True, "_nrt": False}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": True, "_nrt": False, "no_cfunc_wrapper": True}
+INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
 
 def jit(function: Kernel) -> Kernel:
-    """Compile a kernel on its first call."""
-    compiled: Kernel = numba.njit(**OPTIONS)(function)
+    """Compile a kernel on its first call, and keep it."""
+    compiled: Kernel = numba.njit(cache=True, **OPTIONS)(function)
+    return compiled
+
+
+def inner(function: Kernel) -> Kernel:
+    """Compile a kernel that only kernels call: a way in from Python, which unpacks all of Tables, costs more than all else to compile."""
+    compiled: Kernel = numba.njit(**INNER)(function)
     return compiled

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from sim.kernels.jit import jit
-from sim.kernels.maths import minus_log_complement, normal
+from sim.kernels.jit import inner, jit
+from sim.kernels.maths import TO_UNIT, minus_log_complement, normal
+from sim.kernels.mind import start_mind
 from sim.kernels.philox import counter, draw
 from sim.kernels.samplers import look_up
 from sim.kernels.sums import add, add_bins, add_products, fill_bins
@@ -12,7 +13,9 @@ from sim.kernels.types import (
     AFTER,
     AT_TOP,
     BEFORE,
+    BLOCK_GIFTS,
     BLOCK_TRAITS,
+    KNOWN,
     LOST,
     LOST_AT,
     PATTERNS,
@@ -29,13 +32,13 @@ from sim.kernels.types import (
     Tally,
 )
 
-ONE = np.float32(1.0)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
 NOTHING = np.uint64(0)
 UNCONVERTED, EARLY, MIDWAY, RETREAT, LONG, OPEN = range(6)
 LOW = np.int64(2**26 - 1)
 
 
-@jit
+@inner
 def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], group: tuple[int, int, int]) -> None:
     """Put new customers into place q of ``state``.
 
@@ -60,6 +63,13 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
         place[i] = np.uint16(skip + i)
     identity = tables.address[cell] | np.uint64(serial)
     draw_traits(tables, state, scratch, q, (replicate, v, count), identity)
+    scratch.loyalty[:count] = ZERO
+    if state.gift.shape[1] > 0:
+        state.gift[q, :, :count] = ONE
+    if tables.gifted[v] != 0:
+        draw_gifts(tables, state, scratch, q, (replicate, v, count), identity)
+    if tables.minded[v] != 0:
+        start_mind(tables, state.mind[q], scratch.loyalty, v, count)
     for beta in range(tables.beta_purpose.size):
         draw_beta(tables, state, scratch, q, (replicate, v, count), beta, identity)
 
@@ -70,7 +80,7 @@ def reached(rank: int) -> np.uint64:
     return np.uint64(1) << (REACHED + np.uint64(rank) - np.uint64(1)) if rank > 0 else NOTHING
 
 
-@jit
+@inner
 def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], identity: np.uint64) -> None:
     """Draw wallet, rate and frailty of a new group: correlated normals, then each trait's quantile table; who: replicate, v, count."""
     replicate, v, n = who
@@ -100,7 +110,33 @@ def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tup
             wallet[i] /= rate[i]
 
 
-@jit
+@inner
+def draw_gifts(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], identity: np.uint64) -> None:
+    """Draw influence and knowledge of a new group, and the normal of its first satisfaction (to ``loyalty``); who: replicate, v, count."""
+    replicate, v, n = who
+    u, w = scratch.hazards[0], scratch.exposure
+    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS), tables.key)
+    for trait in range(3):
+        normal(scratch.words[trait], u, w, scratch.floats[trait], n)
+    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_GIFTS), tables.key)
+    for trait in range(3):
+        normal(scratch.words[trait], u, w, scratch.floats[3 + trait], n)
+    mixing, mixed = tables.mixing[v], scratch.loyalty
+    for trait in range(3, 6):  # influence, knowledge, first satisfaction
+        mixed[:n] = ZERO
+        for source in range(trait + 1):
+            for i in range(n):
+                mixed[i] += mixing[trait, source] * scratch.floats[source, i]
+        table = tables.influence_table[v] if trait == 3 else tables.known_table[v]
+        if trait < 5 and table != 0:
+            for i in range(n):
+                state.gift[q, trait - 3, i] = look_up(tables.quantiles, table - 1, mixed[i])
+    if tables.known_share[v] < ONE:
+        for i in range(n):
+            state.gift[q, KNOWN, i] *= ONE if np.float32(scratch.words[3, i]) * TO_UNIT < tables.known_share[v] else ZERO
+
+
+@inner
 def draw_beta(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], beta: int, identity: np.uint64) -> None:
     """Draw one beta edge's probability for a new group and keep it as a hazard; who: replicate, v, count."""
     replicate, v, n = who
@@ -116,7 +152,7 @@ def draw_beta(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple
     minus_log_complement(u, complement, state.beta[q, beta], n)
 
 
-@jit
+@inner
 def pattern_of(kind: int, history: np.uint64, long_lasting: bool) -> int:
     """Return a finished life's place in PATTERNS; kind: of the stage at the horizon; long_lasting: long enough in rank 3."""
     if history & WAS_ACTIVE == NOTHING:
@@ -128,7 +164,7 @@ def pattern_of(kind: int, history: np.uint64, long_lasting: bool) -> int:
     return MIDWAY if history & reached(2) != NOTHING else EARLY
 
 
-@jit
+@inner
 def finish(
     tables: Tables, tally: Tally, kept: Kept, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], count: int, first: int
 ) -> None:
@@ -166,7 +202,7 @@ def finish(
     flush_moments(scratch.lives, tally.moments[k, g])
 
 
-@jit
+@inner
 def add_moments(clv: Array, patterns: Array, lives: Array, count: int) -> None:
     """Add a group's CLVs to ``lives`` (pattern, 6): customers, negative ones, sum, and sums of products of the halves."""
     for i in range(count):
@@ -181,7 +217,7 @@ def add_moments(clv: Array, patterns: Array, lives: Array, count: int) -> None:
         life[5] += low * low
 
 
-@jit
+@inner
 def flush_moments(lives: Array, moments: Array) -> None:
     """Move a group's sums to the tally's two-word totals (pattern, kind, 6) and clear them."""
     for pattern in range(len(PATTERNS)):
@@ -195,7 +231,7 @@ def flush_moments(lives: Array, moments: Array) -> None:
                 life[:] = 0
 
 
-@jit
+@inner
 def keep(kept: Kept, state: State, patterns: Array, q: int, k: int, first: int, count: int) -> None:
     """Write one entry a customer, at its serial's place after ``first``."""
     for i in range(count):

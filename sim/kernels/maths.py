@@ -22,6 +22,10 @@ MANTISSA_BITS = np.int32(23)
 SQRT2 = np.float32(1.41421356237)
 TOP = np.uint32(0xFFFFFFFF)
 
+LOG2_E_32 = np.float32(1.44269504088896341)
+LARGEST_POWER = np.float32(80.0)
+BIAS = np.int32(127)
+
 LOG2_E = 1.4426950408889634
 LN2_HIGH_64 = 6.93147180369123816490e-01
 LN2_LOW_64 = 1.90821492927058770002e-10
@@ -120,6 +124,26 @@ def normal(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
         q = q * d + np.float32(2.83297682)
         z = SQRT2 * v[i] * (p if w < np.float32(5.0) else q)
         out[i] = z if words[i] > TOP - words[i] else -z
+
+
+@jit
+def exponent(x: Array, out: Array, n: int) -> None:
+    """Write e**x (float32, within 2 ulp) to ``out``; x, which is cut to -80 … 80, is overwritten. Polynomial of Moshier's Cephes (1989)."""
+    bits = out.view(np.int32)
+    for i in range(n):
+        power = min(max(x[i], -LARGEST_POWER), LARGEST_POWER)
+        whole = np.float32(np.floor(power * LOG2_E_32 + HALF))
+        x[i] = (power - whole * LN2_HIGH) - whole * LN2_LOW
+        bits[i] = (np.int32(whole) + BIAS) << MANTISSA_BITS
+    for i in range(n):
+        r = x[i]
+        p = np.float32(1.9875691500e-4)
+        p = p * r + np.float32(1.3981999507e-3)
+        p = p * r + np.float32(8.3334519073e-3)
+        p = p * r + np.float32(4.1665795894e-2)
+        p = p * r + np.float32(1.6666665459e-1)
+        p = p * r + np.float32(5.0000001201e-1)
+        out[i] = (p * (r * r) + r + ONE) * out[i]
 
 
 @jit

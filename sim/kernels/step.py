@@ -3,30 +3,30 @@
 Only the ``live`` first customers of a group are computed. What a loop looks up by a computed index goes to scratch first, because a
 loop that gathers and writes at once does not vectorise; movers, the few, are then handled one by one. Each phase is one function:
 
-draw the words → decide who leaves (integer thresholds, or hazards where anything modifies them) → book the cash of the stage held →
-move the leavers and book the cash on their edges → add up → drop those who are done.
+draw the words → let minds move (mind.py) → decide who leaves (integer thresholds, or hazards where anything modifies them) → book the
+cash of the stage held (cash.py), and the streams beside it (streams.py) → move the leavers and book the cash on their edges → add up →
+drop those who are done.
 """
 
 import numpy as np
 
-from sim.kernels.jit import jit
-from sim.kernels.maths import TO_UNIT, exponential, normal
+from sim.kernels.cash import book, book_acquisition, book_fixed
+from sim.kernels.jit import inner
+from sim.kernels.maths import TO_UNIT, exponential
+from sim.kernels.mind import return_home, sway, think
 from sim.kernels.philox import counter, draw
-from sim.kernels.samplers import amount_node, look_up, poisson
+from sim.kernels.streams import book_streams
 from sim.kernels.sums import add, add_square
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
+    BLOCK_MIND,
     BLOCK_MOVES,
     BLOCK_ORDERS,
     GROUP,
     LOST_AT,
     PAID_BACK,
-    POISSON,
-    PURCHASE,
-    SERVICE,
     SHORT,
-    SUBSCRIPTION,
     TRANSITION,
     WAS_ACTIVE,
     WAS_LOST,
@@ -48,7 +48,7 @@ are done or were never there: they stand in rows without cash and without a way 
 """
 
 
-@jit
+@inner
 def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int, int], t: int, drawn: bool) -> None:
     """Take the group in place q of ``state`` through period t; who: replicate, case, cell, first serial.
 
@@ -62,14 +62,22 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         draw(scratch.words, state.place[q], n, identity, counter(replicate, t // 2, BLOCK_MOVES), tables.key)
         if tables.fixed[v] == 0:
             draw(scratch.order_words, state.place[q], n, identity, counter(replicate, t // 2, BLOCK_ORDERS), tables.key)
+        if tables.feels[v] != 0:
+            draw(scratch.mind_words, state.place[q], n, identity, counter(replicate, t // 2, BLOCK_MIND), tables.key)
+    y = tables.arrival[g] + t
+    m = int(tables.regime[replicate, y]) if tables.regime.size > 0 else 0
+    if tables.minded[v] != 0:
+        think(tables, tally.feelings[k, g], state, scratch, q, v, (t, y, m), n)
     if tables.plain[v] != 0:
         decide_plain(tables.leave_below[v], state.row[q], scratch.words[t % 2 * 2], scratch.leaves, n)
     else:
-        decide(tables, state, scratch, q, v, (t, tables.arrival[g] + t), n)
+        decide(tables, state, scratch, q, v, (t, y, m), n)
     if tables.fixed[v] != 0:
         book_fixed(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     else:
-        book(tables, tally, state, scratch, q, (k, g, v), t, n)
+        book(tables, tally, state, scratch, q, (k, g, v), (t, y, m), n)
+    if tables.streaming[v].any():
+        book_streams(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     if t == 0 and tables.acquisition_at_arrival[v] != 0:
         book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])
     done = move(tables, tally, state, scratch, q, (k, g, v), t, n)
@@ -78,151 +86,78 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         drop(tables, state, scratch, q, v, t, np.uintp(scratch.dropped[i]))
 
 
-@jit
+@inner
 def decide_plain(leave_below: Array, row: Array, word: Array, leaves: Array, n: int) -> None:
     """Set ``leaves``: the first word against the threshold of the customer's row."""
     for i in range(n):
         leaves[i] = np.uint64(word[i]) < leave_below[row[i]]
 
 
-@jit
-def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int], n: int) -> None:
+@inner
+def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int, int], n: int) -> None:
     """Set ``leaves``, ``hazards`` and ``exposure``: -ln(1-u) against the sum of each edge's hazard times its modifiers.
 
-    when: tenure, calendar period.
+    when: tenure, calendar period, regime.
     """
-    t, y = when
-    row, frailty, total = state.row[q], state.frailty[q], scratch.hazards[0]
-    season = tables.season_hazard[v, y]
+    t, y, m = when
+    row, total, stage = state.row[q], scratch.hazards[0], scratch.stage
     for i in range(n):
         total[i] = ZERO
+    for i in range(n):
+        stage[i] = tables.row_stage[v, row[i]]
     for j in range(tables.edge.shape[2]):
         edge = scratch.hazards[1 + j]
         for i in range(n):
-            r = row[i]
-            s = tables.row_stage[v, r]
-            h = tables.hazard[v, r, j]
-            beta = tables.beta[v, s, j]
-            if beta != 0:
-                h *= state.beta[q, beta - 1, i]
-            if tables.frail[v, s, j] != 0:
-                h *= frailty[i]
-            if tables.seasonal[v, s, j] != 0:
-                h *= season
-            edge[i] = h
-            total[i] += h
+            edge[i] = tables.hazard[v, row[i], j]
+        modify(tables, state, scratch, q, v, j, n)
+        if tables.timed[v] != 0:
+            multiply(edge, tables.edge_factor[v, m, y], stage, j, scratch.floats[0], n)
+        if tables.swayed[v, j].any():
+            sway(tables, state.mind[q], scratch, v, j, n)
+        for i in range(n):
+            total[i] += edge[i]
     wait = scratch.floats[2]
     exponential(scratch.words[t % 2 * 2], scratch.floats[0], scratch.floats[1], wait, n)
-    until_exit = tables.until_exit[v] != 0
+    certain, leaves = scratch.after, scratch.leaves
     for i in range(n):
-        certain = tables.certain[v, row[i]] != 0
-        leaves = total[i] > ZERO if certain else wait[i] < total[i]
-        scratch.leaves[i] = leaves
-        scratch.exposure[i] = wait[i] / total[i] if until_exit and leaves and not certain else ONE
-
-
-@jit
-def book_fixed(tables: Tables, cash: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
-    """Book the cash of the stage held where it does not differ between customers: two tables, already discounted and rounded."""
-    purchase, service = tables.fixed_purchase[v, t], tables.fixed_service[v, t]
-    row, net = state.row[q], scratch.net
-    bought, served = np.int64(0), np.int64(0)
+        certain[i] = tables.certain[v, row[i]]
     for i in range(n):
-        p = purchase[row[i]]
-        s = service[row[i]]
-        net[i] = p + s
-        bought += p
-        served += s
-    add(cash[PURCHASE], bought)
-    add(cash[SERVICE], served)
-
-
-@jit
-def book(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], t: int, n: int) -> None:
-    """Book the cash of the stage held, customer by customer; who: case, cell, variant."""
-    k, g, v = who
-    y = tables.arrival[g] + t
-    row, net, spend = state.row[q], scratch.net, scratch.value
-    fill_spend(tables, tally.orders[k, g], state, scratch, q, v, (t, y), n)
-    margin = tables.purchase_factor[v, t] * tables.season_margin[v, y]
-    cost = tables.service_factor[v, t]
-    if tables.plain[v] != 0:
-        scratch.exposure[:n] = ONE
-    bought, served = np.int64(0), np.int64(0)
-    for i in range(n):
-        p = np.int64(np.floor(spend[i] * (tables.purchase_units[v, row[i]] * margin) + 0.5))
-        s = np.int64(np.floor(np.float64(scratch.exposure[i]) * (tables.service_units[v, row[i]] * cost) + 0.5))
-        net[i] = p + s
-        bought += p
-        served += s
-    cash = tally.cash[k, g, t]
-    add(cash[PURCHASE], bought)
-    add(cash[SERVICE], served)
-
-
-@jit
-def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int], n: int) -> None:
-    """Write each customer's spend at price 1 to ``value``, and count the orders; when: tenure, calendar period."""
-    t, y = when
-    row, wallet, rate, spend, exposure = state.row[q], state.wallet[q], state.rate[q], scratch.value, scratch.exposure
-    if tables.plain[v] != 0:
-        exposure[:n] = ONE
-    if tables.purchase[v] == SUBSCRIPTION:
+        leaves[i] = total[i] > ZERO if certain[i] != 0 else wait[i] < total[i]
+    exposure = scratch.exposure
+    exposure[:n] = ONE
+    if tables.until_exit[v] != 0:
         for i in range(n):
-            spend[i] = np.float64(wallet[i] * exposure[i])
-        return
-    season = tables.season_orders[v, y]
-    word = scratch.order_words[t % 2 * 2]
-    normal(scratch.order_words[t % 2 * 2 + 1], scratch.floats[0], scratch.floats[1], scratch.floats[3], n)
-    placed = 0
+            if leaves[i] and certain[i] == 0:
+                exposure[i] = wait[i] / total[i]
+
+
+@inner
+def modify(tables: Tables, state: State, scratch: Scratch, q: int, v: int, j: int, n: int) -> None:
+    """Multiply the hazards of the edges in place j by the customer's own: its beta edges' probability, its frailty."""
+    edge, stage = scratch.hazards[1 + j], scratch.stage
+    if state.beta.shape[1] > 0:
+        for i in range(n):
+            beta = tables.beta[v, stage[i], j]
+            if beta != 0:
+                edge[i] *= state.beta[q, beta - 1, i]
+    if tables.frail[v, :, j].any():
+        frail, frailty = scratch.after, state.frailty[q]
+        for i in range(n):
+            frail[i] = tables.frail[v, stage[i], j]
+        for i in range(n):
+            edge[i] *= frailty[i] if frail[i] != 0 else ONE
+
+
+@inner
+def multiply(edge: Array, factor: Array, stage: Array, j: int, mine: Array, n: int) -> None:
+    """Multiply hazards by the factor of the customer's stage, (stage, j); mine: scratch."""
     for i in range(n):
-        mean = rate[i] * tables.orders[v, row[i]] * season * exposure[i]
-        count = 0
-        if tables.purchase[v] == POISSON:
-            count = poisson(word[i], np.float64(mean))
-        elif np.float32(word[i]) * TO_UNIT < mean:
-            count = 1
-        spend[i] = 0.0
-        if count > 0:
-            s = tables.row_stage[v, row[i]]
-            spend[i] = np.float64(wallet[i]) * total_of(tables, v, s, count, scratch.floats[3, i])
-            state.orders[q, i] += np.uint32(count)
-            placed += count
-    orders[t] += placed
-
-
-@jit
-def total_of(tables: Tables, v: int, s: int, count: int, z: np.float32) -> float:
-    """Return the total of ``count`` orders of mean 1, at standard normal ``z``.
-
-    Mean and variance are those of a sum. Between the tabled counts the standardised quantile is linear in count ** -1/2, above the
-    last one that one's is used.
-    """
-    cv = tables.amount_cv[v, s]
-    if cv == ZERO:
-        return float(count)
-    nodes = tables.amount_nodes
-    at = amount_node(nodes, count)
-    x = np.float64(look_up(tables.quantiles, tables.amount[v, s, at], z))
-    root = count**-0.5
-    if nodes[at] != count and at + 1 < nodes.size:
-        left, right = nodes[at] ** -0.5, nodes[at + 1] ** -0.5
-        part = (left - root) / (left - right)
-        x += part * (np.float64(look_up(tables.quantiles, tables.amount[v, s, at + 1], z)) - x)
-    return max(float(count * (1.0 + np.float64(cv) * root * x)), 0.0)
-
-
-@jit
-def book_acquisition(cash: Array, acquisition: Array, net: Array, n: int) -> None:
-    """Book the cost of winning each customer, due on arrival."""
-    total = np.int64(0)
+        mine[i] = factor[stage[i], j]
     for i in range(n):
-        net[i] += acquisition[i]
-        total += acquisition[i]
-    add(cash, total)
+        edge[i] *= mine[i]
 
 
-@jit
+@inner
 def move(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], t: int, n: int) -> Integer:
     """Move the leavers along their edges, age the others; return how many are done (``dropped``); who: case, cell, variant.
 
@@ -257,6 +192,8 @@ def move(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         scratch.dropped[done] = np.uint32(i)
         done += np.uintp(tables.edge_drops[v, e])
     tally.losses[k, g, t] += losses
+    if tables.minded[v] != 0:
+        return_home(tables, state.mind[q], scratch, v, movers)
     if tables.edge_cash[v] != 0:
         book_edges(tally.cash[k, g, t, TRANSITION], edge, cash, movers)
     if tables.ageing[v] != 0:
@@ -264,7 +201,7 @@ def move(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     return np.int64(done)
 
 
-@jit
+@inner
 def book_edges(total: Array, edge: Array, cash: Array, movers: Integer) -> None:
     """Book the cash of the edges taken."""
     booked = np.int64(0)
@@ -273,7 +210,7 @@ def book_edges(total: Array, edge: Array, cash: Array, movers: Integer) -> None:
     add(total, booked)
 
 
-@jit
+@inner
 def age(stay_row: Array, row: Array, after: Array, n: int) -> None:
     """Let a period pass in everybody's stage; movers stand before their first row (``edge_row``) and step onto it."""
     for i in range(n):
@@ -282,7 +219,7 @@ def age(stay_row: Array, row: Array, after: Array, n: int) -> None:
         row[i] = after[i]
 
 
-@jit
+@inner
 def list_movers(leaves: Array, moved: Array, n: int) -> Integer:
     """Write the places of those who leave to ``moved`` and return their number."""
     movers = np.uintp(0)
@@ -292,7 +229,7 @@ def list_movers(leaves: Array, moved: Array, n: int) -> Integer:
     return np.int64(movers)
 
 
-@jit
+@inner
 def convert(tables: Tables, tally: Tally, state: State, net: Array, q: int, who: tuple[int, int, int], t: int, i: Integer) -> None:
     """Note that prospect i turned active, and book its acquisition cost where that is due now; who: case, cell, variant."""
     k, g, v = who
@@ -305,7 +242,7 @@ def convert(tables: Tables, tally: Tally, state: State, net: Array, q: int, who:
         add(tally.cash[k, g, t, ACQUISITION], cost)
 
 
-@jit
+@inner
 def pick_plain(edge_below: Array, edge: Array, row: Array, word: Array, scratch: Scratch, movers: Integer) -> None:
     """Write the edge each mover takes to ``edge``: as many of its row's thresholds as the second word has passed."""
     moved, taken = scratch.moved, scratch.edge
@@ -320,7 +257,7 @@ def pick_plain(edge_below: Array, edge: Array, row: Array, word: Array, scratch:
         taken[m] = edge[r, passed]
 
 
-@jit
+@inner
 def pick(edge: Array, row: Array, word: Array, scratch: Scratch, movers: Integer) -> None:
     """Write the edge each mover takes to ``edge``: the first whose cumulative hazard passes a uniform share of the sum.
 
@@ -339,7 +276,7 @@ def pick(edge: Array, row: Array, word: Array, scratch: Scratch, movers: Integer
         scratch.edge[m] = edge[row[i], min(passed, last)]
 
 
-@jit
+@inner
 def add_up(payback: Array, cash_square: Array, state: State, net: Array, q: int, shift: np.uint64, t: int, n: int) -> None:
     """Add the period's money to each customer, its square to the tally, and count those whose sum first reached 0."""
     clv, history = state.clv[q], state.history[q]
@@ -357,7 +294,7 @@ def add_up(payback: Array, cash_square: Array, state: State, net: Array, q: int,
     payback[t] += reached
 
 
-@jit
+@inner
 def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, i: Integer) -> None:
     """Take customer i, who is done, out of the live ones: it changes places with the last of them (in all that differs)."""
     last = np.uintp(state.live[q] - 1)
@@ -379,9 +316,15 @@ def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int,
         state.frailty[q, i] = state.frailty[q, last]
     for beta in range(state.beta.shape[1]):
         state.beta[q, beta, i] = state.beta[q, beta, last]
+    if tables.minded[v] != 0:
+        scratch.mind_words[2, i], scratch.mind_words[3, i] = scratch.mind_words[2, last], scratch.mind_words[3, last]
+        for part in range(state.mind.shape[1]):
+            state.mind[q, part, i] = state.mind[q, part, last]
+    for part in range(state.gift.shape[1]):
+        state.gift[q, part, i] = state.gift[q, part, last]
 
 
-@jit
+@inner
 def swap(values: Array, i: Integer, j: Integer) -> None:
     """Exchange two entries."""
     values[i], values[j] = values[j], values[i]

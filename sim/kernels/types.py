@@ -1,8 +1,8 @@
 """What the kernels read and write: Tables (numbers of a scenario), Tally (integer results), State (customers under way).
 
 Axes: k case, v variant (a distinct set of numbers; a case and segment name theirs), g cell (cohort x segment), t tenure in
-periods, y calendar period, r row (a stage at one stage age; the last age of a list holds on), s stage, j place of an edge in its
-stage, e edge, b bin. Money is counted in units of 2**-20 of a currency unit.
+periods, y calendar period, m regime of the market, r row (a stage at one stage age; the last age of a list holds on), s stage, j place
+of an edge in its stage, e edge, c stream, b bin. Money is counted in units of 2**-20 of a currency unit.
 """
 
 from typing import Any, NamedTuple
@@ -27,9 +27,27 @@ STAGE_KINDS = ("prospect", "active", "lost")
 
 SUBSCRIPTION, BERNOULLI, POISSON = 0, 1, 2
 
-PURCHASE, SERVICE, TRANSITION, ACQUISITION = 0, 1, 2, 3
-COLUMNS = ("purchase", "service", "transition", "acquisition")
-"""Ledger columns, in the order of ``Tally.cash``."""
+PURCHASE, SERVICE, TRANSITION, ACQUISITION, FIRST_STREAM = range(5)
+STREAMS = ("word_of_mouth", "information", "knowledge", "transaction", "sales")
+COLUMNS = ("purchase", "service", "transition", "acquisition", *STREAMS)
+"""Ledger columns, in the order of ``Tally.cash``; streams are what a customer is worth beside purchases, and the cost of selling."""
+
+WORD_OF_MOUTH, INFORMATION, KNOWLEDGE, TRANSACTION, SALES = range(len(STREAMS))
+
+SATISFACTION, EXPECTATION, TRUST, LEVEL, INVESTED = range(5)
+"""Rows of ``State.mind``."""
+
+FEELINGS = ("satisfaction", "trust", "loyalty", "level")
+"""Rows of ``Tally.feelings``."""
+
+FELT = 2.0**12
+"""Feelings are counted in steps of 1 / FELT."""
+
+LOYALTY_SWAY, TRUST_SWAY, COST_SWAY = range(3)
+"""Places on the last axis of ``Tables.sway``."""
+
+INFLUENCE, KNOWN = 0, 1
+"""Rows of ``State.gift``: the customer's influence, and the worth of what it knows, relative to the mean."""
 
 PATTERNS = ("unconverted", "early_lapse", "midway_lapse", "early_retreat", "long_lasting", "open")
 """Life patterns, in the order of ``Tally.moments``."""
@@ -83,9 +101,30 @@ class Tables(NamedTuple):
     hazard: Array  # (v, r, j) float32: cumulative hazard of a period (weights where certain; a factor of a beta edge's own)
     certain: Array  # (v, r) uint32: probabilities sum to 1
     frail: Array  # (v, s, j) uint32: the customer's frailty multiplies it
-    seasonal: Array  # (v, s, j) uint32: the season multiplies it
     beta: Array  # (v, s, j) uint32: 1 + number of the beta trait, 0 for none
     until_exit: Array  # (v,) uint32
+    timed: Array  # (v,) uint32: the calendar, the regime or a driver moves some hazard
+    edge_factor: Array  # (v, m, y, s, j) float32: by how much; of length 0 on y where no variant is timed
+    regime: Array  # (replicate, y) uint8: m; of length 0 where there is no market
+    # behaviour
+    minded: Array  # (v,) uint32: satisfaction, level or switching cost is on
+    feels: Array  # (v,) uint32: satisfaction is on
+    awake: Array  # (s,) float32: 1 in active stages, where minds move
+    quality: Array  # (v, y) float32, points
+    gain: Array  # (v, s) float32: points of performance from delivered value
+    feeling: Array  # (v, 6) float32: first satisfaction and its spread, speed, drift, chance and size of a failure
+    expectation: Array  # (v, 4) float32: first, norm, speed, habituation
+    trust: Array  # (v, 6) float32: first, rise, fall, drop, inherit, reference
+    loyalty: Array  # (v, m, 2) float32: l0, gamma
+    loyalty_reference: Array  # (v,) float32
+    level: Array  # (v, 2) float32: first, on re-entry
+    level_target: Array  # (v, s) float32
+    level_speed: Array  # (v, s) float32
+    levelled: Array  # (v,) uint32: the level scales purchases
+    invest: Array  # (v, s) float32: speed of investment
+    sway: Array  # (v, s, j, 3) float32: coefficients of loyalty, trust and switching cost
+    swayed: Array  # (v, j, 3) uint32: some edge in this place has one
+    edge_returns: Array  # (e,) uint32: leads from a lost stage into an active one
     # value
     purchase: Array  # (v,) uint32: SUBSCRIPTION, BERNOULLI or POISSON
     fixed: Array  # (v,) uint32: spending does not differ between customers; the two tables below hold it
@@ -101,9 +140,13 @@ class Tables(NamedTuple):
     service_factor: Array  # (v, t) float64
     acquisition_units: Array  # (v, t + 1) int64: cost of winning a customer at the start of t, negative, discounted
     acquisition_at_arrival: Array  # (v,) uint32: also set where customers start active
-    season_hazard: Array  # (v, y) float32
-    season_orders: Array  # (v, y) float32
-    season_margin: Array  # (v, y) float64
+    season_orders: Array  # (v, m, y) float32
+    season_margin: Array  # (v, m, y) float64
+    streaming: Array  # (v, c) uint32: the stream is on
+    stream_units: Array  # (v, r, c) float64: units a period at weight 1
+    stream_factor: Array  # (v, t) float64: discount factor
+    talk: Array  # (v,) float32: how much more the dissatisfied tell
+    trust_above: Array  # (v,) float32: threshold of transactions, negative for none
     square_shift: Array  # (v,) uint64: money is squared in units of 2**shift in ``Tally.cash_square``
     long_lasting: Array  # (v,) uint32, periods
     # traits
@@ -115,7 +158,11 @@ class Tables(NamedTuple):
     frailty_table: Array  # (v,) uint32
     beta_table: Array  # (v, beta) uint32
     beta_purpose: Array  # (beta,) uint64: address of the draw
-    mixing: Array  # (v, 3, 3) float32: Cholesky factor of the correlations of wallet, rate, frailty
+    gifted: Array  # (v,) uint32: influence, knowledge or first satisfaction differ between customers
+    influence_table: Array  # (v,) uint32
+    known_table: Array  # (v,) uint32
+    known_share: Array  # (v,) float32: share of customers who have knowledge
+    mixing: Array  # (v, 6, 6) float32: Cholesky factor of the correlations of wallet, rate, frailty, influence, knowledge, satisfaction
 
 
 class Tally(NamedTuple):
@@ -137,6 +184,7 @@ class Tally(NamedTuple):
     by_segment: Array  # (k, segment, kind, b): histogram of CLV
     by_cohort: Array  # (k, cohort, kind, b); counted only where there are several cohorts, else summed from the segments'
     replicates: Array  # (replicate, k, g, kind, 2): sum of CLV, two words
+    feelings: Array  # (k, g, t, feeling, 2): sum over customers in active stages, in steps of 1 / FELT, and of squares; 0 long where off
 
 
 class Kept(NamedTuple):
@@ -162,6 +210,8 @@ class State(NamedTuple):
     rate: Array  # (group, GROUP) float32
     frailty: Array  # (group, GROUP) float32
     beta: Array  # (group, beta, GROUP) float32: hazard
+    mind: Array  # (group, 5 or 0, GROUP) float32: SATISFACTION … INVESTED
+    gift: Array  # (group, 2 or 0, GROUP) float32: INFLUENCE, KNOWN
 
 
 class Scratch(NamedTuple):
@@ -169,7 +219,10 @@ class Scratch(NamedTuple):
 
     words: Array  # (4, GROUP) uint32: leave and edge, of an even period and of the next
     order_words: Array  # (4, GROUP) uint32: number of orders and amount, likewise
-    floats: Array  # (4, GROUP) float32
+    mind_words: Array  # (4, GROUP) uint32: drift and failure, likewise
+    stage: Array  # (GROUP,) uint32: stage of each customer
+    loyalty: Array  # (GROUP,) float32
+    floats: Array  # (6, GROUP) float32
     exposure: Array  # (GROUP,) float32: fraction of the period lived through
     net: Array  # (GROUP,) int64: discounted money of the period, units
     value: Array  # (GROUP,) float64
@@ -198,14 +251,17 @@ Z_MAX = 6.5
 NODES = 2048
 """Quantile tables: NODES values at equal steps of z; 32-bit uniforms never pass |z| = 6.4."""
 
-BLOCK_MOVES, BLOCK_ORDERS = 0, 1
-"""Purposes of a customer's blocks: leave and edge, number of orders and amount. A block serves an even period and the next, its number
-is half the period's.
+BLOCK_MOVES, BLOCK_ORDERS, BLOCK_MIND = 0, 1, 2
+"""Purposes of a customer's blocks: leave and edge; number of orders and amount; drift and failure. A block serves an even period and the
+next, its number is half the period's.
 """
 
 TRAIT_PERIOD = 65_535
-BLOCK_TRAITS = 0
-"""Purpose of a customer's trait block: wallet, rate, frailty, spare."""
+BLOCK_TRAITS, BLOCK_GIFTS = 0, 1
+"""Purposes of a customer's trait blocks: wallet, rate, frailty, spare; influence, knowledge, first satisfaction, who has knowledge."""
+
+MARKET_PURPOSE = 0x3FFF
+"""Purpose at which regimes are drawn, by calendar period, with no customer's identity."""
 
 BETA_PURPOSES = 0x4000
 """Beta edges draw at BETA_PURPOSES + a 14-bit hash of ``stage.edge`` (a clash is refused)."""

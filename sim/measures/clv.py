@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sim.kernels.types import AFTER, BEFORE, COLUMNS, LOWEST_OCTAVE, PATTERNS, UNIT, Array
+from sim.kernels.types import AFTER, BEFORE, LOWEST_OCTAVE, PATTERNS, UNIT, Array
+from sim.measures.paths import cell_means, path_error, path_means
 from sim.measures.sample import ACQUISITION, Group, Sample
 from sim.measures.sums import (
     QUANTILE_NAMES,
@@ -34,7 +35,8 @@ def clv(sample: Sample) -> pd.DataFrame:
     (simulated), share (of all customers of the firm), mean, se, sd (of the mixture of cells), q05 … q95, min, max, share_negative.
     Quantiles come from kept customers, else from the histograms of all, segment and cohort (within QUANTILE_RELATIVE_ERROR); by acquired
     and pattern they and min and max are then NaN, unless everybody is in that row. They describe the simulated customers: where cells
-    were sampled in other proportions than the firm's, as rounding to whole customers brings, they are not weighted back.
+    were sampled in other proportions than the firm's, as rounding to whole customers brings, they are not weighted back. Where customers
+    share a market, se is that of the mean over replicates; NaN of one replicate, and in rows that replicates are not counted by.
     """
     all_cells = sample.groups[0]
     everybody, ever_active = list(range(len(PATTERNS))), [p for p in range(len(PATTERNS)) if p != UNCONVERTED]
@@ -51,12 +53,20 @@ def _clv_row(sample: Sample, group: Group, patterns: list[int], measure: str) ->
     counts, negative = moments[:, :, 0].sum(axis=1), moments[:, :, 1].sum(axis=1)
     total, square = money(moments[:, :, 2:4]).sum(axis=1), squares(moments[:, :, 4:6]).sum(axis=1)
     mean, se, sd = estimate(total, square, counts, customers, weight)
+    if not sample.independent:
+        se = _shared_error(sample, group, kind) if np.array_equal(counts, customers) else np.float64(np.nan)
     whole = group.by in ("all", "segment", "cohort")
     share = _total(weight) / _total(sample.firm) if whole else float(share_of(counts, customers, customers, weight)[0])
     row = {"by": group.by, "id": group.id, "measure": measure, "customers": int(counts.sum()), "share": share}
     row |= {"mean": float(mean), "se": float(se), "sd": float(sd)}
     row |= dict(zip([*QUANTILE_NAMES, "min", "max"], _distribution(sample, group, patterns, kind), strict=True))
     return row | {"share_negative": float(share_of(negative, counts, customers, weight)[0])}
+
+
+def _shared_error(sample: Sample, group: Group, kind: int) -> Floats:
+    """Return the standard error of a group's mean over market paths; as where customers are independent, undrawn cells are left out."""
+    weight = np.where(sample.customers > 0, sample.firm, 0.0)[group.cells]
+    return np.asarray(path_error(path_means(cell_means(sample, kind)[:, group.cells], weight)) / max(_total(weight), np.finfo(float).tiny))
 
 
 def estimate(total: Array, square: Array, counts: Array, customers: Array, weight: Floats) -> tuple[Floats, Floats, Floats]:
@@ -164,12 +174,13 @@ def _total(values: Floats) -> float:
 def ledger(sample: Sample) -> pd.DataFrame:
     """Return what CLV is made of.
 
-    Columns: by (all, segment, cohort), id, column (of the ledger), mean (discounted, per customer). The columns add up to CLV.
+    Columns: by (all, segment, cohort), id, column (of the ledger; word_of_mouth, information, knowledge, transaction and sales only where
+    they are on), mean (discounted, per customer). The columns add up to CLV.
     """
     frames = []
     for group in sample.groups:
-        mean = _mean_cash(sample, group, sample.cash.sum(axis=1))
-        frames.append(pd.DataFrame({"by": group.by, "id": group.id, "column": COLUMNS, "mean": mean}))
+        mean = _mean_cash(sample, group, sample.cash.sum(axis=1))[list(sample.columns.values())]
+        frames.append(pd.DataFrame({"by": group.by, "id": group.id, "column": list(sample.columns), "mean": mean}))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -186,7 +197,9 @@ def cash(sample: Sample) -> pd.DataFrame:
 
     Columns: by, id, t, purchase, service, transition, acquisition, net (their sum), net_se, cumulative (of net, to the end of t),
     paid_back (share of customers whose own discounted cash has once reached 0 by the end of t, acquisition cost included), paid_back_se.
-    Squares are summed of amounts cut to whole steps of 2**shift units, which is where net_se loses its last digits.
+    Before net stand the columns word_of_mouth, information, knowledge, transaction and sales, each only where it is on.
+    Squares are summed of amounts cut to whole steps of 2**shift units, which is where net_se loses its last digits. Errors are NaN where
+    customers share a market.
     """
     frames = []
     for group in sample.groups:
@@ -199,9 +212,10 @@ def cash(sample: Sample) -> pd.DataFrame:
         paid = np.cumsum(sample.tally.payback[0, group.cells], axis=1)
         columns = _mean_cash(sample, group, sample.cash)
         frame = {"by": group.by, "id": group.id, "t": np.arange(sample.horizon)}
-        frame |= {column: columns[:, c] for c, column in enumerate(COLUMNS)}
-        frame |= {"net": mean, "net_se": se, "cumulative": np.cumsum(mean)}
-        frame |= dict(zip(("paid_back", "paid_back_se"), share_of(paid, counts, customers, weight), strict=True))
+        frame |= {column: columns[:, c] for column, c in sample.columns.items()}
+        frame |= {"net": mean, "net_se": sample.errors(se), "cumulative": np.cumsum(mean)}
+        share, share_se = share_of(paid, counts, customers, weight)
+        frame |= {"paid_back": share, "paid_back_se": sample.errors(share_se)}
         frames.append(pd.DataFrame(frame))
     return pd.concat(frames, ignore_index=True)
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from sim.kernels.types import AFTER, BEFORE, UNIT
+from sim.kernels.types import AFTER, BEFORE
 from sim.measures.clv import estimate
+from sim.measures.paths import cell_means, path_error, path_means
 from sim.measures.sample import Group, Sample
 from sim.measures.sums import Floats, money, squares
 from sim.scenario.sample import cohorts
@@ -15,7 +16,7 @@ def equity(sample: Sample) -> pd.DataFrame:
 
     Columns: by (all, segment, cohort), id, customers (of the firm), value (their discounted CLV, after acquisition), budget (of cohorts
     bought by one, discounted; shared among segments by their customers), firm_cost (set-up and fixed costs, discounted; only in ``all``),
-    equity (value - budget - firm_cost), se (of equity).
+    equity (value - budget - firm_cost), se (of equity; over replicates where customers share a market, NaN of one).
     """
     value, se = _cell_values(sample)
     budget = _cell_budgets(sample)
@@ -24,8 +25,22 @@ def equity(sample: Sample) -> pd.DataFrame:
         cost = firm_cost(sample) if group.by == "all" else 0.0
         worth, spent = _sum(value, group), _sum(budget, group)
         row = {"by": group.by, "id": group.id, "customers": _sum(sample.firm, group), "value": worth, "budget": spent}
-        rows.append(row | {"firm_cost": cost, "equity": worth - spent - cost, "se": float(np.sqrt(_sum(se * se, group)))})
+        rows.append(row | {"firm_cost": cost, "equity": worth - spent - cost, "se": _error(sample, group, se)})
     return pd.DataFrame(rows)
+
+
+def _error(sample: Sample, group: Group, se: Floats) -> float:
+    """Return the standard error of a group's value; se: of its cells ``(g,)``, if customers are independent."""
+    if sample.independent:
+        return float(np.sqrt(_sum(se * se, group)))
+    return path_error(path_means(_path_values(sample)[:, group.cells], np.ones(group.cells.size)))
+
+
+def _path_values(sample: Sample) -> Floats:
+    """Return each cell's discounted value by replicate ``(replicate, g)``; NaN of a cell of the firm that nobody was drawn from."""
+    value = cell_means(sample, AFTER) * _scale(sample)
+    value[:, (sample.customers == 0) & (sample.firm > 0)] = np.nan
+    return value
 
 
 def _sum(values: Floats, group: Group) -> float:
@@ -79,18 +94,31 @@ def firm_cost(sample: Sample) -> float:
 
 def replicates(sample: Sample) -> pd.DataFrame:
     """Return each replicate's results. Columns: replicate, clv, clv_before_acquisition (means per customer), equity."""
-    sampled = np.array([cell.sampled for cell in sample.cells], dtype=np.float64)
     everybody = sample.groups[0]
-    sums = money(sample.tally.replicates[:, 0]).astype(np.float64) / UNIT
-    drawn = sampled > 0
-    means = sums / np.where(drawn, sampled, 1.0)[None, :, None]
-    weight = np.where(drawn, sample.firm, 0.0)
+    weight = np.where(sample.customers > 0, sample.firm, 0.0)
+    columns = {"replicate": np.arange(sample.replicates)}
+    for name, kind in (("clv", AFTER), ("clv_before_acquisition", BEFORE)):
+        columns[name] = path_means(cell_means(sample, kind), weight) / _sum(weight, everybody)
     costs = _sum(_cell_budgets(sample), everybody) + firm_cost(sample)
-    rows = []
-    for replicate in range(sums.shape[0]):
-        row: dict[str, float] = {"replicate": replicate}
-        for name, kind in (("clv", AFTER), ("clv_before_acquisition", BEFORE)):
-            row[name] = _sum(means[replicate, :, kind] * weight, everybody) / _sum(weight, everybody)
-        value = np.where((sample.firm > 0) & ~drawn, np.nan, means[replicate, :, AFTER] * _scale(sample))
-        rows.append(row | {"equity": _sum(value, everybody) - costs})
-    return pd.DataFrame(rows)
+    columns["equity"] = path_means(_path_values(sample), np.ones(len(sample.cells))) - costs
+    return pd.DataFrame(columns)
+
+
+RISK_LEVELS = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
+"""Quantiles of ``equity_risk``."""
+
+
+def equity_risk(sample: Sample) -> pd.DataFrame:
+    """Return how customer equity at the firm's size differs between market paths; one row.
+
+    Columns: replicates (market paths), mean, se (of the mean), sd (between paths), q05, q50, q95, share_negative (of the paths). Of one
+    path all but replicates and mean are NaN. The spread holds the luck of customers too: of those simulated, so that it is wider than
+    the firm's own where fewer are simulated than the firm has.
+    """
+    values = replicates(sample)["equity"].to_numpy()
+    row = {"replicates": values.size, "mean": float(values.mean()), "se": path_error(values), "sd": np.nan}
+    row |= dict.fromkeys([*RISK_LEVELS, "share_negative"], np.nan)
+    if values.size > 1:
+        row |= {"sd": float(values.std(ddof=1)), "share_negative": float((values < 0).mean())}
+        row |= dict(zip(RISK_LEVELS, np.quantile(values, list(RISK_LEVELS.values())).tolist(), strict=True))
+    return pd.DataFrame([row])

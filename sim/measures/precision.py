@@ -23,7 +23,7 @@ def precision(sample: Sample) -> dict[str, Any] | None:
     moments = sample.tally.moments[0, :, :, BEFORE]
     total, square = money(moments[:, :, 2:4]).sum(axis=1), squares(moments[:, :, 4:6]).sum(axis=1)
     found = estimate(total, square, moments[:, :, 0].sum(axis=1), sample.customers, sample.firm)
-    mean, half = abs(float(found[0])), TWO_SIDED_95 * float(found[1])
+    mean, half = abs(float(found[0])), TWO_SIDED_95 * float(sample.errors(found[1]))
     if run.precision is not None:
         half = half / mean if mean > 0 else float("nan") if half != 0 else 0.0
     return {"asked": asked, "relative": run.precision is not None, "half_width": half, "reached": half <= asked}

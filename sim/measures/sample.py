@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.kernels.types import ACQUISITION, ACTIVE, LOST, PROSPECT, STAGE_KINDS, Array, Kept, Tally
+from sim.kernels.types import ACQUISITION, ACTIVE, COLUMNS, FIRST_STREAM, LOST, PROSPECT, STAGE_KINDS, Array, Kept, Tally
 from sim.measures.sums import Floats, money
 from sim.scenario.model import Scenario
 from sim.scenario.sample import Cell, cohorts
@@ -67,6 +67,20 @@ class Sample:
     def arrival(self) -> Array:
         """Calendar period of arrival ``(g,)``."""
         return np.array([cell.arrival for cell in self.cells])
+
+    @property
+    def replicates(self) -> int:
+        """Replicates simulated: market paths where there is a market."""
+        return int(self.tally.replicates.shape[0])
+
+    @property
+    def independent(self) -> bool:
+        """Whether customers share no luck: there is no market that they live through together."""
+        return self.scenario.market is None
+
+    def errors(self, se: Floats) -> Floats:
+        """Return standard errors that take customers for independent; NaN where they are not."""
+        return se if self.independent else np.full(np.shape(se), np.nan)
 
     @cached_property
     def cohort_ids(self) -> tuple[str, ...]:
@@ -173,6 +187,20 @@ class Sample:
     def cash(self) -> Array:
         """Discounted money of each period and ledger column in units, Python integers ``(g, t, column)``."""
         return money(self.tally.cash[0])
+
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """Ledger columns that are reported and their places: of the streams, which are worth something beside purchases, those on."""
+        parts = self.scenario.by_segment.values()
+        stages = [stage for part in parts for stage in part.stages.values()]
+        earned = {
+            "word_of_mouth": self.scenario.word_of_mouth is not None,
+            "information": any(any(stage.information) for stage in stages),
+            "knowledge": any(any(stage.knowledge) for stage in stages),
+            "transaction": any(any(stage.fees) for stage in stages),
+            "sales": any(any(stage.sales_cost) for stage in stages),
+        }
+        return {column: c for c, column in enumerate(COLUMNS) if c < FIRST_STREAM or earned[column]}
 
     @cached_property
     def cell_of_row(self) -> Array:

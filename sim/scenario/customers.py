@@ -11,7 +11,7 @@ class Segment(Model):
     """A share of every cohort that overrides what it likes: ``segments.<id>.stages.<id>.price`` and so on.
 
     The overrides have the shape of the scenario's own keys of the same name and are laid over them; stages and edges can be
-    changed, not added or removed.
+    changed, not added or removed, and mechanisms changed, not switched on or off.
     """
 
     label: str = ""
@@ -20,9 +20,23 @@ class Segment(Model):
     purchases: dict[str, Any] = {}
     frailty: dict[str, Any] = {}
     acquisition: dict[str, Any] = {}
+    satisfaction: dict[str, Any] = {}
+    trust: dict[str, Any] = {}
+    competition: dict[str, Any] = {}
+    switching_cost: dict[str, Any] = {}
+    level: dict[str, Any] = {}
+    word_of_mouth: dict[str, Any] = {}
+    knowledge: dict[str, Any] = {}
+    transaction: dict[str, Any] = {}
 
 
-OVERRIDABLE = ("stages", "purchases", "frailty", "acquisition")
+MECHANISMS = ("satisfaction", "trust", "competition", "switching_cost", "level", "word_of_mouth", "knowledge")
+"""What a segment can change only where the scenario has it."""
+
+OVERRIDABLE = ("stages", "purchases", "frailty", "acquisition", *MECHANISMS, "transaction")
+
+TRAITS = ("wallet", "rate", "frailty", "influence", "knowledge", "satisfaction")
+"""What can be correlated between customers, in the order of the correlations' axes."""
 
 
 class Response(Model):
@@ -68,4 +82,4 @@ class Patterns(Model):
     long_lasting: Annotated[Count, Field(ge=1)] | None = None
 
 
-__all__ = ["OVERRIDABLE", "Acquisition", "Cohort", "Frailty", "Id", "Patterns", "Response", "Segment"]
+__all__ = ["MECHANISMS", "OVERRIDABLE", "TRAITS", "Acquisition", "Cohort", "Frailty", "Id", "Patterns", "Response", "Segment"]

@@ -7,9 +7,12 @@ from pydantic import BeforeValidator, Field
 
 from sim.scenario import shown
 from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period
+from sim.scenario.behaviour import Competition, Level, Satisfaction, SwitchingCost, Trust
 from sim.scenario.customers import OVERRIDABLE, Acquisition, Cohort, Frailty, Patterns, Segment
+from sim.scenario.market import Drivers, Market
 from sim.scenario.purchases import Purchases, Subscription
 from sim.scenario.stages import Stage
+from sim.scenario.streams import Knowledge, Transaction, WordOfMouth
 from sim.scenario.world import Calendar, Firm, Run, Timing
 
 
@@ -24,7 +27,9 @@ class Scenario(Model):
     discount_rate_annual: effective annual rate; a period's factor is ``(1 + r) ** (-1 / periods_per_year)``;
     start: stage of a new customer; stages: up to 16, by id;
     exposure: ``whole``: a customer earns the whole of its last period; ``until_exit``: the fraction it lives through;
-    correlations: of ``wallet`` (or order value), ``rate`` (or ordering chance) and ``frailty``, in a Gaussian copula.
+    correlations: of ``wallet`` (or order value), ``rate`` (or ordering chance), ``frailty``, ``influence``, ``knowledge`` and
+    ``satisfaction`` (the first), in a Gaussian copula;
+    satisfaction … transaction: mechanisms, each off where it is not given.
     Sources: docs of the single parts, model conventions in DECISIONS.md.
     """
 
@@ -47,6 +52,16 @@ class Scenario(Model):
     segments: dict[Id, Segment] = Field(default={}, max_length=256)
     cohorts: dict[Id, Cohort] = {}
     calendar: Calendar = Calendar()
+    satisfaction: Satisfaction | None = None
+    trust: Trust | None = None
+    competition: Competition | None = None
+    switching_cost: SwitchingCost | None = None
+    level: Level | None = None
+    drivers: Drivers | None = None
+    market: Market | None = None
+    word_of_mouth: WordOfMouth | None = None
+    knowledge: Knowledge | None = None
+    transaction: Transaction = Transaction()
     patterns: Patterns = Patterns()
     firm: Firm = Firm()
     run: Run = Run()

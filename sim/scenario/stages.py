@@ -18,6 +18,7 @@ from sim.scenario.base import (
     Probability,
     ProbabilityByAge,
 )
+from sim.scenario.behaviour import DeliveredValue, Effects, StageLevel
 
 Cause = Literal["own", "rival", "natural", "unforeseen"]
 
@@ -49,6 +50,7 @@ class Edge(Model):
     to its own stage is a renewal: stage age goes back to 0.
     ``cash`` (currency, negative for a cost) is booked once per move, at the end of the period, in the column ``transition``.
     ``rate_period`` is the period the rate is quoted for, by default the scenario's; hazards are converted by the ratio.
+    ``effects``: how satisfaction, trust, switching cost and the drivers of equity multiply its hazard.
     """
 
     label: str = ""
@@ -62,6 +64,7 @@ class Edge(Model):
     beta: Beta | None = None
     rate_period: Period | None = None
     cash: Money = 0.0
+    effects: Effects = Effects()
 
 
 RATES = ("probability", "hazard", "mean_duration", "share", "weibull", "beta")
@@ -78,7 +81,10 @@ class Stage(Model):
     cost_to_serve: currency a period;
     orders: factor on the chance or rate of ordering;
     amount_cv: coefficient of variation of one order's amount, over that of ``purchases.amount``.
-    Price, margin, cost and orders are numbers or lists by stage age.
+    information, fees, knowledge: currency a period that the customer's information, transactions and knowledge are worth;
+    sales_cost: currency a period;
+    level: where the share of wallet is heading; delivered_value: what the customer gets.
+    Price, margin, costs, orders and worths are numbers or lists by stage age.
     """
 
     label: str = ""
@@ -90,6 +96,12 @@ class Stage(Model):
     cost_to_serve: MoneyByAge = (0.0,)
     orders: FactorByAge = (1.0,)
     amount_cv: NonNegative | None = None
+    information: MoneyByAge = (0.0,)
+    fees: MoneyByAge = (0.0,)
+    knowledge: MoneyByAge = (0.0,)
+    sales_cost: MoneyByAge = (0.0,)
+    level: StageLevel | None = None
+    delivered_value: DeliveredValue = DeliveredValue()
     to: dict[Id, Edge] = {}
 
     @property

@@ -12,10 +12,14 @@ OFFSET: dict[str, float] = {"start": 0.0, "mid": 0.5, "end": 1.0}
 
 
 class Timing(Model):
-    """When in its period a ledger column's cash falls. Acquisition always falls at the start, transition at the end."""
+    """When in its period a ledger column's cash falls. Acquisition always falls at the start, transition at the end.
+
+    streams: word of mouth, information, knowledge, transactions and sales cost.
+    """
 
     purchase: When = "start"
     service: When = "start"
+    streams: When = "start"
 
 
 class Season(Model):

@@ -27,7 +27,7 @@ found = sim.simulate(scenario).clv["mean"][0]
 ADD_UP = """
 import numpy as np
 import sim
-from sim.kernels.step import book_acquisition as kernel
+from sim.kernels.cash import book_acquisition as kernel
 total, amounts = np.zeros(2, np.int64), np.array([2**40 + 5, -7])
 kernel(total, amounts, np.zeros(2, np.int64), 2)
 found = total.tolist()

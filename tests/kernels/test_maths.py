@@ -7,7 +7,7 @@ import pytest
 from scipy import special, stats
 
 from sim.compile import quantiles
-from sim.kernels.maths import exp, exponential, log, normal
+from sim.kernels.maths import exp, exponent, exponential, log, normal
 from sim.kernels.samplers import amount_node, look_up, poisson
 
 WORDS = np.unique(np.concatenate([np.linspace(0, 2**32 - 1, 4001), 2.0 ** np.arange(33) - 1, 2**32 - 2.0 ** np.arange(1, 32)]))
@@ -27,6 +27,15 @@ def test_log() -> None:
     log(x.copy(), out, x.size)
     exact = np.log(x.astype(float))
     assert np.all(np.abs(out - exact) <= 1.5 * np.spacing(np.abs(exact).astype(np.float32)))
+
+
+def test_exponent() -> None:
+    x = np.concatenate([np.linspace(-80, 80, 4001), np.linspace(-1, 1, 1001), [0.0, 1e9, -1e9]]).astype(np.float32)
+    out = np.zeros_like(x)
+    exponent(x.copy(), out, x.size)
+    exact = np.exp(np.clip(x.astype(float), -80, 80))
+    assert np.all(np.abs(out - exact) <= 2 * np.spacing(exact.astype(np.float32)))
+    assert out[x == 0].tolist() == [1.0] * int((x == 0).sum())
 
 
 def test_exponential_is_accurate_near_zero_and_in_the_tail() -> None:

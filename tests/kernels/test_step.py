@@ -29,6 +29,7 @@ def test_kernels_equal_their_twin(name: str) -> None:
     sojourns: Counter[tuple[int, ...]] = Counter()
     events: Counter[tuple[str, int, int | None]] = Counter()
     squares: Counter[tuple[int, int]] = Counter()
+    felt: Counter[tuple[int, ...]] = Counter()
     for replicate in range(2):
         for g, cell in enumerate(cells(scenario)):
             for serial in range(cell.sampled):
@@ -42,6 +43,8 @@ def test_kernels_equal_their_twin(name: str) -> None:
                 flows.update((g, t, edge) for t, edge in life.moves)
                 sojourns.update((g, stage, periods) for stage, periods in life.sojourns)
                 events.update([("converted", g, life.converted), ("lost", g, life.lost), ("paid_back", g, life.paid_back)])
+                for t, steps in life.felt.items():
+                    felt.update({(g, t, part, power): step ** (power + 1) for part, step in enumerate(steps) for power in (0, 1)})
                 shift = int(tables.square_shift[tables.variant[0, tables.segment[g]]])
                 for t in range(horizon):
                     net = sum(amount for (when, _), amount in life.cash.items() if when == t)
@@ -56,6 +59,7 @@ def test_kernels_equal_their_twin(name: str) -> None:
         assert int(high) * 2**52 + int(low) == square
     assert {place: n for place, n in np.ndenumerate(tally.flows[0]) if n} == flows
     assert {place: n for place, n in np.ndenumerate(tally.sojourns[0]) if n} == sojourns
+    assert {place: n for place, n in np.ndenumerate(tally.feelings[0]) if n} == {place: n for place, n in felt.items() if n}
     for what, counted in (("converted", tally.conversions), ("lost", tally.losses), ("paid_back", tally.payback)):
         assert {place: n for place, n in np.ndenumerate(counted[0]) if n} == {
             (g, t): n for (kind, g, t), n in events.items() if kind == what and t is not None

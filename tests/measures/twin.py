@@ -18,7 +18,10 @@ from sim.scenario.sample import cells
 
 @dataclass
 class Life:
-    """One customer: stage at t = 0 … horizon, edge taken at the end of t (-1: none), money in units by t and ledger column."""
+    """One customer: stage at t = 0 … horizon, edge taken at the end of t (-1: none), money in units by t and ledger column.
+
+    Of the columns, those left out at the end are 0.
+    """
 
     cell: int
     replicate: int
@@ -118,7 +121,7 @@ def count(scenario: Scenario, found: list[Life], shift: int = 0) -> Tally:
         sojourns=room(1, g, len(kinds), horizon + 1), orders=room(1, g, horizon), cash=room(1, g, horizon, len(COLUMNS), 2),
         cash_square=room(1, g, horizon, 2), payback=room(1, g, horizon), moments=room(1, g, len(PATTERNS), 2, 6),
         extremes=room(1, g, 2, 2), by_segment=room(1, len(scenario.segment_shares), 2, BINS), by_cohort=room(1, cohorts, 2, BINS),
-        replicates=room(scenario.run.replicates, 1, g, 2, 2),
+        replicates=room(scenario.run.replicates, 1, g, 2, 2), feelings=room(1, g, horizon, 0, 2),
     )  # fmt: skip
     tally.extremes[..., 0], tally.extremes[..., 1] = 2**62, -(2**62)
     for life in found:
@@ -133,7 +136,7 @@ def count(scenario: Scenario, found: list[Life], shift: int = 0) -> Tally:
             tally.conversions[0, c, t] += not starts_active and active[t + 1] and not any(active[: t + 1])
             tally.losses[0, c, t] += lost[t + 1] and any(active[: t + 1]) and not any(lost[active.index(True) : t + 1])
             net = sum(life.cash[t])
-            cash[c, t] += np.array(life.cash[t], dtype=object)
+            cash[c, t, : len(life.cash[t])] += np.array(life.cash[t], dtype=object)
             square[c, t] += (net >> shift) ** 2
             so_far += net
             if so_far >= 0 and any(active[: t + 2]) and not paid:

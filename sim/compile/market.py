@@ -1,0 +1,126 @@
+"""What moves all customers alike, by regime and calendar period: seasons, regimes of the market, drivers of equity."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sim.kernels.philox import philox
+from sim.kernels.types import MARKET_PURPOSE, Array
+from sim.scenario import Scenario
+from sim.scenario.market import DRIVERS, Market, Regime
+from sim.scenario.world import Season
+
+CALM = Regime(to={"calm": 1.0})
+
+
+def season(values: Season, periods: int, periods_per_year: int) -> Array:
+    """Return the factor of each calendar period 0 … periods - 1, (periods,) float64."""
+    y = np.arange(periods)
+    multiplier = np.array(values.multiplier or (1.0,))
+    return np.asarray(multiplier[y % multiplier.size] * (1.0 + values.growth_annual) ** (y / periods_per_year))
+
+
+def named_edges(scenario: Scenario, names: Sequence[str] | None) -> list[tuple[int, int]]:
+    """Return (stage, place) of the edges named ``stage.edge``, of all into a lost stage where None."""
+    return [
+        (s, j)
+        for s, (stage_id, stage) in enumerate(scenario.stages.items())
+        for j, edge_id in enumerate(stage.to)
+        if (f"{stage_id}.{edge_id}" in names if names is not None else _leads_to_lost(scenario, stage_id, edge_id))
+    ]
+
+
+def _leads_to_lost(scenario: Scenario, stage: str, edge: str) -> bool:
+    return scenario.stages[scenario.target(stage, edge)].kind == "lost"
+
+
+def regimes(scenario: Scenario) -> list[Regime]:
+    """Return the regimes, in file order; one that changes nothing where there is no market."""
+    return list(scenario.market.regimes.values()) if scenario.market else [CALM]
+
+
+def gaps(scenario: Scenario, periods: int) -> Array:
+    """Return by how much each driver's gap differs from that at the start, (driver, m, y) float64."""
+    found = np.zeros((len(DRIVERS), len(regimes(scenario)), periods))
+    for d, name in enumerate(DRIVERS):
+        profile = getattr(scenario.drivers, name).values() if scenario.drivers else ()
+        weight = sum(attribute.weight for attribute in profile)
+        for attribute in profile:
+            own, rival = (np.array(values)[np.minimum(np.arange(periods), len(values) - 1)] for values in (attribute.own, attribute.rival))
+            found[d] += attribute.weight / weight * (own - rival)
+        found[d] -= found[d, 0, :1]
+        for m, regime in enumerate(regimes(scenario)):
+            found[d, m] -= regime.rival.get(name, 0.0)
+    return found
+
+
+def market(scenario: Scenario, last: int) -> dict[str, Array]:
+    """Return the factors of hazards, orders and margin in calendar periods 0 … last - 1."""
+    per_year, calendar, every = scenario.periods_per_year, scenario.calendar, regimes(scenario)
+    stages = list(scenario.stages.items())
+    shape = (len(every), last, len(stages), max(1, *(len(stage.to) for _, stage in stages)))
+    factor = np.ones(shape)
+    seasons = season(calendar.hazards, last, per_year)
+    for s, j in named_edges(scenario, calendar.hazards.edges):
+        factor[:, :, s, j] *= seasons
+    for m, regime in enumerate(every):
+        for s, j in named_edges(scenario, regime.edges) if regime.edges is not None else caused(scenario, "rival"):
+            factor[m, :, s, j] *= regime.hazards
+    gap = gaps(scenario, last)
+    for s, (_, stage) in enumerate(stages):
+        for j, edge in enumerate(stage.to.values()):
+            effects = [getattr(edge.effects, name) for name in DRIVERS]
+            if any(effects):
+                factor[:, :, s, j] *= np.exp(-np.tensordot(effects, gap, axes=1))
+    timed = bool(np.any(factor != 1))
+    return {
+        "timed": np.array(timed, np.uint32),
+        "edge_factor": factor.astype(np.float32),
+        "season_orders": np.outer([regime.orders for regime in every], season(calendar.orders, last, per_year)).astype(np.float32),
+        "season_margin": np.outer([regime.margin for regime in every], season(calendar.margin, last, per_year)),
+    }
+
+
+def caused(scenario: Scenario, cause: str) -> list[tuple[int, int]]:
+    """Return (stage, place) of the edges with a cause."""
+    return [(s, j) for s, stage in enumerate(scenario.stages.values()) for j, edge in enumerate(stage.to.values()) if edge.cause == cause]
+
+
+def chances(found: Market) -> Array:
+    """Return the transition matrix of the regimes, (m, m) float64."""
+    return np.array([[regime.to.get(other, 0.0) for other in found.regimes] for regime in found.regimes.values()])
+
+
+def stationary(matrix: Array) -> Array:
+    """Return the stationary distribution of a transition matrix, (m,); of the chain run on from an even start where it is not unique."""
+    n = len(matrix)
+    share = np.full(n, 1.0 / n)
+    equations = np.vstack([matrix.T - np.eye(n), np.ones(n)])
+    if np.linalg.matrix_rank(equations) == n:
+        return np.asarray(np.clip(np.linalg.lstsq(equations, np.append(np.zeros(n), 1.0), rcond=None)[0], 0.0, 1.0))
+    return np.asarray(share @ np.linalg.matrix_power((matrix + np.eye(n)) / 2, 2**20))
+
+
+def regime_paths(scenario: Scenario, last: int) -> Array:
+    """Return the regime of each replicate and calendar period, (replicate, y) uint8; by address: a longer path begins alike."""
+    found = scenario.market
+    if found is None:
+        return np.zeros((0, 0), np.uint8)
+    matrix = chances(found)
+    first = stationary(matrix) if found.start is None else np.eye(len(matrix))[list(found.regimes).index(found.start)]
+    path = np.zeros((scenario.run.replicates, last), np.uint8)
+    for y in range(last):
+        uniform = words(len(path), y, scenario.run.seed) * 2.0**-32
+        below = np.cumsum(first[None] if y == 0 else matrix[path[:, y - 1]], axis=1)
+        path[:, y] = np.minimum((uniform[:, None] >= below).sum(axis=1), len(matrix) - 1)
+    return path
+
+
+def words(replicates: int, period: int, seed: int) -> Array:
+    """Return the first word of the market's block in a calendar period, of each replicate."""
+    zero = np.zeros(replicates, np.uint64)
+    place = (np.arange(replicates, dtype=np.uint64), zero + np.uint64(period << 16 | MARKET_PURPOSE))
+    plain: Any = philox
+    block: Callable[..., tuple[Array, ...]] = getattr(plain, "py_func", plain)  # on arrays; the kernels' own is on numbers
+    return block(zero, zero, *place, np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32))[0]

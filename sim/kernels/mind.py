@@ -1,0 +1,193 @@
+"""What a period does to what customers think, and what that does to the hazards: satisfaction, trust, level, investment, loyalty.
+
+Off, nothing here is called. Minds move in active stages only (``Tables.awake``).
+"""
+
+import numpy as np
+
+from sim.kernels.jit import inner
+from sim.kernels.maths import TO_UNIT, exponent, log, normal
+from sim.kernels.types import (
+    COST_SWAY,
+    EXPECTATION,
+    FELT,
+    INVESTED,
+    LEVEL,
+    LOYALTY_SWAY,
+    SATISFACTION,
+    TRUST,
+    TRUST_SWAY,
+    Array,
+    Integer,
+    Scratch,
+    State,
+    Tables,
+)
+
+ZERO, HALF, ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+WORST, MIDDLE, BEST = np.float32(1.0), np.float32(3.0), np.float32(5.0)
+QUARTER = np.float32(0.25)
+STEPS = np.float32(FELT)
+
+
+@inner
+def start_mind(tables: Tables, mind: Array, z: Array, v: int, n: int) -> None:
+    """Give new customers their first state of mind; z: standard normal of their first satisfaction."""
+    first, spread = tables.feeling[v, 0], tables.feeling[v, 1]
+    mind[EXPECTATION, :n] = tables.expectation[v, 0]
+    mind[TRUST, :n] = tables.trust[v, 0]
+    mind[LEVEL, :n] = tables.level[v, 0]
+    mind[INVESTED, :n] = ZERO
+    satisfaction = mind[SATISFACTION]
+    for i in range(n):
+        satisfaction[i] = min(max(first + spread * z[i], WORST), BEST)
+
+
+@inner
+def think(tables: Tables, feelings: Array, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int, int], n: int) -> None:
+    """Take minds through a period; feelings: the tally's, by tenure; when: tenure, calendar period, regime."""
+    t, y, m = when
+    row, mind, stage, awake = state.row[q], state.mind[q], scratch.stage, scratch.floats[4]
+    for i in range(n):
+        stage[i] = tables.row_stage[v, row[i]]
+    for i in range(n):
+        awake[i] = tables.awake[stage[i]]
+    if tables.feels[v] != 0:
+        feel(tables, mind, scratch, v, (t, y), n)
+        fill_loyalty(tables, mind, scratch, v, m, n)
+    else:
+        scratch.loyalty[:n] = ZERO
+    deepen(tables, mind, scratch, v, n)
+    count_feelings(feelings[t], mind, scratch, state.live[q])
+
+
+@inner
+def feel(tables: Tables, mind: Array, scratch: Scratch, v: int, when: tuple[int, int], n: int) -> None:
+    """Move satisfaction against expectation, then expectation, then trust; when: tenure, calendar period."""
+    t, y = when
+    stage, drift, gain, awake = scratch.stage, scratch.floats[2], scratch.floats[3], scratch.floats[4]
+    deviation, size = tables.feeling[v, 3], tables.feeling[v, 5]
+    if deviation != ZERO:
+        normal(scratch.mind_words[t % 2 * 2], scratch.floats[0], scratch.floats[1], drift, n)
+    else:
+        drift[:n] = ZERO
+    quality = tables.quality[v, y]
+    for i in range(n):
+        gain[i] = tables.gain[v, stage[i]]
+    word, chance, failed = scratch.mind_words[t % 2 * 2 + 1], tables.feeling[v, 4], scratch.floats[5]
+    for i in range(n):
+        failed[i] = awake[i] if np.float32(word[i]) * TO_UNIT < chance else ZERO
+        gain[i] = quality + gain[i] + deviation * drift[i] - size * failed[i]
+    adapt(tables, mind, scratch, v, n)
+
+
+@inner
+def adapt(tables: Tables, mind: Array, scratch: Scratch, v: int, n: int) -> None:
+    """Let performance (floats 3), failures (5) and being awake (4) move each customer's satisfaction, expectation and trust."""
+    performance, awake, failed = scratch.floats[3], scratch.floats[4], scratch.floats[5]
+    satisfaction, expectation, trust = mind[SATISFACTION], mind[EXPECTATION], mind[TRUST]
+    speed = tables.feeling[v, 2]
+    norm, follow, habit = tables.expectation[v, 1], tables.expectation[v, 2], tables.expectation[v, 3]
+    rise, fall, drop = tables.trust[v, 1], tables.trust[v, 2], tables.trust[v, 3]
+    for i in range(n):
+        heading = min(max(MIDDLE + performance[i] - expectation[i], WORST), BEST)
+        satisfaction[i] += awake[i] * speed * (heading - satisfaction[i])
+        expectation[i] += awake[i] * follow * (habit * performance[i] + (ONE - habit) * norm - expectation[i])
+        gap = (satisfaction[i] - ONE) * QUARTER - trust[i]
+        trust[i] = (trust[i] + awake[i] * (rise if gap > ZERO else fall) * gap) * (ONE - drop * failed[i])
+
+
+@inner
+def deepen(tables: Tables, mind: Array, scratch: Scratch, v: int, n: int) -> None:
+    """Move the level of the relationship and the investment in it, each by its stage."""
+    stage, target, speed, invest = scratch.stage, scratch.floats[0], scratch.floats[1], scratch.floats[2]
+    level, invested = mind[LEVEL], mind[INVESTED]
+    for i in range(n):
+        target[i] = tables.level_target[v, stage[i]]
+        speed[i] = tables.level_speed[v, stage[i]]
+        invest[i] = tables.invest[v, stage[i]]
+    for i in range(n):
+        level[i] += speed[i] * (target[i] - level[i])
+        invested[i] += invest[i] * (ONE - invested[i])
+
+
+@inner
+def fill_loyalty(tables: Tables, mind: Array, scratch: Scratch, v: int, m: int, n: int) -> None:
+    """Write each customer's loyalty L = l0 + (1 - l0) x ** gamma under the competition of regime m."""
+    x, power, loyalty = scratch.floats[0], scratch.floats[1], scratch.loyalty
+    satisfaction, base, gamma = mind[SATISFACTION], tables.loyalty[v, m, 0], tables.loyalty[v, m, 1]
+    for i in range(n):
+        x[i] = max((satisfaction[i] - ONE) * QUARTER, np.float32(2.0**-100))
+    log(x, power, n)
+    for i in range(n):
+        power[i] *= gamma
+    exponent(power, loyalty, n)
+    for i in range(n):
+        loyalty[i] = base + (ONE - base) * loyalty[i] if satisfaction[i] > ONE else base
+
+
+@inner
+def sway(tables: Tables, mind: Array, scratch: Scratch, v: int, j: int, n: int) -> None:
+    """Multiply the hazards of the edges in place j by what customers think."""
+    stage, loyalty, trust, invested = scratch.stage, scratch.loyalty, mind[TRUST], mind[INVESTED]
+    power, factor = scratch.floats[0], scratch.floats[1]
+    faith, attitude = tables.trust[v, 5], tables.loyalty_reference[v]
+    power[:n] = ZERO
+    if tables.swayed[v, j, LOYALTY_SWAY] != 0:
+        gather(tables.sway[v], stage, j, LOYALTY_SWAY, factor, n)
+        for i in range(n):
+            power[i] += factor[i] * (attitude - loyalty[i])
+    if tables.swayed[v, j, TRUST_SWAY] != 0:
+        gather(tables.sway[v], stage, j, TRUST_SWAY, factor, n)
+        for i in range(n):
+            power[i] += factor[i] * (faith - trust[i])
+    if tables.swayed[v, j, COST_SWAY] != 0:
+        gather(tables.sway[v], stage, j, COST_SWAY, factor, n)
+        for i in range(n):
+            power[i] -= factor[i] * invested[i]
+    exponent(power, factor, n)
+    hazard = scratch.hazards[1 + j]
+    for i in range(n):
+        hazard[i] *= factor[i]
+
+
+@inner
+def gather(table: Array, stage: Array, j: int, part: int, out: Array, n: int) -> None:
+    """Write each customer's coefficient, (stage, j, part), to ``out``."""
+    for i in range(n):
+        out[i] = table[stage[i], j, part]
+
+
+@inner
+def count_feelings(feelings: Array, mind: Array, scratch: Scratch, live: Integer) -> None:
+    """Add up what the living feel in active stages; feelings: (feeling, 2)."""
+    count_one(feelings[0], mind[SATISFACTION], scratch, live)
+    count_one(feelings[1], mind[TRUST], scratch, live)
+    count_one(feelings[2], scratch.loyalty, scratch, live)
+    count_one(feelings[3], mind[LEVEL], scratch, live)
+
+
+@inner
+def count_one(sums: Array, values: Array, scratch: Scratch, live: Integer) -> None:
+    """Add the values of those awake (floats 4) and their squares."""
+    awake, steps = scratch.floats[4], scratch.moved.view(np.int32)
+    for i in range(live):
+        steps[i] = np.int32(values[i] * awake[i] * STEPS + HALF)
+    total, squares = np.int64(0), np.int64(0)
+    for i in range(live):
+        step = np.int64(steps[i])
+        total += step
+        squares += step * step
+    sums[0] += total
+    sums[1] += squares
+
+
+@inner
+def return_home(tables: Tables, mind: Array, scratch: Scratch, v: int, movers: Integer) -> None:
+    """Give those who come back what they have kept: a share of their trust, and the level of re-entry."""
+    inherit, level = tables.trust[v, 4], tables.level[v, 1]
+    for m in range(movers):
+        if tables.edge_returns[scratch.edge[m]] != 0:
+            i = np.uintp(scratch.moved[m])
+            mind[TRUST, i] *= inherit
+            mind[LEVEL, i] = level

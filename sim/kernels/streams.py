@@ -1,0 +1,70 @@
+"""What a customer is worth beside purchases, stream by stream. Off, nothing here is called."""
+
+import numpy as np
+
+from sim.kernels.jit import inner
+from sim.kernels.sums import add
+from sim.kernels.types import (
+    FIRST_STREAM,
+    INFLUENCE,
+    KNOWLEDGE,
+    KNOWN,
+    SATISFACTION,
+    STREAMS,
+    TRANSACTION,
+    TRUST,
+    WORD_OF_MOUTH,
+    Array,
+    Scratch,
+    State,
+    Tables,
+)
+
+ZERO, HALF, ONE, THREE = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(3.0)
+N_STREAMS = len(STREAMS)
+
+TO_WHOLE = 1.5 * 2.0**52
+WHOLE = np.int64(np.float64(TO_WHOLE).view(np.int64))
+"""A whole number below 2**51, plus TO_WHOLE, has itself in its lowest bits: a conversion that vectorises."""
+
+
+@inner
+def book_streams(tables: Tables, cash: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
+    """Book each stream that is on and add it to ``net``; cash: (column, 2)."""
+    row, net, weight, exposure, value = state.row[q], scratch.net, scratch.floats[0], scratch.exposure, scratch.value
+    whole = value.view(np.int64)
+    if tables.plain[v] != 0:
+        exposure[:n] = ONE
+    factor = tables.stream_factor[v, t]
+    for c in range(N_STREAMS):
+        if tables.streaming[v, c] != 0:
+            weigh(tables, state, weight, q, v, c, n)
+            for i in range(n):
+                value[i] = tables.stream_units[v, row[i], c]
+            for i in range(n):
+                value[i] = np.floor(np.float64(exposure[i] * weight[i]) * (value[i] * factor) + 0.5) + TO_WHOLE
+            booked = np.int64(0)
+            for i in range(n):
+                amount = whole[i] - WHOLE
+                net[i] += amount
+                booked += amount
+            add(cash[FIRST_STREAM + c], booked)
+
+
+@inner
+def weigh(tables: Tables, state: State, weight: Array, q: int, v: int, c: int, n: int) -> None:
+    """Write how much of stream c each customer is worth."""
+    weight[:n] = ONE
+    if c == WORD_OF_MOUTH:
+        satisfaction, influence, more = state.mind[q, SATISFACTION], state.gift[q, INFLUENCE], tables.talk[v]
+        for i in range(n):
+            gap = (satisfaction[i] - THREE) * HALF
+            weight[i] = influence[i] * (gap if gap > ZERO else more * gap)
+    elif c == KNOWLEDGE:
+        known = state.gift[q, KNOWN]
+        for i in range(n):
+            weight[i] = known[i]
+    elif c == TRANSACTION and tables.trust_above[v] >= ZERO:
+        trust, above = state.mind[q, TRUST], tables.trust_above[v]
+        for i in range(n):
+            weight[i] = ONE if trust[i] > above else ZERO

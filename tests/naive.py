@@ -99,19 +99,37 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
     if tables.wallet_by_rate[v]:
         wallet = wallet / rate
     mind = Mind(tables, v, z, words(TRAIT_PERIOD, 1)[3])
+    known = int(tables.base_first[cell]) + serial if tables.base_first[cell] >= 0 else None
+    w = 0
+    if known is not None:
+        w = int(tables.standing_first[v]) + int(tables.base_standing[known])
+        frailty = frailty * tables.standing_scale[w]
+        if tables.base_wallet.size and not np.isnan(tables.base_wallet[known]):
+            wallet = tables.base_wallet[known] / tables.wallet_mean[v]
+            wallet = wallet / rate if tables.wallet_by_rate[v] else wallet
+        if tables.minded[v]:
+            mind.invested = tables.standing_invested[w]
+            if tables.base_level.size and not np.isnan(tables.base_level[known]):
+                mind.level = tables.base_level[known]
     betas = []
     for number, purpose in enumerate(tables.beta_purpose):
         assert purpose >= BETA_PURPOSES
         p, q, h = (np.zeros(1, F) for _ in range(3))
         if tables.beta_table[v, number]:
-            p[0] = look_up(tables.quantiles, int(tables.beta_table[v, number]) - 1, _one(normal, words(TRAIT_PERIOD, int(purpose))[0]))
+            table = int(tables.beta_table[v, number]) if known is None else int(tables.standing_beta[w, number])
+            p[0] = look_up(tables.quantiles, table - 1, _one(normal, words(TRAIT_PERIOD, int(purpose))[0]))
             q[0] = max(F(1.0) - p[0], F(2.0**-33))
             minus_log_complement(p, q, h, 1)
         betas.append(h[0])
 
     life = Life()
     stage = int(tables.start_stage[v])
-    age, entered, highest, at_top = 0, 0, int(tables.stage_rank[stage]), 0
+    age = at_top = 0
+    if known is not None:
+        stage = int(tables.row_stage[v, tables.standing_row[w]])
+        age = int(tables.standing_row[w]) - int(tables.first_row[v, stage])
+        at_top = int(tables.standing_history[w]) >> 16 & 0xFFFF
+    entered, highest = 0, int(tables.stage_rank[stage])
     active = int(tables.stage_kind[stage]) == 1
     was_active = active
     total = 0
@@ -167,7 +185,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         for c in range(len(STREAMS)):
             amount = np.float64(exposure * mind.weight(c)) * (tables.stream_units[v, row, c] * tables.stream_factor[v, t])
             life.cash[t, FIRST_STREAM + c] += units(amount)
-        if t == 0 and tables.acquisition_at_arrival[v]:
+        if t == 0 and tables.acquisition_at_arrival[v] and known is None:
             life.cash[0, ACQUISITION] += int(tables.acquisition_units[v, 0])
         # the move
         if leaves:

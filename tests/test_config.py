@@ -16,6 +16,7 @@ from sim.scenario.checks import warnings
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPS = (
+    "adoption",
     "berger_nasr_1",
     "bgbb",
     "fixed_life",

@@ -76,9 +76,10 @@ def test_every_section_is_a_model() -> None:
 
 @pytest.mark.jit
 def test_every_column() -> None:
-    result = sim.simulate(sim.load("lifecycle", "run.customers=500", "run.keep_customers=true", "horizon=3"))
+    small = "run.customers=500", "run.keep_customers=true", "horizon=12"
+    plain, mindful = (sim.simulate(sim.load(name, *small)).tables() for name in ("lifecycle", "adoption"))
     listed = {name: [row[0].strip("`") for row in rows] for name, rows in sections("frames.md").items()}
-    assert listed == {name: list(frame.columns) for name, frame in result.tables().items()}
+    assert listed == {name: list(frame.columns) for name, frame in (mindful | plain).items()}
 
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -211,6 +211,10 @@ def explain(
     graph: Annotated[
         str | None, typer.Option("--graph", metavar="FILE", help="Draw the stages too: FILE.svg, .png or .pdf.", show_default=False)
     ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", metavar="FILE", help="Write a table of existing customers to fill in: FILE.csv.", show_default=False),
+    ] = None,
 ) -> None:
     """Show what a scenario says, without simulating.
 
@@ -220,11 +224,13 @@ def explain(
     Examples:
       clvsim explain scenario=publisher
       clvsim explain --graph stages.svg
+      clvsim explain --template base.csv
       clvsim explain --configs mine \\
         scenario=my_case horizon=24
     """
     with _explained():
-        picture = _picture(graph)
+        picture = _written("--graph", graph, (".svg", ".png", ".pdf"))
+        table = _written("--template", template, (".csv",), new=True)
         scenario, _ = read(settings or [], configs, keeps=False)
         from sim.studies.explain import explain as understand
 
@@ -234,19 +240,27 @@ def explain(
         typer.echo(explanation.text(width()), nl=False)
         if picture is not None:
             typer.echo(f"graph      {picture}")
+        if table is not None:
+            from sim.scenario.existing import template as to_fill_in
+
+            table.write_text(to_fill_in(scenario), encoding="utf-8")
+            typer.echo(f"template   {table}")
 
 
-def _picture(graph: str | None) -> Path | None:
-    """Return where to draw, or raise ScenarioError where no picture can be written there."""
-    if graph is None:
+def _written(option: str, name: str | None, endings: tuple[str, ...], *, new: bool = False) -> Path | None:
+    """Return where to write, or raise ScenarioError where no such file can be written there; new: it must not be there yet."""
+    if name is None:
         return None
     from sim.scenario import Fault, ScenarioError
 
-    path = Path(graph)
-    if path.suffix.lower() not in (".svg", ".png", ".pdf"):
-        raise ScenarioError([Fault("--graph", graph, "must end in .svg, .png or .pdf")])
+    path = Path(name)
+    if path.suffix.lower() not in endings:
+        *others, last = endings
+        raise ScenarioError([Fault(option, name, f"must end in {', '.join(others)}{' or ' if others else ''}{last}")])
     if not path.parent.is_dir():
-        raise ScenarioError([Fault("--graph", graph, "must lie in a folder that is there")])
+        raise ScenarioError([Fault(option, name, "must lie in a folder that is there")])
+    if new and path.exists():
+        raise ScenarioError([Fault(option, name, "is there already, so it stays as it is", "name another")])
     return path
 
 

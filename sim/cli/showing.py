@@ -58,7 +58,9 @@ def show_result(result: "Result", folder: Path) -> None:
     _line("customers", f"{summary['customers']:,}", f"seed {summary['seed']}", f"{summary['periods']:,} periods")
     if summary["precision"]:
         _line("precision", *_precision(summary["precision"], result.scenario.currency))
-    _line("CLV", f"{_number(clv['mean'])} ± {_number(clv['se'])} SE", f"SD {_number(clv['sd'])}", result.scenario.currency)
+    one_path = summary["market"] is not None and summary["market"]["paths"] == 1
+    worth, whole = ("on this market path" if one_path else f"± {_number(found['se'])} SE" for found in (clv, equity))
+    _line("CLV", f"{_number(clv['mean'])} {worth}", f"SD {_number(clv['sd'])}", result.scenario.currency)
     if answer:
         _line("exact", _number(answer["clv_mean"]), f"SD {_number(answer['clv_sd'])}", f"z {_number(answer['z'])}")
     else:
@@ -66,7 +68,7 @@ def show_result(result: "Result", folder: Path) -> None:
     kept = [_number(value, 4) for value in retention[:SHOWN]]
     _line("retention", *kept, more, f"({UNDEFINED} where nobody is active)" if UNDEFINED in kept else "")
     firm = f"for {_number(float(result.sample.firm.sum()), 0)} customers"
-    _line("equity", f"{_number(equity['mean'])} ± {_number(equity['se'])} SE", result.scenario.currency, firm)
+    _line("equity", f"{_number(equity['mean'])} {whole}", result.scenario.currency, firm)
     _copied("folder", folder)
     if (folder / "report.html").exists():
         _copied("report", folder / "report.html")

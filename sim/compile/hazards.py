@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from sim.kernels.maths import exponential
 from sim.kernels.types import Array
 from sim.scenario import Scenario
-from sim.scenario.base import PERIODS_PER_YEAR, at
+from sim.scenario.base import MOST_FACTOR, PERIODS_PER_YEAR, at
 from sim.scenario.stages import Edge, Stage
 
 WORDS = 2**32
+
+FAR = 690.0
+"""Logarithm of a cumulative hazard near the end of what a number holds; of hazards above MOST_FACTOR nobody stays either way."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,15 @@ class StageHazards:
     certain: NDArray[np.bool_]
 
 
-def ages(stage: Stage, horizon: int) -> int:
-    """Return how many stage ages a stage needs: the length of its longest list."""
+def ages(stage: Stage, most: int) -> int:
+    """Return how many stage ages a stage needs: the length of its longest list, and as many as can be reached."""
     lists = [stage.prices, stage.margin, stage.cost_to_serve, stage.orders]
     lists += [stage.information, stage.fees, stage.knowledge, stage.sales_cost]
     for edge in stage.to.values():
         lists += [edge.probability or (), edge.hazard or ()]
         if edge.weibull is not None:
-            return horizon
-    return min(max(len(values) for values in lists), horizon)
+            return most
+    return min(max(len(values) for values in lists), most)
 
 
 def _probability(stage: Stage, edge: Edge, age: int) -> float | None:
@@ -55,13 +58,18 @@ def _hazard(edge: Edge, age: int) -> float:
         return -math.log1p(-1.0 / edge.mean_duration)
     if edge.weibull is not None:
         shape, scale = edge.weibull.shape, edge.weibull.scale
-        return float(((age + 1) / scale) ** shape - (age / scale) ** shape)
+        if shape * math.log((age + 1) / scale) > FAR:
+            return MOST_FACTOR
+        return min(float(((age + 1) / scale) ** shape - (age / scale) ** shape), MOST_FACTOR)
     return 1.0
 
 
-def stage_hazards(scenario: Scenario, stage: Stage) -> StageHazards:
-    """Return hazards by stage age. Probabilities p with sum P become ``-ln(1 - P) p / P`` (competing cumulative hazards)."""
-    count = ages(stage, int(scenario.horizon))
+def stage_hazards(scenario: Scenario, stage: Stage, oldest: int = 0) -> StageHazards:
+    """Return hazards by stage age. Probabilities p with sum P become ``-ln(1 - P) p / P`` (competing cumulative hazards).
+
+    oldest: highest stage age of an existing customer, from which it may live on to the horizon.
+    """
+    count = ages(stage, int(scenario.horizon) + oldest)
     edges = list(stage.to.values())
     hazard = np.zeros((count, len(edges)))
     certain = np.zeros(count, bool)

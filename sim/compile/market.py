@@ -44,12 +44,8 @@ def gaps(scenario: Scenario, periods: int) -> Array:
     """Return by how much each driver's gap differs from that at the start, (driver, m, y) float64."""
     found = np.zeros((len(DRIVERS), len(regimes(scenario)), periods))
     for d, name in enumerate(DRIVERS):
-        profile = getattr(scenario.drivers, name).values() if scenario.drivers else ()
-        weight = sum(attribute.weight for attribute in profile)
-        for attribute in profile:
-            own, rival = (np.array(values)[np.minimum(np.arange(periods), len(values) - 1)] for values in (attribute.own, attribute.rival))
-            found[d] += attribute.weight / weight * (own - rival)
-        found[d] -= found[d, 0, :1]
+        if scenario.drivers and getattr(scenario.drivers, name):
+            found[d] = [scenario.drivers.gap(name, y) - scenario.drivers.gap(name, 0) for y in range(periods)]
         for m, regime in enumerate(regimes(scenario)):
             found[d, m] -= regime.rival.get(name, 0.0)
     return found

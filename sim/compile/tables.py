@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.compile.existing import compile_existing, most
 from sim.compile.hazards import edge_below, leave_below
 from sim.compile.market import regime_paths
 from sim.compile.quantiles import Library
@@ -54,8 +55,9 @@ def compile_tables(*scenarios: Scenario) -> Tables:
     sampled = cells(first)
     last = max(cell.arrival for cell in sampled) + horizon
     nodes = AMOUNT_NODES if any(s.purchases.kind == "poisson" for s in everything) else (1,)
-    variants = [compile_variant(scenario, betas, library, nodes, last) for scenario in everything]
-    if not all(variant.fixed for variant in variants):
+    known = [most(first.existing, segment) for _ in scenarios for segment in range(len(first.segment_shares))]
+    variants = [compile_variant(view, betas, library, nodes, last, ends) for view, ends in zip(everything, known, strict=True)]
+    if not all(variant.fixed for variant in variants) or (first.existing is not None and first.existing.wallet.size > 0):
         variants = [variant.unfixed() for variant in variants]
     if not any(variant.timed for variant in variants):
         variants = [replace(variant, edge_factor=variant.edge_factor[:, :0]) for variant in variants]
@@ -67,13 +69,14 @@ def compile_tables(*scenarios: Scenario) -> Tables:
         segment=np.array([cell.slot for cell in sampled], np.uint32),
         cohort=np.array([cell.cohort for cell in sampled], np.uint32),
         arrival=np.array([cell.arrival for cell in sampled], np.uint32),
-        address=np.array([cell.arrival << 48 | cell.slot << 40 for cell in sampled], np.uint64),
+        address=np.array([cell.address for cell in sampled], np.uint64),
         regime=regime_paths(first, last),
         key=np.array([first.run.seed & 0xFFFFFFFF, first.run.seed >> 32], np.uint64),
         **_graph(first),
         **_edges(first),
         **_thresholds(padded),
         **_stacked(padded),
+        **compile_existing(scenarios, sampled, variants, library),
         beta_purpose=beta_purposes(betas),
         amount_nodes=np.array(nodes, np.int64),
         quantiles=library.stacked(),

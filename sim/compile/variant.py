@@ -84,6 +84,7 @@ class Variant:
     square_shift: Array
     long_lasting: Array
     wallet_table: Array
+    wallet_mean: Array
     rate_table: Array
     rate_value: Array
     wallet_by_rate: Array
@@ -118,11 +119,17 @@ def _marked(shape: tuple[int, int], places: Sequence[tuple[int, int]]) -> Array:
     return marks
 
 
-def compile_variant(scenario: Scenario, betas: Sequence[str], library: Library, nodes: Sequence[int], last: int) -> Variant:
-    """Return one variant's numbers; betas: names of all beta edges; nodes: counts of orders tabled; last: calendar periods."""
+def compile_variant(
+    scenario: Scenario, betas: Sequence[str], library: Library, nodes: Sequence[int], last: int, most: tuple[int, float]
+) -> Variant:
+    """Return one variant's numbers.
+
+    betas: names of all beta edges; nodes: counts of orders tabled; last: calendar periods; most: highest stage age and largest wallet
+    (or order value) of existing customers.
+    """
     parts: dict[str, Array] = {}
-    parts |= _rows(scenario)
-    parts |= _moves(scenario, parts)
+    parts |= _rows(scenario, most[0])
+    parts |= _moves(scenario, parts, most[0])
     parts |= _leaving(scenario, betas)
     parts |= market(scenario, last)
     parts |= minds(scenario, last)
@@ -133,7 +140,7 @@ def compile_variant(scenario: Scenario, betas: Sequence[str], library: Library, 
     parts |= _amounts(scenario, library, nodes)
     parts["streaming"] = np.any(parts["stream_units"] != 0, axis=0).astype(np.uint32)
     parts |= _fixed(scenario, parts)
-    parts["square_shift"] = _square_shift(scenario, parts, library)
+    parts["square_shift"] = _square_shift(scenario, parts, library, most[1])
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
 
 
@@ -165,15 +172,15 @@ class Layout:
         return np.array(found + [0.0] * (self.counts.size + 1))
 
 
-def layout(scenario: Scenario) -> Layout:
-    """Return the rows of a scenario."""
-    counts = np.array([ages(stage, int(scenario.horizon)) for stage in scenario.stages.values()])
+def layout(scenario: Scenario, oldest: int) -> Layout:
+    """Return the rows of a scenario whose existing customers are up to ``oldest`` periods in a stage."""
+    counts = np.array([ages(stage, int(scenario.horizon) + oldest) for stage in scenario.stages.values()])
     return Layout(counts, np.concatenate([[0], np.cumsum(counts)[:-1]]), int(counts.sum()))
 
 
-def _rows(scenario: Scenario) -> dict[str, Array]:
+def _rows(scenario: Scenario, oldest: int) -> dict[str, Array]:
     """Lay the stages out in rows, and put on each what its stage is worth at that age."""
-    rows = layout(scenario)
+    rows = layout(scenario, oldest)
     stages = list(scenario.stages.values())
     last = (rows.first + rows.counts - 1)[rows.stage]
     stay = np.concatenate([np.minimum(np.arange(rows.total) + 1, last), rows.first, [rows.total + len(stages)]])
@@ -193,16 +200,16 @@ def _rows(scenario: Scenario) -> dict[str, Array]:
     }
 
 
-def _moves(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
+def _moves(scenario: Scenario, parts: dict[str, Array], oldest: int) -> dict[str, Array]:
     """Put on each row the edges out of its stage and their hazards; say of each edge where it leads and what it pays."""
-    rows = layout(scenario)
+    rows = layout(scenario, oldest)
     stages = list(scenario.stages.values())
     shape = (rows.total + len(stages) + 1, max(1, *(len(stage.to) for stage in stages)))
     hazard, certain, edge = np.zeros(shape, np.float32), np.zeros(shape[0], np.uint32), np.zeros(shape, np.uint32)
     before = 0
     for s, stage in enumerate(stages):
         mine = slice(rows.first[s], rows.first[s] + rows.counts[s])
-        found = stage_hazards(scenario, stage)
+        found = stage_hazards(scenario, stage, oldest)
         hazard[mine, : len(stage.to)] = found.hazard
         certain[mine] = found.certain
         edge[mine, : len(stage.to)] = before + np.arange(len(stage.to))
@@ -300,6 +307,7 @@ def _traits(scenario: Scenario, betas: Sequence[str], library: Library, purchase
     return {
         "purchase": np.array(PURCHASES[how.kind], np.uint32),
         "purchase_units": purchase_units * wallet.mean_value,  # a customer's wallet itself is kept relative to the mean
+        "wallet_mean": np.array(wallet.mean_value, np.float32),
         "wallet_table": np.array(_table_of(wallet, library), np.uint32),
         "rate_table": np.array(rate_table, np.uint32),
         "rate_value": np.array(rate_value, np.float32),
@@ -346,14 +354,17 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
     return {"fixed": np.array(1, np.uint32), "fixed_purchase": bought.astype(np.int64), "fixed_service": served.astype(np.int64)}
 
 
-def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library) -> Array:
-    """Return how far a period's money is shifted before it is squared, and check that no sum of a life can overflow."""
+def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library, wallet: float) -> Array:
+    """Return how far a period's money is shifted before it is squared, and check that no sum of a life can overflow.
+
+    wallet: the largest of an existing customer.
+    """
 
     def highest(table: str) -> float:
         number = int(parts[table])
         return library.top(number - 1) if number else 1.0
 
-    spend = highest("wallet_table")
+    spend = max(highest("wallet_table"), wallet / float(parts["wallet_mean"]))
     count = 1.0
     if scenario.purchases.kind == "poisson":
         mean = highest("rate_table") * float(parts["rate_value"]) * float(parts["orders"].max()) * float(parts["season_orders"].max())

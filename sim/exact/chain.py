@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sim.exact.traits import Nodes
 from sim.scenario.base import PERIODS_PER_YEAR, at
+from sim.scenario.market import DRIVERS
 from sim.scenario.model import Scenario
 from sim.scenario.stages import Edge, Stage
 
@@ -31,7 +32,8 @@ class Chain:
     stages: ids; edges: ``stage.edge`` of the whole scenario; kind, rank: (stage,), kind as text, rank 0 for none;
     stage, age, phase: (r,); start: row; certain: (r,) the row's probabilities sum to 1;
     src, dst, edge: (pair,), edge -1 for a stay; converts: (pair,) the move makes the customer active for the first time;
-    base: (move,) cumulative hazard of a period, or weight where certain; frail, seasonal: (move,) what multiplies it;
+    base: (move,) cumulative hazard of a period, or weight where certain; frail, seasonal: (move,) what multiplies it; driven: (driver,
+    move) coefficients of the drivers of equity;
     beta: (move,) index into ``beta_edges`` or -1; cash: (pair,) currency on the move; hence ``Nodes.beta`` times base.
     """
 
@@ -52,6 +54,7 @@ class Chain:
     base: Floats
     frail: Flags
     seasonal: Flags
+    driven: Floats
     beta: Index
     beta_edges: tuple[str, ...]
 
@@ -86,7 +89,8 @@ def build(scenario: Scenario) -> Chain:
     rows, moves = _walk(scenario)
     place = {row: r for r, row in enumerate(rows)}
     names = [f"{row[0]}.{name}" for row, name, _ in moves]
-    drawn = {key: scenario.stages[key.split(".")[0]].to[key.split(".")[1]].beta is not None for key in names}
+    edge_of = {key: scenario.stages[key.split(".")[0]].to[key.split(".")[1]] for key in names}
+    drawn = {key: edge.beta is not None for key, edge in edge_of.items()}
     beta_edges = [key for key, beta in drawn.items() if beta]
     hazards = {row: _hazards(scenario, row[0], row[1]) for row in rows}
     src = np.array([*range(len(rows)), *(place[row] for row, _, _ in moves)])
@@ -112,6 +116,7 @@ def build(scenario: Scenario) -> Chain:
         base=np.array([hazards[row][0][name] for row, name, _ in moves], float),
         frail=np.array([name in frail for name in names], bool),
         seasonal=np.array([name in seasonal for name in names], bool),
+        driven=np.array([[getattr(edge_of[name].effects, driver) for name in names] for driver in DRIVERS]),
         beta=np.array([beta_edges.index(name) if drawn[name] else -1 for name in names], np.intp),
         beta_edges=tuple(beta_edges),
     )
@@ -152,6 +157,7 @@ def _ages(scenario: Scenario, name: str) -> int:
     """Return the number of stage ages that differ; the last one holds on."""
     stage = scenario.stages[name]
     lists: list[tuple[float, ...] | None] = [stage.prices, stage.margin, stage.cost_to_serve, stage.orders]
+    lists += [stage.information, stage.fees, stage.knowledge, stage.sales_cost]
     for edge in stage.to.values():
         lists += [edge.probability, edge.hazard]
     ages = max(len(values) for values in lists if values is not None)
@@ -244,14 +250,14 @@ class Leaving:
         return np.concatenate([self.stay, self.move])
 
 
-def leaving(chain: Chain, nodes: Nodes, season: Floats, until_exit: bool) -> Leaving:
-    """Compete the hazards of each row (model: ``-ln(1-u) < H``, edge k with chance h_k / H). season: (phase,)."""
-    shape = (len(chain.base), len(season), len(nodes.weights))
+def leaving(chain: Chain, nodes: Nodes, factor: Floats, until_exit: bool) -> Leaving:
+    """Compete the hazards of each row (model: ``-ln(1-u) < H``, edge k with chance h_k / H). factor: (move, phase), of the calendar."""
+    shape = (len(chain.base), factor.shape[1], len(nodes.weights))
     hazard = np.broadcast_to(chain.base[:, None, None], shape).copy()
     drawn = chain.beta >= 0
     hazard[drawn] *= nodes.beta[chain.beta[drawn]][:, None, :]
     hazard[chain.frail] *= nodes.frailty
-    hazard[chain.seasonal] *= season[:, None]
+    hazard *= factor[:, :, None]
     owner = chain.src[chain.rows :]
     total = np.zeros((chain.rows, *shape[1:]))
     if len(owner):

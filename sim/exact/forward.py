@@ -1,15 +1,17 @@
 """Finite horizons: one pass forward through the periods.
 
-The value of a life is X + Y: X scales with the spending traits (W wallet or order value, theta rate), Y does not. Given the path
-let a = sum of expected purchases at W = theta = 1. Orders of a period are independent given the path, so
+The value of a life is X + Y + K k: X scales with the spending traits (W wallet or order value, theta rate), Y does not; K is what a
+customer has to tell, k its worth. Given the path the level w of the relationship is known, and so are Y and k; let a = sum of expected
+purchases at W = theta = 1. Orders of a period are independent given the path, so
 
     E[X | path] = scale * a,    E[X**2 | path] = square * (a**2 - sum alpha**2 [single orders]) + noise * sum beta,
 
 where alpha is a period's mean, beta its noise, and the two terms of a single order's variance are split: theta(1-theta) has the
-square term that the brackets take out. A row carries the probability of being there and, summed over the paths that lead there, a
-and, without and with acquisition cost, Y. What the bracket A, the noise B, aY and Y**2 grow by in a period follows from those, and
-is summed over all rows at once. Moves and the fraction lived may be dependent: a period's cash is added apart for those who stay and
-those who leave, then chances and cash of each pair (a row and what happens to it), before all is gathered in the next row.
+square term that the brackets take out. A row carries the probability of being there and, summed over the paths that lead there, a, k
+and, without and with acquisition cost, Y; where there is a level also w, w**2, aw, kw and Yw, for w moves by a linear map in each row.
+What the bracket A, the noise B, aY, Y**2, ak, Yk and k**2 grow by in a period follows from those, and is summed over all rows at once.
+Moves and the fraction lived may be dependent: a period's cash is added apart for those who stay and those who leave, then chances and
+cash of each pair (a row and what happens to it), before all is gathered in the next row.
 """
 
 from dataclasses import dataclass
@@ -17,13 +19,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.exact.chain import NEVER_ACTIVE, NEVER_LOST, Chain, Floats, Leaving, gathering, leaving
+from sim.exact.market import changing, hazard_factors
 from sim.exact.patterns import ROOM, patterns
 from sim.exact.traits import Nodes
-from sim.exact.value import Value, Worth, factors, varies, worth
+from sim.exact.value import Value, Worth, factors, worth
 from sim.scenario.model import Scenario
 
-WALLET, BRACKET, NOISE = range(3)
-OWN, CROSS, SQUARE = range(3)  # Y, aY, Y**2 of each kind, after the three
+COLUMNS = (
+    "purchase", "service", "transition", "acquisition", "word_of_mouth", "information", "knowledge", "transaction", "sales",
+)  # fmt: skip
+PURCHASE, SERVICE, TRANSITION, ACQUISITION, KNOWLEDGE = (
+    COLUMNS.index(name) for name in ("purchase", "service", "transition", "acquisition", "knowledge")
+)
+FLAT = [COLUMNS.index(name) for name in ("service", "information", "transaction", "sales")]  # as in ``Worth.columns``
+
+KIND = OWN, CROSS, SQUARE, BOTH = range(4)  # Y, aY, Y**2, kY, of each kind after the others:
+WALLET, BRACKET, NOISE, KNOWN, KNOWN_CROSS, KNOWN_SQUARE = range(6)  # a, A, B, k, ak, k**2; these three in the order of KIND
+KINDS = 6
 
 
 @dataclass
@@ -33,6 +45,7 @@ class Part:
     mean, second: (kind, rule, p) first two moments of CLV before and after acquisition, by the full and the coarse rule;
     occupancy: (t + 1, s, p); once: (t + 1, 2, rule, p): ever active; of these never lost yet;
     stayed: (t, 2, p): active now and next; lost now and active next; cash: (column, t, p); orders: (t, p); flows: (t, e, p);
+    level: (t, p) sum of the level over those in active stages;
     periods, visits: (s, p); patterns: (pattern, p), of length 0 where they have no limit.
     """
 
@@ -44,6 +57,7 @@ class Part:
     cash: Floats
     orders: Floats
     flows: Floats
+    level: Floats
     periods: Floats
     visits: Floats
     patterns: Floats
@@ -59,9 +73,10 @@ def forward(scenario: Scenario, chain: Chain, value: Value, nodes: Nodes, phases
         np.zeros((horizon + 1, len(chain.stages), p)),
         np.zeros((horizon + 1, 2, 2, p)),
         np.zeros((horizon, 2, p)),
-        np.zeros((4, horizon, p)),
+        np.zeros((len(COLUMNS), horizon, p)),
         np.zeros((horizon, p)),
         np.zeros((horizon, len(chain.edges), p)),
+        np.zeros((horizon, p)),
         np.zeros((len(chain.stages), p)),
         np.zeros((len(chain.stages), p)),
         np.zeros((6, p)),
@@ -87,6 +102,22 @@ def entries(chain: Chain, flows: Floats) -> Floats:
     return found
 
 
+@dataclass
+class _Paths:
+    """Sums over the paths that lead to a row, (r, p or q, n): chance; w, w**2; a, aw; lists of the Y, and of k last where it is on: y, yw.
+
+    Where there is no level w is 1, and sums with w are the same arrays as those without.
+    """
+
+    at: Floats
+    w: Floats
+    ww: Floats
+    a: Floats
+    aw: Floats
+    y: list[Floats]
+    yw: list[Floats]
+
+
 class _Pass:
     """The recursion for some of the nodes; adds to a Part.
 
@@ -100,34 +131,56 @@ class _Pass:
         self.sums = _sums(chain)
         self.stage_sums = (np.arange(len(chain.stages))[:, None] == chain.stage).astype(float)
         self.once_sums = np.stack([chain.phase > NEVER_ACTIVE, chain.phase == NEVER_LOST]).astype(float)
+        self.active = chain.of_kind("active").astype(float)
         self.paid = np.flatnonzero((chain.cash != 0) | (chain.converts & value.conversion))  # pairs with cash of their own
-        self.kinds = 2 if value.conversion else 1
-        self.total = np.zeros((3 + 3 * self.kinds, len(phases), len(nodes.weights)))  # moments of a life, by node
+        self.kinds, self.tells = 2 if value.conversion else 1, bool(value.known.any())
+        self.changing = changing(scenario, chain)
+        self.total = np.zeros((KINDS + len(KIND) * self.kinds, len(phases), len(nodes.weights)))  # moments of a life, by node
 
     def run(self) -> None:
         """Step through the periods."""
-        scenario, chain, calendar = self.scenario, self.chain, self.scenario.calendar
-        n, p = len(self.nodes.weights), len(self.phases)
-        changing = varies(calendar.hazards)
-        at = np.zeros((chain.rows, p if changing else 1, n))
-        at[chain.start] = 1.0
-        a, own = np.zeros((chain.rows, p, n)), [np.zeros_like(at) for _ in range(self.kinds)]
+        scenario, calendar = self.scenario, self.scenario.calendar
+        paths = self.first()
         gone: Leaving | None = None
         for t in range(len(self.part.orders)):
-            self.look(t, at)
-            season = [factors(s, self.phases + t, scenario.periods_per_year) for s in (calendar.hazards, calendar.orders, calendar.margin)]
-            if gone is None or changing:
-                gone = leaving(chain, self.nodes, season[0] if changing else season[0][:1], scenario.exposure == "until_exit")
-            money = worth(chain, self.value, t, season[1], season[2])
-            moved = at[chain.src] * gone.pairs
-            self.note(t, at, moved, gone, money)
-            a, own = self.earned(at, a, own, moved, gone, money)
-            at = self.gathered(moved)
-        self.look(len(self.part.orders), at)
-        self.total[WALLET] = a.sum(0)
-        for kind, y in enumerate(own):
-            self.total[3 + 3 * kind + OWN] = y.sum(0)
+            self.look(t, paths.at)
+            season = [factors(s, self.phases + t, scenario.periods_per_year) for s in (calendar.orders, calendar.margin)]
+            if gone is None or self.changing:
+                factor = hazard_factors(scenario, self.chain, self.phases[: None if self.changing else 1] + t)
+                gone = leaving(self.chain, self.nodes, factor, scenario.exposure == "until_exit")
+            money = worth(self.chain, self.value, t, *season)
+            self.deepen(paths)
+            moved = paths.at[self.chain.src] * gone.pairs
+            self.note(t, paths, moved, gone, money)
+            paths = self.lived(paths, moved, gone, money)
+        self.look(len(self.part.orders), paths.at)
+        self.total[WALLET] = paths.a.sum(0)
+        self.total[KNOWN] = paths.y[-1].sum(0) if self.tells else 0.0
+        for kind in range(self.kinds):
+            self.total[KINDS + len(KIND) * kind + OWN] = paths.y[kind].sum(0)
         self.finish()
+
+    def first(self) -> _Paths:
+        """Return everybody at the start."""
+        rows, n, p = self.chain.rows, len(self.nodes.weights), len(self.phases)
+        at = np.zeros((rows, p if self.changing else 1, n))
+        at[self.chain.start] = 1.0
+        a, y = np.zeros((rows, p, n)), [np.zeros_like(at) for _ in range(self.kinds + self.tells)]
+        level = self.value.level
+        if level is None:
+            return _Paths(at, at, at, a, a, y, y)
+        return _Paths(at, level.first * at, level.first**2 * at, a, a, y, y)
+
+    def deepen(self, paths: _Paths) -> None:
+        """Let the level move."""
+        level = self.value.level
+        if level is None:
+            return
+        pull, keep = level.pull[:, None, None], level.keep[:, None, None]
+        paths.ww = pull**2 * paths.at + 2.0 * pull * keep * paths.w + keep**2 * paths.ww
+        paths.w = pull * paths.at + keep * paths.w
+        paths.aw = pull * paths.a + keep * paths.aw
+        paths.yw = [pull * y + keep * yw for y, yw in zip(paths.y, paths.yw, strict=True)]
 
     def look(self, t: int, at: Floats) -> None:
         """Note where customers are at the start of t. at: (r, q, n) chance to be in a row."""
@@ -135,51 +188,91 @@ class _Pass:
         self.part.occupancy[t] += self.stage_sums @ where[..., 0]
         self.part.once[t] += np.tensordot(self.once_sums, where, 1).swapaxes(1, 2)
 
-    def note(self, t: int, at: Floats, moved: Floats, gone: Leaving, money: Worth) -> None:
-        """Add the flows, cash and orders of t. moved: (pair, q, n) chance of each pair."""
-        nodes, part = self.nodes, self.part
+    def note(self, t: int, paths: _Paths, moved: Floats, gone: Leaving, money: Worth) -> None:
+        """Add the flows, cash, orders and level of t. moved: (pair, q, n) chance of each pair."""
+        nodes, part, value = self.nodes, self.part, self.value
         flow = moved @ nodes.weights  # (pair, q)
         sums = self.sums @ flow
         part.flows[t] += sums[:-3]
         part.stayed[t] += sums[-3:-1]
-        lived = at * (gone.stay + gone.leave * gone.lived)
+        fraction = gone.stay + gone.leave * gone.lived
+        held, bought = paths.at * fraction, paths.w * fraction
         rate, scale = nodes.weights * nodes.rate, nodes.weights * nodes.scale
-        part.cash[0, t] += (money.alpha * (lived @ scale)).sum(0)
-        part.cash[1, t] += money.serve @ (lived @ nodes.weights)
-        part.cash[2, t] += self.chain.cash @ flow * money.end
-        part.cash[3, t] -= sums[-1] * self.value.acquisition * money.end * self.value.conversion
-        if self.value.counted:
-            part.orders[t] += (money.orders * (lived @ rate)).sum(0)
+        cash = part.cash[:, t]
+        cash[PURCHASE] += (money.alpha * (bought @ scale)).sum(0)
+        cash[FLAT] += money.columns @ (held @ nodes.weights)
+        cash[KNOWLEDGE] += money.known @ (held @ nodes.weights) * value.known_moments[0]
+        cash[TRANSITION] += self.chain.cash @ flow * money.end
+        cash[ACQUISITION] -= sums[-1] * value.acquisition * money.end * value.conversion
+        if value.counted:
+            part.orders[t] += (money.orders * ((held if value.single else bought) @ rate)).sum(0)
+        if value.level is not None:
+            part.level[t] += self.active @ (paths.w @ nodes.weights)
 
-    def earned(self, at: Floats, a: Floats, own: list[Floats], moved: Floats, gone: Leaving, money: Worth) -> tuple[Floats, list[Floats]]:
-        """Return a and each Y, by row, after a period; add what the period brings to the other moments. moved as in ``note``."""
-        alpha, serve, chances = money.alpha, money.serve[:, None], gone.pairs  # (r, p), (r, 1), (pair, q, n)
+    def lived(self, paths: _Paths, moved: Floats, gone: Leaving, money: Worth) -> _Paths:
+        """Return the paths after a period; add what the period brings to the moments of a life. moved as in ``note``."""
+        self.add(paths, gone, money)
+        alpha, chances, level = money.alpha, gone.pairs, self.value.level
+        rates = [money.flat[:, None]] * self.kinds + [money.known[:, None]] * self.tells
+
+        def passed(sums: Floats, at: Floats, rate: Floats) -> Floats:
+            return self.with_period(sums, at, rate, gone) * chances
+
+        a = passed(paths.a, paths.w, alpha)
+        y = [passed(one, paths.at, rate) for one, rate in zip(paths.y, rates, strict=True)]
+        if len(self.paid):
+            self.add_moves(a, y, moved, money)
+            self.pay(y, moved, money)
+        if level is None:
+            at, a, y = self.gathered(moved), self.gathered(a), [self.gathered(one) for one in y]
+            return _Paths(at, at, at, a, a, y, y)
+        w, ww = paths.w[self.chain.src] * chances, paths.ww[self.chain.src] * chances
+        aw = passed(paths.aw, paths.ww, alpha)
+        yw = [passed(one, paths.w, rate) for one, rate in zip(paths.yw, rates, strict=True)]
+        self.pay(yw, w, money)
+        for sums, without in ((w, moved), (aw, a), *zip(yw, y, strict=True)):
+            sums[level.back] = level.again * without[level.back]
+        ww[level.back] = level.again**2 * moved[level.back]
+        at, w, ww, a, aw = (self.gathered(one) for one in (moved, w, ww, a, aw))
+        return _Paths(at, w, ww, a, aw, [self.gathered(one) for one in y], [self.gathered(one) for one in yw])
+
+    def add(self, paths: _Paths, gone: Leaving, money: Worth) -> None:
+        """Add to the moments of a life what the period held brings."""
+        alpha, flat, known, total = money.alpha, money.flat[:, None], money.known[:, None], self.total
         whole = self.scenario.exposure == "whole"
-        first = at if whole else at * (gone.stay + gone.leave * gone.lived)
-        second = at if whole else at * (gone.stay + gone.leave * gone.lived_square)
         part = 1.0 if whole else gone.stay + gone.leave * gone.lived
-        total, bought = self.total, a * part
-        total[BRACKET] += _over_rows(2.0 * alpha, bought)
+        square = 1.0 if whole else gone.stay + gone.leave * gone.lived_square
+        total[BRACKET] += _over_rows(2.0 * alpha, paths.aw * part)
         if not self.value.single:
-            total[BRACKET] += _over_rows(alpha**2, second)
+            total[BRACKET] += _over_rows(alpha**2, paths.ww * square)
         if self.value.counted:
-            total[NOISE] += _over_rows(money.beta, first)
-        next_a = self.with_period(a, at, alpha, gone) * chances
-        next_own = []
-        for k, (y, cash) in enumerate(zip(own, (money.before, money.after), strict=False)):
-            mine = total[3 + 3 * k :]
-            mine[CROSS] += _over_rows(alpha, y * part)
-            next_y = self.with_period(y, at, serve, gone) * chances
-            if serve.any():
-                mine[CROSS] += _over_rows(serve, bought) + _over_rows(alpha * serve, second)
-                mine[SQUARE] += _over_rows(2.0 * serve, y * part) + _over_rows(serve**2, second)
-            if len(self.paid):
-                edge, some = cash[self.paid, None], moved[self.paid]
-                mine[CROSS] += _over_rows(edge, next_a[self.paid])
-                mine[SQUARE] += _over_rows(2.0 * edge, next_y[self.paid]) + _over_rows(edge**2, some)
-                next_y[self.paid] += edge[..., None] * some
-            next_own.append(self.gathered(next_y))
-        return self.gathered(next_a), next_own
+            total[NOISE] += _over_rows(money.beta, (paths.ww if self.value.single else paths.w) * part)
+        if self.tells:
+            total[KNOWN_CROSS] += _over_rows(alpha, paths.yw[-1] * part) + _over_rows(known, paths.a * part)
+            total[KNOWN_CROSS] += _over_rows(alpha * known, paths.w * square)
+            total[KNOWN_SQUARE] += _over_rows(2.0 * known, paths.y[-1] * part) + _over_rows(known**2, paths.at * square)
+        for kind in range(self.kinds):
+            mine, y = total[KINDS + len(KIND) * kind :], paths.y[kind] * part
+            mine[CROSS] += _over_rows(alpha, paths.yw[kind] * part)
+            if flat.any():
+                mine[CROSS] += _over_rows(flat, paths.a * part) + _over_rows(alpha * flat, paths.w * square)
+                mine[SQUARE] += _over_rows(2.0 * flat, y) + _over_rows(flat**2, paths.at * square)
+            if self.tells:
+                mine[BOTH] += _over_rows(flat, paths.y[-1] * part) + _over_rows(known, y) + _over_rows(flat * known, paths.at * square)
+
+    def add_moves(self, a: Floats, y: list[Floats], moved: Floats, money: Worth) -> None:
+        """Add to the moments of a life what moves bring; a, y: by pair, before they are paid."""
+        for kind, cash in zip(range(self.kinds), (money.before, money.after), strict=False):
+            mine, edge = self.total[KINDS + len(KIND) * kind :], cash[self.paid, None]
+            mine[CROSS] += _over_rows(edge, a[self.paid])
+            mine[SQUARE] += _over_rows(2.0 * edge, y[kind][self.paid]) + _over_rows(edge**2, moved[self.paid])
+            if self.tells:
+                mine[BOTH] += _over_rows(edge, y[-1][self.paid])
+
+    def pay(self, sums: list[Floats], moved: Floats, money: Worth) -> None:
+        """Add the cash of moves to each Y by pair."""
+        for one, cash in zip(sums[: self.kinds], (money.before, money.after), strict=False):
+            one[self.paid] += cash[self.paid, None, None] * moved[self.paid]
 
     def with_period(self, sums: Floats, at: Floats, rate: Floats, gone: Leaving) -> Floats:
         """Return sums by row, pair by pair, with a period at a rate: all of it for those who stay, the fraction lived for the leavers."""
@@ -192,19 +285,28 @@ class _Pass:
 
     def finish(self) -> None:
         """Add the moments of CLV."""
-        nodes, part, total = self.nodes, self.part, self.total
-        arrival = 0.0 if self.value.conversion else self.value.acquisition
+        nodes, part = self.nodes, self.part
         for kind in (0, 1):
-            y, cross, square = total[3 + 3 * min(kind, self.kinds - 1) :][:3]
-            cost = kind * arrival
-            with np.errstate(invalid="ignore"):
-                noise = np.where(total[NOISE] == 0.0, 0.0, nodes.noise * total[NOISE])
-            x = nodes.scale * total[WALLET]
-            second = nodes.square * total[BRACKET] + noise + 2.0 * nodes.scale * cross + square
-            part.mean[kind] += ((x + y - cost) @ self.rules).T
+            mean, second = of_life(self.total, kind, nodes, self.value)
+            part.mean[kind] += (mean @ self.rules).T
             with np.errstate(invalid="ignore"):  # an infinite noise makes the second moment infinite or undefined, as sd_reason says
-                part.second[kind] += ((second - 2.0 * cost * (x + y) + cost**2) @ self.rules).T
-        part.cash[3, 0] -= arrival * nodes.weights.sum()
+                part.second[kind] += (second @ self.rules).T
+        if not self.value.conversion:
+            part.cash[ACQUISITION, 0] -= self.value.acquisition * nodes.weights.sum()
+
+
+def of_life(total: Floats, kind: int, nodes: Nodes, value: Value) -> tuple[Floats, Floats]:
+    """Return the first two moments of CLV before (kind 0) or after acquisition cost, (…, n), from the sums ``total`` (moment, …, n)."""
+    kinds = (len(total) - KINDS) // len(KIND)
+    y, cross, square, both = total[KINDS + len(KIND) * min(kind, kinds - 1) :][: len(KIND)]
+    cost = 0.0 if value.conversion else kind * value.acquisition
+    known, known_square = value.known_moments
+    with np.errstate(invalid="ignore"):
+        noise = np.where(total[NOISE] == 0.0, 0.0, nodes.noise * total[NOISE])
+        mean = nodes.scale * total[WALLET] + y + known * total[KNOWN]
+        second = nodes.square * total[BRACKET] + noise + 2.0 * nodes.scale * cross + square
+        second = second + 2.0 * known * (nodes.scale * total[KNOWN_CROSS] + both) + known_square * total[KNOWN_SQUARE]
+        return mean - cost, second - 2.0 * cost * mean + cost**2
 
 
 def _over_rows(rate: Floats, values: Floats) -> Floats:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.exact.chain import Chain, Flags, Floats, Leaving, gathering, leaving
-from sim.exact.forward import BRACKET, NOISE, WALLET, Part, entries
+from sim.exact.forward import BOTH, BRACKET, COLUMNS, CROSS, KIND, KINDS, KNOWN, NOISE, OWN, SQUARE, WALLET, Part, entries, of_life
+from sim.exact.market import hazard_factors
 from sim.exact.patterns import TOP, Classes
 from sim.exact.traits import Nodes
 from sim.exact.value import Value, Worth, factors, paying, worth
@@ -31,17 +32,18 @@ LAST = 1e-9  # share of a sum over nodes above which its last nodes show that it
 def infinite(scenario: Scenario, chain: Chain, value: Value, nodes: Nodes) -> Part | str:
     """Solve for all of the future, or say why it has no sum."""
     calendar = scenario.calendar
-    season = [factors(s, np.zeros(1), scenario.periods_per_year) for s in (calendar.hazards, calendar.orders, calendar.margin)]
-    money = worth(chain, value, 0, season[1], season[2])
+    season = [factors(s, np.zeros(1), scenario.periods_per_year) for s in (calendar.orders, calendar.margin)]
+    moved = hazard_factors(scenario, chain, np.zeros(1))
+    money = worth(chain, value, 0, *season)
     until_exit = scenario.exposure == "until_exit"
-    typical = leaving(chain, nodes.part(np.arange(len(nodes.weights)) == int(nodes.weights.argmax())), season[0], until_exit)
+    typical = leaving(chain, nodes.part(np.arange(len(nodes.weights)) == int(nodes.weights.argmax())), moved, until_exit)
     live = paying(chain, value)
     radius = _radius(chain, typical, live) if value.factor >= 1.0 else 0.0
     if radius * value.factor >= 1.0 - 1e-12:
         return "horizon: the sum of all future cash diverges (spectral radius of the discounted moves between paying stages is 1 or more)"
     size = max(1, ROOM // chain.rows**2)
     found = [
-        _Solve(chain, value, money, nodes.part(slice(k, k + size)), season[0], until_exit, live).moments()
+        _Solve(chain, value, money, nodes.part(slice(k, k + size)), moved, until_exit, live).moments()
         for k in range(0, len(nodes.weights), size)
     ]
     part = _part(chain, value, nodes, np.concatenate(found, axis=-1))
@@ -49,7 +51,7 @@ def infinite(scenario: Scenario, chain: Chain, value: Value, nodes: Nodes) -> Pa
         return "horizon: over customers the mean of all future cash is infinite, or too near it for quadrature"
     if radius * value.factor**2 >= 1.0 - 1e-12:
         part.second[:] = np.inf
-    _durations(chain, nodes, season[0], until_exit, typical, Classes.build(scenario, chain), part)
+    _durations(chain, nodes, moved, until_exit, typical, Classes.build(scenario, chain), part)
     return part
 
 
@@ -120,48 +122,57 @@ class _Solve:
     value: Value
     money: Worth
     nodes: Nodes
-    season: Floats
+    moved: Floats
     until_exit: bool
     live: Flags
 
     def moments(self) -> Floats:
         """Return the moments at the start, in the order of the forward recursion: (moment, n)."""
         chain, factor, money, n = self.chain, self.value.factor, self.money, len(self.nodes.weights)
-        gone = leaving(chain, self.nodes, self.season, self.until_exit)
+        gone = leaving(chain, self.nodes, self.moved, self.until_exit)
         once, twice = (_system(chain, gone, f, self.live) for f in (factor, factor**2))
         chances, src, dst = gone.pairs[:, 0], chain.src, chain.dst
         stays = (chain.edge < 0)[:, None]
         lived = np.where(stays, 1.0, gone.lived[src, 0])
         lived_square = np.where(stays, 1.0, gone.lived_square[src, 0])
-        alpha, serve = money.alpha[src], money.serve[src][:, None]  # (pair, 1)
-        bought, served = alpha * lived, serve * lived
+        alpha, rate, known = money.alpha[src], money.flat[src][:, None], money.known[src][:, None]  # (pair, 1)
+        bought, told = alpha * lived, known * lived
 
         by_row = gathering(src, chain.rows)
 
         def solve(matrix: Floats, reward: Floats) -> Floats:
-            """Sum rewards of pairs (pair, n) by row and solve."""
-            answer = np.zeros((chain.rows, n))
-            try:
-                answer[self.live] = np.linalg.solve(matrix, by_row(chances * reward)[self.live].T[..., None])[..., 0].T
-            except np.linalg.LinAlgError:  # without discounting, some customers for ever: no sum
-                answer[self.live] = np.inf
-            return answer
+            return self.solved(matrix, by_row(chances * reward))
 
-        found = np.ones((9, n))
+        found = np.zeros((KINDS + 2 * len(KIND), n))
         a = solve(once, bought)
         found[WALLET] = a[chain.start]
         own = 0.0 if self.value.single else alpha**2 * lived_square
         found[BRACKET] = solve(twice, own + 2.0 * factor * bought * a[dst])[chain.start]
         found[NOISE] = solve(twice, money.beta[src] * lived)[chain.start]
+        k = solve(once, told)
+        accounts = [(KNOWN, known, np.zeros((len(src), 1)), k)]
         for kind, cash in enumerate((money.before, money.after)):
-            edge = cash[:, None]
-            flat = served + edge
-            y = solve(once, flat)
-            cross = alpha * serve * lived_square + bought * edge + factor * (bought * y[dst] + flat * a[dst])
-            square = serve**2 * lived_square + 2.0 * served * edge + edge**2 + 2.0 * factor * flat * y[dst]
-            for k, answer in enumerate((y, solve(twice, cross), solve(twice, square))):
-                found[3 + 3 * kind + k] = answer[chain.start]
+            accounts.append((KINDS + len(KIND) * kind, rate, cash[:, None], solve(once, rate * lived + cash[:, None])))
+        for place, own, edge, y in accounts:
+            flat = own * lived + edge
+            cross = alpha * own * lived_square + bought * edge + factor * (bought * y[dst] + flat * a[dst])
+            square = own**2 * lived_square + 2.0 * own * lived * edge + edge**2 + 2.0 * factor * flat * y[dst]
+            both = known * own * lived_square + told * edge + factor * (flat * k[dst] + told * y[dst])
+            found[place + OWN], found[place + CROSS], found[place + SQUARE] = (
+                answer[chain.start] for answer in (y, solve(twice, cross), solve(twice, square))
+            )
+            if place != KNOWN:
+                found[place + BOTH] = solve(twice, both)[chain.start]
         return found
+
+    def solved(self, matrix: Floats, reward: Floats) -> Floats:
+        """Solve for the value to come, (r, n), from the mean reward of a period, (r, n)."""
+        answer = np.zeros(reward.shape)
+        try:
+            answer[self.live] = np.linalg.solve(matrix, reward[self.live].T[..., None])[..., 0].T
+        except np.linalg.LinAlgError:  # without discounting, some customers for ever: no sum
+            answer[self.live] = np.inf
+        return answer
 
 
 def _mixed(values: Floats, nodes: Nodes) -> Floats:
@@ -176,27 +187,22 @@ def _mixed(values: Floats, nodes: Nodes) -> Floats:
 def _part(chain: Chain, value: Value, nodes: Nodes, total: Floats) -> Part:
     """Mix the moments (moment, n) over the nodes."""
     mean, second = np.zeros((2, 2, 1)), np.zeros((2, 2, 1))
-    x = nodes.scale * total[WALLET]
-    with np.errstate(invalid="ignore", over="ignore"):
-        noise = np.where(total[NOISE] == 0.0, 0.0, nodes.noise * total[NOISE])
+    with np.errstate(over="ignore"):
         for kind in (0, 1):
-            y, cross, square = total[3 + 3 * kind :][:3]
-            cost = 0.0 if value.conversion else kind * value.acquisition
-            both = nodes.square * total[BRACKET] + noise + 2.0 * nodes.scale * cross + square
-            mean[kind] = _mixed(x + y - cost, nodes)[:, None]
-            second[kind] = _mixed(both - 2.0 * cost * (x + y) + cost**2, nodes)[:, None]
+            life = of_life(total, kind, nodes, value)
+            mean[kind], second[kind] = (_mixed(one, nodes)[:, None] for one in life)
     s, e, none = len(chain.stages), len(chain.edges), np.zeros
     return Part(
-        mean, second, none((0, s, 1)), none((0, 2, 2, 1)), none((0, 2, 1)), none((4, 0, 1)), none((0, 1)), none((0, e, 1)),
-        none((s, 1)), none((s, 1)), none((0, 1)),
+        mean, second, none((0, s, 1)), none((0, 2, 2, 1)), none((0, 2, 1)), none((len(COLUMNS), 0, 1)), none((0, 1)), none((0, e, 1)),
+        none((0, 1)), none((s, 1)), none((s, 1)), none((0, 1)),
     )  # fmt: skip
 
 
-def _durations(chain: Chain, nodes: Nodes, season: Floats, until_exit: bool, typical: Leaving, classes: Classes, part: Part) -> None:
+def _durations(chain: Chain, nodes: Nodes, moved: Floats, until_exit: bool, typical: Leaving, classes: Classes, part: Part) -> None:
     """Fill in undiscounted periods, visits and patterns, from the expected number of periods in every row."""
     reach = _reach(chain, typical)
     final = np.array([bool(reach[reach[i], i].all()) for i in range(chain.rows)])  # whom one reaches, one comes back from
-    gone = leaving(chain, nodes, season, until_exit)
+    gone = leaving(chain, nodes, moved, until_exit)
     inverse = _inverse(chain, gone, ~final)
     passing = np.zeros((chain.rows, len(nodes.weights)))
     entry = np.zeros(chain.rows)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.exact.chain import NEVER_ACTIVE, Chain, Flags, Floats, Index, Leaving, gathering, leaving
+from sim.exact.market import changing, hazard_factors
 from sim.exact.traits import Nodes
-from sim.exact.value import factors, varies
 from sim.scenario.model import Scenario
 
 PATTERNS = ("unconverted", "early_lapse", "midway_lapse", "early_retreat", "long_lasting", "open")
@@ -87,9 +87,8 @@ class Classes:
 def patterns(scenario: Scenario, chain: Chain, nodes: Nodes, phases: Floats) -> Floats:
     """Return the share of each pattern at a finite horizon, (pattern, p or 1), by the coarse rule: shares need no more nodes."""
     classes = Classes.build(scenario, chain)
-    hazards = scenario.calendar.hazards
-    changing = varies(hazards)
-    arrivals = phases if changing else phases[:1]
+    changes = changing(scenario, chain)
+    arrivals = phases if changes else phases[:1]
     gathered, nodes = gathering(chain.dst, chain.rows), nodes.part(nodes.coarse > 0)
     found = np.zeros((len(PATTERNS), len(arrivals)))
     size = max(1, ROOM // (len(chain.src) * classes.count * len(arrivals)))
@@ -98,8 +97,8 @@ def patterns(scenario: Scenario, chain: Chain, nodes: Nodes, phases: Floats) -> 
         lives = classes.first(len(arrivals), len(some.weights))
         gone: Leaving | None = None
         for t in range(int(scenario.horizon)):
-            if gone is None or changing:
-                gone = leaving(chain, some, factors(hazards, arrivals + t, scenario.periods_per_year), until_exit=False)
+            if gone is None or changes:
+                gone = leaving(chain, some, hazard_factors(scenario, chain, arrivals + t), until_exit=False)
                 chances = gone.pairs[:, None]
             lives = classes.fold(gathered(classes.held(lives)[chain.src] * chances))
         found += classes.shares(lives @ some.coarse)

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.exact.chain import Floats
-from sim.exact.forward import Part
+from sim.exact.forward import COLUMNS, Part
 from sim.exact.patterns import PATTERNS
 from sim.scenario.shown import table
 
-COLUMNS = ("purchase", "service", "transition", "acquisition")
 ROUNDING = 1e-12  # a variance below this part of the second moment is what rounding leaves of 0
 
 
@@ -38,6 +37,7 @@ class Exact:
     by_segment, by_cohort: the same by segment id and by cohort (its place among the arrivals, as in ``sim.scenario.sample``);
     survival: (horizon + 1,) share, among those ever active by t, of the never lost; active: (horizon + 1,) share in active stages;
     retention, reactivation: (horizon,) of those active (lost) at t, the share active at t + 1; 0/0 is NaN;
+    level: (horizon,) mean level of those in active stages in t, once it has moved; length 0 where it is off;
     occupancy: stage id to (horizon + 1,) share; flows: ``stage.edge`` to (horizon,) moves a customer at the end of t;
     cash: ledger column to (horizon,) discounted currency a customer; orders: (horizon,) a customer, None for subscriptions;
     periods_per_stage: stage id to mean periods spent there; visits_per_stage: mean entries, the start included, renewals not;
@@ -60,6 +60,7 @@ class Exact:
     active: Floats = field(default_factory=_empty)
     retention: Floats = field(default_factory=_empty)
     reactivation: Floats = field(default_factory=_empty)
+    level: Floats = field(default_factory=_empty)
     occupancy: dict[str, Floats] = field(default_factory=dict)
     cash: dict[str, Floats] = field(default_factory=dict)
     orders: Floats | None = None
@@ -84,7 +85,8 @@ class Exact:
     def _repr_html_(self) -> str:
         if self.reason is not None:
             return table("No exact answer", (), [(self.reason,)])
-        more = "by_segment, by_cohort, survival, retention, occupancy, flows, cash, orders, periods_per_stage, visits_per_stage, patterns"
+        more = "by_segment, by_cohort, survival, retention, level, occupancy, flows, cash, orders"
+        more += ", periods_per_stage, visits_per_stage, patterns"
         return table("Exact answer", ("", "mean and SD between customers"), self._rows(), f"More in: {more}.")
 
 
@@ -107,18 +109,17 @@ def _deviation(mean: float, second: float) -> float | None:
 
 @dataclass(frozen=True)
 class Graph:
-    """What names the axes of a Part: ids of stages, their kinds, and edges."""
+    """What a Part is about: ids of stages, their kinds, and edges; whether orders are placed, and whether the level is on."""
 
     stages: tuple[str, ...]
     kinds: tuple[str, ...]
     edges: tuple[str, ...]
+    counted: bool
+    levelled: bool
 
 
-def mix(parts: dict[str, Part], weights: dict[str, Floats], cohorts: dict[int, dict[str, Floats]], graph: Graph, counted: bool) -> Exact:
-    """Weigh the parts of segments. weights: share of customers by segment and phase (p,), sum 1; cohorts: the same within each.
-
-    counted: orders are placed, not subscriptions paid.
-    """
+def mix(parts: dict[str, Part], weights: dict[str, Floats], cohorts: dict[int, dict[str, Floats]], graph: Graph) -> Exact:
+    """Weigh the parts of segments. weights: share of customers by segment and phase (p,), sum 1; cohorts: the same within each."""
 
     def total(name: str, share: dict[str, Floats] = weights) -> Floats:
         return np.asarray(sum(getattr(part, name) @ share[key] for key, part in parts.items()))
@@ -143,9 +144,10 @@ def mix(parts: dict[str, Part], weights: dict[str, Floats], cohorts: dict[int, d
         active=active,
         retention=_ratio(stayed[:, 0], active[:-1]),
         reactivation=_ratio(stayed[:, 1], lost[:-1]),
+        level=_ratio(total("level"), active[:-1]) if graph.levelled else _empty(),
         occupancy=dict(zip(graph.stages, occupancy.T, strict=True)),
         cash=dict(zip(COLUMNS, cash, strict=True)),
-        orders=total("orders") if counted else None,
+        orders=total("orders") if graph.counted else None,
         flows=dict(zip(graph.edges, flows.T, strict=True)),
         periods_per_stage=dict(zip(graph.stages, periods.tolist(), strict=True)),
         visits_per_stage=dict(zip(graph.stages, visits.tolist(), strict=True)),

@@ -250,7 +250,8 @@ def _traits(scenario: Scenario) -> tuple[Trait, Trait | Chance | None, float]:
     return worth, purchases.probability, 1.0
 
 
-_PLACE = {"wallet": 0, "order_value": 0, "rate": 1, "probability": 1, "frailty": 2}
+PLACE = {"wallet": 0, "order_value": 0, "rate": 1, "probability": 1, "frailty": 2}
+"""Traits that hang together here; others enter alone, through their moments."""
 
 
 def _links(scenario: Scenario, frail: bool) -> Links:
@@ -258,8 +259,9 @@ def _links(scenario: Scenario, frail: bool) -> Links:
     found = np.eye(3)
     for one, row in scenario.correlations.items():
         for other, value in row.items():
-            i, j = _PLACE[one], _PLACE[other]
-            found[i, j] = found[j, i] = value
+            if one in PLACE and other in PLACE:
+                i, j = PLACE[one], PLACE[other]
+                found[i, j] = found[j, i] = value
     if not frail:
         found[2, :2] = 0.0
     return float(found[0, 1]), float(found[2, 0]), float(found[2, 1])

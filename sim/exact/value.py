@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.exact.chain import NEVER_ACTIVE, Chain, Flags, Floats
+from sim.exact.chain import NEVER_ACTIVE, Chain, Flags, Floats, Index
+from sim.scenario.behaviour import StageLevel
 from sim.scenario.model import Scenario
 from sim.scenario.purchases import Bernoulli, Subscription
+from sim.scenario.streams import Knowledge
 from sim.scenario.world import OFFSET, Season
 
 
@@ -19,7 +21,10 @@ class Value:
     cap: where the ordering chance is a number q, 1/q, above which ``orders`` times its season cannot go;
     noise: second moment of one order over its mean squared (0 for subscriptions, which have no noise);
     single: at most one order a period; counted: orders are placed, not subscriptions paid; serve: cost to serve;
-    factor: discount factor of a period; purchase_at, serve_at: place in the period (0 start, 1 end) at which the column is discounted;
+    streams: (3, r) information, transaction and sales, a cost; known: worth of the knowledge of a mean customer who has it;
+    known_moments: first two moments of knowledge over its mean; level: where the level is heading, None where it is off;
+    factor: discount factor of a period; purchase_at, serve_at, streams_at: place in the period (0 start, 1 end) at which the column is
+    discounted;
     acquisition: currency; conversion: it is due when a prospect first turns active, not on arrival.
     """
 
@@ -30,9 +35,14 @@ class Value:
     single: bool
     counted: bool
     serve: Floats
+    streams: Floats
+    known: Floats
+    known_moments: tuple[float, float]
+    level: "Level | None"
     factor: float
     purchase_at: float
     serve_at: float
+    streams_at: float
     acquisition: float
     conversion: bool
 
@@ -42,6 +52,7 @@ def build(scenario: Scenario, chain: Chain) -> Value:
     stages, purchases = scenario.stages, scenario.purchases
     subscribed = isinstance(purchases, Subscription)
     chance = purchases.probability.value if isinstance(purchases, Bernoulli) else None
+    knowledge = scenario.knowledge or Knowledge()
     waits = chain.phase[chain.start] == NEVER_ACTIVE and scenario.acquisition.due == "conversion"
     return Value(
         gain=chain.by_row({s: stages[s].prices for s in stages}) * chain.by_row({s: stages[s].margin for s in stages}),
@@ -51,12 +62,43 @@ def build(scenario: Scenario, chain: Chain) -> Value:
         single=isinstance(purchases, Bernoulli),
         counted=not subscribed,
         serve=chain.by_row({s: stages[s].cost_to_serve for s in stages}),
+        streams=np.stack(
+            [
+                chain.by_row({s: stages[s].information for s in stages}),
+                chain.by_row({s: stages[s].fees for s in stages}),
+                -chain.by_row({s: stages[s].sales_cost for s in stages}),
+            ]
+        ),
+        known=chain.by_row({s: stages[s].knowledge for s in stages}),
+        known_moments=(knowledge.share, knowledge.share * (1.0 + knowledge.cv**2)),
+        level=_level(scenario, chain),
         factor=scenario.discount_factor,
         purchase_at=OFFSET[scenario.timing.purchase],
         serve_at=OFFSET[scenario.timing.service],
+        streams_at=OFFSET[scenario.timing.streams],
         acquisition=scenario.acquisition.cost,
         conversion=bool(waits),
     )
+
+
+@dataclass(frozen=True)
+class Level:
+    """The level w of the relationship: ``pull + keep * w`` after a period's start, by row (r,); again: w on the pairs ``back``."""
+
+    first: float
+    again: float
+    back: Index
+    pull: Floats
+    keep: Floats
+
+
+def _level(scenario: Scenario, chain: Chain) -> Level | None:
+    if scenario.level is None:
+        return None
+    steps = [stage.level or StageLevel(target=0.0, speed=1.0) for stage in scenario.stages.values()]
+    target, speed = (np.array([getattr(step, name) for step in steps])[chain.stage] for name in ("target", "speed"))
+    back = (chain.edge >= 0) & chain.of_kind("lost")[chain.src] & chain.of_kind("active")[chain.dst]
+    return Level(scenario.level.initial, scenario.level.re_entry, np.flatnonzero(back), speed * target, 1.0 - speed)
 
 
 def _noise(scenario: Scenario, stage: str) -> float:
@@ -86,14 +128,17 @@ def factors(season: Season, periods: Floats, periods_per_year: int) -> Floats:
 class Worth:
     """Money of one tenure t, discounted, by row and phase (r, phase): ``alpha`` wallet part and ``beta`` its noise, and so on.
 
-    orders: (r, phase) factor on the rate; serve: (r,) negative; end: discount factor of cash on moves; before, after: (pair,)
-    cash on a pair without and with acquisition cost.
+    orders: (r, phase) factor on the rate; flat: (r,) service and streams that are alike for all; columns: (4, r) its parts, service first;
+    known: (r,) knowledge of a mean customer who has it; end: discount factor of cash on moves; before, after: (pair,) cash on a pair
+    without and with acquisition cost.
     """
 
     alpha: Floats
     beta: Floats
     orders: Floats
-    serve: Floats
+    flat: Floats
+    columns: Floats
+    known: Floats
     end: float
     before: Floats
     after: Floats
@@ -105,11 +150,15 @@ def worth(chain: Chain, value: Value, tenure: int, orders: Floats, margin: Float
     unit = value.gain[:, None] * margin * value.factor ** (tenure + value.purchase_at)
     end = value.factor ** (tenure + 1)
     due = chain.converts & value.conversion
+    streamed = value.factor ** (tenure + value.streams_at)
+    columns = np.vstack([-value.serve * value.factor ** (tenure + value.serve_at), value.streams * streamed])
     return Worth(
         alpha=rate * unit,
         beta=rate * value.noise[:, None] * unit**2,
         orders=rate,
-        serve=-value.serve * value.factor ** (tenure + value.serve_at),
+        flat=columns.sum(0),
+        columns=columns,
+        known=value.known * streamed,
         end=end,
         before=chain.cash * end,
         after=(chain.cash - due * value.acquisition) * end,
@@ -118,7 +167,7 @@ def worth(chain: Chain, value: Value, tenure: int, orders: Floats, margin: Float
 
 def paying(chain: Chain, value: Value) -> Flags:
     """Return the rows that hold or lead to any money, (r,)."""
-    live: Flags = (value.gain * value.orders != 0) | (value.serve != 0)
+    live: Flags = (value.gain * value.orders != 0) | (value.serve != 0) | value.streams.any(0) | (value.known != 0)
     moved = (chain.cash != 0) | (chain.converts & value.conversion & (value.acquisition != 0))
     live[chain.src[moved]] = True
     for _ in range(chain.rows):

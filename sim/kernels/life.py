@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sim.kernels.existing import look_up_standing, start_existing
 from sim.kernels.jit import inner, jit
 from sim.kernels.maths import TO_UNIT, minus_log_complement, normal
 from sim.kernels.mind import start_mind
@@ -70,8 +71,12 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
         draw_gifts(tables, state, scratch, q, (replicate, v, count), identity)
     if tables.minded[v] != 0:
         start_mind(tables, state.mind[q], scratch.loyalty, v, count)
+    at = tables.base_first[cell]
+    if at >= 0:
+        at += np.int64(serial + skip)
+        start_existing(tables, state, q, v, at, count)
     for beta in range(tables.beta_purpose.size):
-        draw_beta(tables, state, scratch, q, (replicate, v, count), beta, identity)
+        draw_beta(tables, state, scratch, q, (replicate, v, count), (beta, at), identity)
 
 
 @jit
@@ -137,17 +142,27 @@ def draw_gifts(tables: Tables, state: State, scratch: Scratch, q: int, who: tupl
 
 
 @inner
-def draw_beta(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], beta: int, identity: np.uint64) -> None:
-    """Draw one beta edge's probability for a new group and keep it as a hazard; who: replicate, v, count."""
+def draw_beta(
+    tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], what: tuple[int, int], identity: np.uint64
+) -> None:
+    """Draw one beta edge's probability for a new group and keep it as a hazard.
+
+    who: replicate, v, count; what: number of the edge, first customer's place in ``Tables.base_standing`` or less than 0.
+    """
     replicate, v, n = who
+    beta, at = what
     table = tables.beta_table[v, beta]
     if table == 0:
         return
     draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, tables.beta_purpose[beta]), tables.key)
     u, complement, z = scratch.floats[0], scratch.floats[1], scratch.floats[2]
     normal(scratch.words[0], u, complement, z, n)
+    if at >= 0:
+        look_up_standing(tables, v, beta, at, z, u, n)
+    else:
+        for i in range(n):
+            u[i] = look_up(tables.quantiles, table - 1, z[i])
     for i in range(n):
-        u[i] = look_up(tables.quantiles, table - 1, z[i])
         complement[i] = max(ONE - u[i], np.float32(2.0**-33))
     minus_log_complement(u, complement, state.beta[q, beta], n)
 

@@ -72,6 +72,17 @@ class Tables(NamedTuple):
     arrival: Array  # (g,) uint32, calendar period
     address: Array  # (g,) uint64: cohort << 48 | segment slot << 40, the upper part of an identity
     key: Array  # (2,) uint64: lower and upper word of the seed
+    # existing customers; the w axis holds the distinct (segment, stage, stage age) at which some stand, variant by variant
+    base_first: Array  # (g,) int64: place of the cell's first customer in ``base_*``, -1 for cells of new customers
+    base_standing: Array  # (n,) uint32: w, from ``standing_first`` on
+    base_level: Array  # (n,) float32: share of wallet, NaN where not known; of length 0 where nobody's is
+    base_wallet: Array  # (n,) float32: own mean wallet or order value, currency, NaN where it is drawn; of length 0 where everybody's is
+    standing_first: Array  # (v,) uint32
+    standing_row: Array  # (w,) uint32
+    standing_history: Array  # (w,) uint64: ``State.history`` at calendar 0
+    standing_scale: Array  # (w,) float32: of frailty, given that it was survived so far
+    standing_invested: Array  # (w,) float32
+    standing_beta: Array  # (w, beta) uint32: 1 + table of the probability, given that it was survived so far
     # graph
     start_stage: Array  # (v,) uint32
     row_stage: Array  # (v, r) uint32
@@ -152,6 +163,7 @@ class Tables(NamedTuple):
     # traits
     quantiles: Array  # (table, node) float32: values at standard normal z from -Z_MAX to Z_MAX
     wallet_table: Array  # (v,) uint32: 1 + table, 0 for a number
+    wallet_mean: Array  # (v,) float32: mean wallet or order value, currency
     rate_table: Array  # (v,) uint32
     rate_value: Array  # (v,) float32
     wallet_by_rate: Array  # (v,) uint32: an order is worth wallet / rate

@@ -54,8 +54,8 @@ def _clv_row(sample: Sample, group: Group, patterns: list[int], measure: str) ->
     total, square = money(moments[:, :, 2:4]).sum(axis=1), squares(moments[:, :, 4:6]).sum(axis=1)
     mean, se, sd = estimate(total, square, counts, customers, weight)
     if not sample.independent:
-        se = _shared_error(sample, group, kind) if np.array_equal(counts, customers) else np.float64(np.nan)
-    whole = group.by in ("all", "segment", "cohort")
+        se = np.asarray(_shared_error(sample, group, kind) if np.array_equal(counts, customers) else np.nan)
+    whole = group.by in ("all", "segment", "cohort", "base")
     share = _total(weight) / _total(sample.firm) if whole else float(share_of(counts, customers, customers, weight)[0])
     row = {"by": group.by, "id": group.id, "measure": measure, "customers": int(counts.sum()), "share": share}
     row |= {"mean": float(mean), "se": float(se), "sd": float(sd)}
@@ -63,10 +63,11 @@ def _clv_row(sample: Sample, group: Group, patterns: list[int], measure: str) ->
     return row | {"share_negative": float(share_of(negative, counts, customers, weight)[0])}
 
 
-def _shared_error(sample: Sample, group: Group, kind: int) -> Floats:
+def _shared_error(sample: Sample, group: Group, kind: int) -> float:
     """Return the standard error of a group's mean over market paths; as where customers are independent, undrawn cells are left out."""
     weight = np.where(sample.customers > 0, sample.firm, 0.0)[group.cells]
-    return np.asarray(path_error(path_means(cell_means(sample, kind)[:, group.cells], weight)) / max(_total(weight), np.finfo(float).tiny))
+    whole = _total(weight)
+    return path_error(path_means(cell_means(sample, kind)[:, group.cells], weight)) / whole if whole > 0 else float("nan")
 
 
 def estimate(total: Array, square: Array, counts: Array, customers: Array, weight: Floats) -> tuple[Floats, Floats, Floats]:
@@ -101,7 +102,7 @@ def _histogram(sample: Sample, group: Group, kind: int) -> Array:
     first = sample.cells[int(group.cells[0])]
     if group.by == "segment":
         return np.asarray(by_segment[first.slot])
-    return np.asarray(by_cohort[first.cohort] if group.by == "cohort" else by_segment.sum(axis=0))
+    return np.asarray(by_cohort[first.cohort] if group.by in ("cohort", "base") else by_segment.sum(axis=0))
 
 
 FEW_VALUES = 40

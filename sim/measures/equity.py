@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sim.kernels.types import AFTER, BEFORE
+from sim.kernels.types import AFTER, BEFORE, Array
 from sim.measures.clv import estimate
 from sim.measures.paths import cell_means, path_error, path_means
 from sim.measures.sample import Group, Sample
@@ -76,7 +76,7 @@ def _cell_budgets(sample: Sample) -> Floats:
     whole = _sum(np.array(shares), Group("", "", np.arange(len(shares))))
     spent = []
     for cell in sample.cells:
-        entry = scenario.cohorts.get(groups[cell.cohort].id)
+        entry = None if cell.base else scenario.cohorts.get(groups[cell.cohort].id)
         budget = entry.budget if entry is not None and entry.budget is not None else 0.0
         spent.append(budget * shares[cell.slot] / whole * scenario.discount_factor**cell.arrival)
     return np.array(spent)
@@ -96,7 +96,7 @@ def replicates(sample: Sample) -> pd.DataFrame:
     """Return each replicate's results. Columns: replicate, clv, clv_before_acquisition (means per customer), equity."""
     everybody = sample.groups[0]
     weight = np.where(sample.customers > 0, sample.firm, 0.0)
-    columns = {"replicate": np.arange(sample.replicates)}
+    columns: dict[str, Array] = {"replicate": np.arange(sample.replicates)}
     for name, kind in (("clv", AFTER), ("clv_before_acquisition", BEFORE)):
         columns[name] = path_means(cell_means(sample, kind), weight) / _sum(weight, everybody)
     costs = _sum(_cell_budgets(sample), everybody) + firm_cost(sample)
@@ -111,9 +111,9 @@ RISK_LEVELS = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 def equity_risk(sample: Sample) -> pd.DataFrame:
     """Return how customer equity at the firm's size differs between market paths; one row.
 
-    Columns: replicates (market paths), mean, se (of the mean), sd (between paths), q05, q50, q95, share_negative (of the paths). Of one
-    path all but replicates and mean are NaN. The spread holds the luck of customers too: of those simulated, so that it is wider than
-    the firm's own where fewer are simulated than the firm has.
+    Columns: replicates (market paths), mean, se (of the mean), sd (between paths), q05 … q95 (of them), share_negative (of them).
+    Of one path all but replicates and mean are NaN. The spread holds the luck of customers too: of those simulated, so that it is wider
+    than the firm's own where fewer are simulated than the firm has.
     """
     values = replicates(sample)["equity"].to_numpy()
     row = {"replicates": values.size, "mean": float(values.mean()), "se": path_error(values), "sd": np.nan}

@@ -15,6 +15,7 @@ KIND_NAMES = ("prospect", "active", "lost")
 
 
 def by_group(sample: Sample, columns: Callable[[Sample, Group], dict[str, Any]]) -> pd.DataFrame:
+    """Return a frame of the columns made for each group, one below the other, behind ``by`` and ``id``."""
     frames = [pd.DataFrame({"by": group.by, "id": group.id} | columns(sample, group)) for group in sample.groups]
     return pd.concat(frames, ignore_index=True)
 

@@ -27,7 +27,7 @@ class Edge(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Cells that are reported together. by: all, segment or cohort; id: which; cells: indices ``(m,)``."""
+    """Cells that are reported together. by: all, segment, cohort or base; id: which; cells: indices ``(m,)``."""
 
     by: str
     id: str
@@ -84,16 +84,17 @@ class Sample:
 
     @cached_property
     def cohort_ids(self) -> tuple[str, ...]:
-        """Name of each cohort: of its entry, with the calendar period after a dot where the entry makes several."""
+        """Name of each cohort: of its entry, with the calendar period after a dot where the entry makes several; last, of the base."""
         entries = self.scenario.cohorts
-        return tuple(
+        arriving = (
             f"{cohort.id}.{cohort.arrival}" if cohort.id in entries and entries[cohort.id].periods > 1 else cohort.id
             for cohort in cohorts(self.scenario)
         )
+        return (*arriving, *(["base"] if self.scenario.base else []))
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """All cells; then each segment's and each cohort's, where the scenario lists any."""
+        """All cells; then each segment's and each cohort's, where the scenario lists any; then the base's."""
         return tuple(self._groups())
 
     def _groups(self) -> Iterator[Group]:
@@ -101,9 +102,10 @@ class Sample:
         if self.scenario.segments:
             for slot, segment in enumerate(self.scenario.segments):
                 yield Group("segment", segment, np.array([g for g, cell in enumerate(self.cells) if cell.slot == slot]))
-        if self.scenario.cohorts:
+        if self.scenario.cohorts or self.scenario.base:
             for index, cohort in enumerate(self.cohort_ids):
-                yield Group("cohort", cohort, np.array([g for g, cell in enumerate(self.cells) if cell.cohort == index]))
+                mine = np.array([g for g, cell in enumerate(self.cells) if cell.cohort == index])
+                yield Group("base" if self.cells[mine[0]].base else "cohort", cohort, mine)
 
     @cached_property
     def stages(self) -> tuple[str, ...]:
@@ -144,10 +146,23 @@ class Sample:
         return moves
 
     @cached_property
+    def starts(self) -> Array:
+        """Customers who start in each stage ``(g, s)``: new ones all in one."""
+        found = np.zeros((len(self.cells), len(self.stages)), dtype=np.int64)
+        found[:, self.stages.index(self.scenario.start)] = self.customers
+        existing = self.scenario.existing
+        if existing is not None:
+            replicates = self.tally.replicates.shape[0]
+            for g, cell in enumerate(self.cells):
+                if cell.base:
+                    found[g] = existing.counts[cell.slot] * replicates
+        return found
+
+    @cached_property
     def occupancy(self) -> Array:
         """Customers in each stage at the start of period t, and at the horizon ``(g, t + 1, s)``: everybody starts, then flows."""
         held = np.zeros((len(self.cells), self.horizon + 1, len(self.stages)), dtype=np.int64)
-        held[:, 0, self.stages.index(self.scenario.start)] = self.customers
+        held[:, 0] = self.starts
         held[:, 1:] = self.arrivals - self.departures
         return np.cumsum(held, axis=1)
 
@@ -174,7 +189,7 @@ class Sample:
     @cached_property
     def once_active(self) -> Array:
         """Customers who have been active by t ``(g, t + 1)``."""
-        starts = self.customers if self.kinds[self.stages.index(self.scenario.start)] == ACTIVE else np.zeros_like(self.customers)
+        starts = self.starts[:, self.kinds == ACTIVE].sum(axis=1)
         return np.cumsum(np.concatenate([starts[:, None], self.tally.conversions[0]], axis=1), axis=1)
 
     @cached_property

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.measures.clv import payback, residual_carried_on
+from sim.measures.concentration import gini
+from sim.measures.equity import RISK_LEVELS
 from sim.measures.precision import precision
 from sim.measures.sums import QUANTILE_NAMES, QUANTILES
 from sim.scenario.model import Scenario
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from sim.studies.result import Result
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Changes whenever a key of the summary does."""
 
 RESIDUAL_WARNING = 0.05
@@ -29,6 +31,8 @@ def summary(result: "Result") -> dict[str, Any]:
     periods: simulated (= horizon); cash_timing: when in its period each ledger
     column falls; clv_per_acquired: of those ever active; survival, retention: by tenure; payback.period: tenure at whose end mean
     cumulative discounted cash has reached 0, once somebody was acquired;
+    concentration: share of all value that the most valuable fifth of the customers brings, and Gini; market: how customer equity differs
+    between market paths, None where there is no market (on one path standard errors are None: all is conditional on it);
     exact: after acquisition, z = (mean - exact mean) / se, with ``exact_reason`` where null.
     """
     scenario, sample = result.scenario, result.sample
@@ -59,6 +63,8 @@ def summary(result: "Result") -> dict[str, Any]:
         "survival": tenure["survival"].tolist(),
         "retention": tenure["retention"].tolist()[:-1],
         "customer_equity": {"mean": equity["equity"], "se": equity["se"]},
+        "concentration": {"top_fifth": _top_fifth(result), "gini": gini(sample)},
+        "market": None if sample.independent else _market(result),
         "payback": payback(result.sample, result.cash),
         "residual": result.residual,
         "exact": exact,
@@ -75,6 +81,17 @@ def _clv(frame: "pd.DataFrame", measure: str) -> dict[str, Any]:
     row = frame[(frame["by"] == "all") & (frame["measure"] == measure)].iloc[0]
     quantiles = {str(level): row[name] for level, name in zip(QUANTILES, QUANTILE_NAMES, strict=True)}
     return {"mean": row["mean"], "se": row["se"], "sd": row["sd"], "quantiles": quantiles, "share_negative": row["share_negative"]}
+
+
+def _top_fifth(result: "Result") -> float:
+    curve = result.concentration
+    return float(curve.loc[curve["customers"] == 0.2, "value"].iloc[0])
+
+
+def _market(result: "Result") -> dict[str, Any]:
+    row = result.equity_risk.iloc[0]
+    quantiles = {str(level): row[name] for name, level in RISK_LEVELS.items()}
+    return {"paths": int(row["replicates"]), "equity_sd": row["sd"], "equity": quantiles, "share_negative": row["share_negative"]}
 
 
 def _acquired(frame: "pd.DataFrame") -> dict[str, Any]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sim.report import words
+from sim.scenario.customers import MECHANISMS
 from sim.scenario.model import Scenario
-from sim.scenario.shown import rate
+from sim.scenario.sample import existing_customers
+from sim.scenario.shown import effects, rate, streams
 from sim.scenario.stages import Edge, Stage
 
 MOST_SETTINGS = 80
@@ -25,6 +27,7 @@ class StageRow(NamedTuple):
     margin: str
     service: str
     orders: str
+    beside: list[str]
     ways: list[str]
 
 
@@ -38,6 +41,7 @@ def conventions(scenario: Scenario, horizon: int) -> list[tuple[str, str]]:
     later = due == "conversion" and scenario.stages[scenario.start].kind == "prospect"
     acquisition = "when the prospect becomes active" if later else "on arrival"
     exposure = "the whole of it" if scenario.exposure == "whole" else "the part of it that was lived through"
+    held = existing_customers(scenario)
     return [
         ("Period", scenario.period + (f"; {scenario.periods_per_year} a year" if scenario.periods_per_year > 1 else "")),
         ("Horizon", f"{words.periods(scenario, horizon)} from each customer's arrival"),
@@ -47,7 +51,8 @@ def conventions(scenario: Scenario, horizon: int) -> list[tuple[str, str]]:
         ("Cash on moves falls", "at the end of the period"),
         ("Acquisition cost falls", f"at the start of the period, {acquisition}"),
         ("Period of leaving", f"earns {exposure}"),
-        ("Start", f"every customer starts in “{words.stage(scenario, scenario.start)}”"),
+        ("Start", f"every {'customer' if held == 0 else 'new customer'} starts in “{words.stage(scenario, scenario.start)}”"),
+        *([("Existing customers", f"{words.plain(held)}, each where its table has it, from calendar 0 on")] if held else []),
     ]
 
 
@@ -65,6 +70,7 @@ def stage_rows(scenario: Scenario) -> list[StageRow]:
             _listed(stage.margin),
             _listed(stage.cost_to_serve),
             _orders(stage),
+            _beside(stage),
             [_way(scenario, key, name, edge) for name, edge in stage.to.items()] or ["none"],
         )
         for key, stage in scenario.stages.items()
@@ -86,6 +92,16 @@ def _orders(stage: Stage) -> str:
     return f"{_listed(stage.orders)}{own}"
 
 
+def _beside(stage: Stage) -> list[str]:
+    """Return what a stage brings and does beside purchases: streams of money, share of wallet, delivered value."""
+    said = [f"{name} {_listed(values)}" for name, values in streams(stage)]
+    if stage.level is not None:
+        said.append(f"share of wallet {_percent(stage.level.speed)} of the way to {_percent(stage.level.target)}")
+    if stage.delivered_value.model_fields_set:
+        said.append(f"delivered value {words.plain(stage.delivered_value.net)}")
+    return said
+
+
 def _listed(values: tuple[float, ...], percent: bool = False) -> str:
     """Return values by stage age, the first few of them."""
     said = [_percent(value) if percent else f"{value:,.6g}" for value in values[:MOST_AGES]]
@@ -101,6 +117,8 @@ def _way(scenario: Scenario, stage: str, name: str, edge: Edge) -> str:
         said.append(f"cause: {edge.cause}")
     if edge.cash:
         said.append(f"cash {words.plain(edge.cash)}")
+    if moved := effects(edge):
+        said.append(moved)
     return f"{way}: {', '.join(said)}"
 
 
@@ -111,6 +129,7 @@ def _shown(values: tuple[float, ...], share: bool) -> str:
 def settings(scenario: Scenario) -> tuple[list[tuple[str, str]], int]:
     """Return what else the scenario sets, dotted key and value, and how many of these settings are left out for length."""
     parts = {"purchases", "frailty", "correlations", "acquisition", "segments", "cohorts", "calendar", "patterns", "firm"}
+    parts |= {*MECHANISMS, "transaction", "drivers", "market"}
     plain = scenario.model_dump(mode="json", exclude_unset=True, include=parts)
     found = [(key, value) for key, value in _flat(plain) if not key.endswith(".label")]
     return found[:MOST_SETTINGS], max(len(found) - MOST_SETTINGS, 0)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sim.report.lives import flows, occupancy, retention
+from sim.report.minds import feelings, leaving, told_by_cause
+from sim.report.parts import concentrated, concentration, equity_risk, ledger, risky, streams
 from sim.report.style import Drawn
 from sim.report.worth import cash, clv, equity, equity_by
 
@@ -19,12 +21,28 @@ FIGURES: dict[str, Callable[["Result"], Drawn]] = {
     "occupancy": occupancy,
     "flows": flows,
     "equity": equity,
+    "equity_risk": equity_risk,
+    "ledger": ledger,
+    "concentration": concentration,
+    "feelings": feelings,
+    "leaving": leaving,
 }
 """Every figure by name, in the order in which a report shows them, two by two."""
 
 
 def fitting(result: "Result") -> tuple[str, ...]:
-    """Return the names of the figures that say something of this run: equity as a single bar does not, nor flows where nothing flows."""
+    """Return the names of the figures that say something of this run.
+
+    Equity as a single bar does not, nor flows where nothing flows, nor what is off, nor a concentration or causes that all have in common.
+    """
     leave = {"equity"} if equity_by(result) == "all" else set()
     leave |= set() if result.scenario.stages and any(stage.to for stage in result.scenario.stages.values()) else {"flows"}
+    mechanisms = {
+        "equity_risk": risky(result),
+        "ledger": streams(result),
+        "concentration": concentrated(result),
+        "feelings": "feelings" in result.names,
+        "leaving": told_by_cause(result),
+    }
+    leave |= {name for name, there in mechanisms.items() if not there}
     return tuple(name for name in FIGURES if name not in leave)

@@ -65,7 +65,7 @@ def _retention_caption(result: "Result", horizon: int) -> str:
         first, last = int(kept.index[0]), int(kept.index[-1])
         of = f"Retention from one {scenario.period} to the next is {words.percent(kept.iloc[0])} at tenure {first}"
         said += f"{of} and {words.percent(kept.iloc[-1])} at tenure {last}. "
-    return said + "Bands: 95 % intervals."
+    return (said + ("Bands: 95 % intervals." if result.sample.independent else "")).strip()
 
 
 def occupancy(result: "Result") -> Drawn:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
 
+from sim.measures.paths import widening
 from sim.report import assumptions, words
 from sim.report.panels import quantile
+from sim.report.parts import COLUMNS
 from sim.report.style import Drawn, inline
 from sim.report.words import DASH
 
@@ -21,13 +23,6 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
-COLUMNS = {
-    "purchase": "Purchases, at their margin",
-    "service": "Cost to serve",
-    "transition": "Cash on moves between stages",
-    "acquisition": "Cost of acquisition",
-}
-
 PATTERNS = {
     "unconverted": ("Unconverted", "never became active"),
     "early_lapse": ("Early lapse", "lost, at most at rank 1 before"),
@@ -38,6 +33,10 @@ PATTERNS = {
 }
 
 NO_ERROR = "no error can be told: it takes two simulated customers in every segment and cohort"
+
+ONE_PATH = "conditional on this market path"
+
+SHARED = "no error can be told: customers share the luck of their market"
 
 
 class Card(NamedTuple):
@@ -106,29 +105,37 @@ def cards(result: "Result") -> list[Card]:
     costs = " and the firm's set-up and fixed costs" if equity["firm_cost"] > 0 else ""
     costs = f", less budgets{costs}" if equity["budget"] > 0 else f", less{costs.removeprefix(' and')}" if costs else ""
     firm = f"CLV of all {words.plain(equity['customers'])} {words.newcomer(scenario)}s, discounted to calendar {scenario.period} 0{costs}"
+    wider, reasons = widening(result.sample), _reasons(result)
     return [
-        _card("Customer lifetime value (CLV)", clv["mean"], clv["se"], scenario.currency, worth),
-        _card(name, survival, error, f"{words.SPACE}%", kept, 100.0),
-        _card("Customer equity", equity["equity"], equity["se"], scenario.currency, firm),
+        _card("Customer lifetime value (CLV)", clv["mean"], clv["se"] * wider, scenario.currency, worth, reasons[0]),
+        _card(name, survival, error, f"{words.SPACE}%", kept, reasons[1], 100.0),
+        _card("Customer equity", equity["equity"], equity["se"] * wider, scenario.currency, firm, reasons[0]),
     ]
 
 
-def _card(label: str, value: float, se: float, unit: str, note: str, scale: float = 1.0) -> Card:
+def _reasons(result: "Result") -> tuple[str, str]:
+    """Return why money, and why a share, may have no error."""
+    if result.sample.independent:
+        return NO_ERROR, NO_ERROR
+    return (NO_ERROR, SHARED) if result.sample.replicates > 1 else (ONE_PATH, ONE_PATH)
+
+
+def _card(label: str, value: float, se: float, unit: str, note: str, reason: str, scale: float = 1.0) -> Card:
     number, half = words.estimate(value, se, scale)
     if number == DASH:
         return Card(label, DASH, "", "", note, "nobody is in this share")
-    return Card(label, number, half, unit, note, NO_ERROR if half == DASH else "")
+    return Card(label, number, half, unit, note, reason if half == DASH else "")
 
 
 def _sentence(result: "Result") -> str:
     """Return the answer in words."""
     scenario, after, before = result.scenario, result.clv.iloc[0], result.clv.iloc[1]
-    span, who = words.periods(scenario, result.sample.horizon), words.newcomer(scenario)
-    said = f"Over {span} a new {who} brings {words.money(scenario, before['mean'], before['se'])}"
+    span, who, wider = words.periods(scenario, result.sample.horizon), words.newcomer(scenario), widening(result.sample)
+    said = f"Over {span} a new {who} brings {words.money(scenario, before['mean'], before['se'] * wider)}"
     cost = before["mean"] - after["mean"]
     if cost > 0:
         price = words.told_apart(cost, 10 * words.LEVEL * after["se"])
-        left = words.money(scenario, abs(after["mean"]), after["se"])
+        left = words.money(scenario, abs(after["mean"]), after["se"] * wider)
         said += f" and costs {price}{_currency(scenario)} to win: {left} "
         said += "remain" if after["mean"] >= 0 else "are lost"
     loss = f"{words.percent(after['share_negative'])} of the {who}s bring" if after["share_negative"] > 0 else f"No {who} brings"
@@ -144,9 +151,9 @@ def _currency(scenario: "Scenario") -> str:
 
 
 def _ledger(result: "Result") -> list[tuple[str, str]]:
-    whole = result.ledger[result.ledger["by"] == "all"]
-    size = max([abs(mean) for mean in whole["mean"]]) / 10
-    rows = [(COLUMNS[column], words.told_apart(mean, size)) for column, mean in zip(whole["column"], whole["mean"], strict=True) if mean]
+    means = result.ledger[result.ledger["by"] == "all"].set_index("column")["mean"].to_dict()
+    size = max([abs(mean) for mean in means.values()]) / 10
+    rows = [(label, words.told_apart(means[column], size)) for column, label in COLUMNS.items() if means.get(column)]
     return [*rows, ("CLV", words.told_apart(result.clv["mean"].iloc[0], size))]
 
 
@@ -156,7 +163,7 @@ def _segments(result: "Result") -> list[dict[str, str]]:
         {
             "label": words.segment(scenario, row["id"]),
             "share": words.percent(row["share"]),
-            "clv": _interval(row["mean"], row["se"]),
+            "clv": _interval(row["mean"], row["se"] * widening(result.sample)),
             "median": quantile(row, "q50", result.sample.kept is not None)[1],
             "negative": words.percent(row["share_negative"]),
         }
@@ -188,7 +195,7 @@ def _checks(result: "Result") -> list[tuple[str, str, str, str]]:
     row, exact, summary = result.clv.iloc[0], result.exact, result.summary()
     reason = summary["exact_reason"] or ""
     found = summary["exact"]
-    mean, half = words.estimate(row["mean"], row["se"])
+    mean, half = words.estimate(row["mean"], row["se"] * widening(result.sample))
     said = mean if half == DASH else f"{mean} ± {half}"
     if found is None:
         checks = [("Mean CLV", said, DASH, f"no exact answer: {reason}")]

@@ -39,7 +39,7 @@ def everybody(frame: pd.DataFrame) -> pd.DataFrame:
 def thinned(frame: pd.DataFrame, period: str = "t") -> pd.DataFrame:
     """Keep MOST_PERIODS periods, evenly spaced, the first and the last among them."""
     periods = np.unique(frame[period])
-    kept = periods[np.unique(np.linspace(0, periods.size - 1, MOST_PERIODS).round().astype(int))]
+    kept = periods[np.unique(np.linspace(0, max(periods.size - 1, 0), MOST_PERIODS).round().astype(int))] if periods.size else periods
     return frame[frame[period].isin(kept)].reset_index(drop=True)
 
 
@@ -89,6 +89,12 @@ def band(axes: "Axes", x: Any, frame: pd.DataFrame, name: str, colour: str, dash
     axes.fill_between(x, frame[f"{name}_low"], frame[f"{name}_high"], color=colour, alpha=0.25, linewidth=0)
     axes.plot(x, frame[name], color=colour, linestyle=dashes, linewidth=1.6)
     axes.grid(axis="y")
+
+
+def scaled(largest: float) -> tuple[float, str]:
+    """Return by what to divide amounts up to ``largest``, and what that is called."""
+    powers = ((1e9, 1e9, "billion "), (1e6, 1e6, "million "), (1e4, 1e3, "thousand "))
+    return next(((size, name) for least, size, name in powers if largest >= least), (1.0, ""))
 
 
 def beside(axes: "Axes", x: float, y: float, text: str) -> None:

@@ -115,7 +115,9 @@ def segment(scenario: Scenario, key: str) -> str:
 
 
 def cohort(scenario: Scenario, key: str) -> str:
-    """Return what a cohort is called: its entry, and the calendar period where the entry makes several."""
+    """Return what a cohort is called: its entry, and the calendar period where the entry makes several; or what the base is called."""
+    if scenario.base is not None and key in ("base", "all"):
+        return "existing customers" if key == "base" else "new customers"
     entry, _, arrival = key.partition(".")
     name = (scenario.cohorts[entry].label or entry) if entry in scenario.cohorts else entry
     return f"{name}, {scenario.period} {arrival}" if arrival else name

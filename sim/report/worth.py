@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from sim.measures.clv import density, payback
+from sim.measures.paths import widening
 from sim.measures.sums import QUANTILE_NAMES
 from sim.report import words
-from sim.report.panels import band, beside, everybody, interval, new_figure, percent, quantile, tenure, thinned, ticks, wrapped
+from sim.report.panels import band, beside, everybody, interval, new_figure, percent, quantile, scaled, tenure, thinned, ticks, wrapped
 from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out, spread
 from sim.report.words import LEVEL, SPACE
 
@@ -34,7 +35,7 @@ def clv(result: "Result") -> Drawn:
         per = f" per {width:,g} {words.unit(scenario)}" if width else ""
         axes.set_ylabel(f"share of customers{per}")
         percent(axes)
-        _mean(axes, float(row["mean"]), float(row["se"]))
+        _mean(axes, float(row["mean"]), float(row["se"]) * widening(result.sample))
         _quantiles(strip, row, list(quantiles.values()))
         strip.set_xlabel(f"CLV per customer, {words.unit(scenario)}")
         ticks(strip.xaxis)
@@ -175,8 +176,9 @@ def cash(result: "Result") -> Drawn:
 def _marks(axes: "Axes", result: "Result", period: int | None) -> None:
     """Mark the horizon's value with its interval, and when the curve crosses 0 for good or for the first time."""
     row, whole = result.clv.iloc[0], everybody(result.cash)
-    half = LEVEL * float(np.nan_to_num(row["se"]))
-    axes.errorbar(result.sample.horizon, row["mean"], half, color=BLUE, capsize=4, linewidth=1.4, clip_on=False)
+    half = LEVEL * widening(result.sample) * float(np.nan_to_num(row["se"]))
+    if half > 0:
+        axes.errorbar(result.sample.horizon, row["mean"], half, color=BLUE, capsize=4, linewidth=1.4, clip_on=False)
     axes.margins(y=0.15)
     if period is not None and whole["cumulative"].min() < 0:
         axes.plot(period + 1, 0, marker="D", color=ORANGE, markersize=6, zorder=4, clip_on=False)
@@ -190,7 +192,7 @@ def _cash_caption(result: "Result", found: dict[str, Any]) -> str:
     scenario, whole = result.scenario, everybody(result.cash)
     lowest = float(whole["cumulative"].min())
     if (whole["paid_back"] == 1).all():
-        return f"Every customer's cash has reached 0 by the end of the first {scenario.period}. Error bar: 95 % interval."
+        return f"Every customer's cash has reached 0 by the end of the first {scenario.period}. {_drawn_errors(result, False)}".strip()
     horizon = words.periods(scenario, result.sample.horizon)
     if lowest >= 0:
         said = f"Mean cumulative cash is not below 0 at the end of any {scenario.period}"
@@ -198,19 +200,26 @@ def _cash_caption(result: "Result", found: dict[str, Any]) -> str:
         said = f"On average customers do not pay back within {horizon}"
     else:
         said = f"On average customers have paid back what they cost by the end of {scenario.period} {found['period'] + 1}"
-    return f"{said}; {words.percent(found['share'])} of them reach 0 themselves within {horizon}. Error bar and band: 95 % intervals."
+    return f"{said}; {words.percent(found['share'])} of them reach 0 themselves within {horizon}. {_drawn_errors(result, True)}".strip()
+
+
+def _drawn_errors(result: "Result", band: bool) -> str:
+    """Return which intervals the figure of cash holds; band: whether there is the panel of who has paid back."""
+    if result.sample.independent:
+        return "Error bar and band: 95 % intervals." if band else "Error bar: 95 % interval."
+    return "Error bar: 95 % interval." if result.sample.replicates > 1 else ""
 
 
 def equity(result: "Result") -> Drawn:
-    """Draw customer equity by cohort; where there is one cohort by segment, where there is one of these too as a whole.
+    """Draw customer equity by cohort, existing customers being one; where there is one by segment, where there is one of these as a whole.
 
     Frame: by, id, label, customers, equity, low, high (ends of the 95 % interval). A cohort's equity bears its budget, not the costs of
     the firm.
     """
     scenario, whole = result.scenario, result.equity
     by = equity_by(result)
-    rows = whole[whole["by"] == by]
-    naming, half = {"cohort": words.cohort, "segment": words.segment}.get(by, words.everybody), LEVEL * rows["se"]
+    rows = whole[whole["by"].isin([by, "base"] if by == "cohort" else [by])]
+    naming, half = {"cohort": words.cohort, "segment": words.segment}.get(by, words.everybody), LEVEL * widening(result.sample) * rows["se"]
     frame = rows[["by", "id"]].assign(
         label=[naming(scenario, key) for key in rows["id"]],
         customers=rows["customers"],
@@ -222,29 +231,23 @@ def equity(result: "Result") -> Drawn:
     title = {"cohort": "Customer equity by cohort", "segment": "Customer equity by segment", "all": "Customer equity"}[by]
     with drawing(scenario):
         figure, (axes,) = new_figure(1.2 + 0.36 * len(frame) if len(frame) <= MOST_BARS else 3.2)
-        scale, power = _scale(float(frame["equity"].abs().max()))
+        scale, power = scaled(float(frame["equity"].abs().max()))
         label = f"customer equity, {power}{words.unit(scenario)}"
         (_equity_rows if len(frame) <= MOST_BARS else _equity_curve)(axes, frame, scale, label)
         axes.set_title(title)
         laid_out(figure)
     total = whole.iloc[0]
     caption = f"{words.plain(total['customers'])} {words.newcomer(scenario)}s are worth "
-    caption += f"{words.money(scenario, total['equity'], total['se'])} in all"
+    caption += f"{words.money(scenario, total['equity'], total['se'] * widening(result.sample))} in all"
     if total["firm_cost"] > 0:
         caption += f", after {words.money(scenario, total['firm_cost'])} of set-up and fixed costs, which the bars do not bear"
-    return Drawn("equity", figure, frame, title, f"{caption}. Intervals: 95 %.")
+    return Drawn("equity", figure, frame, title, caption + (". Intervals: 95 %." if np.isfinite(frame["low"]).any() else "."))
 
 
 def equity_by(result: "Result") -> str:
     """Return the group that customer equity is drawn by."""
-    counts = result.equity["by"].value_counts()
+    counts = result.equity["by"].replace("base", "cohort").value_counts()
     return next((by for by in ("cohort", "segment") if counts.get(by, 0) > 1), "all")
-
-
-def _scale(largest: float) -> tuple[float, str]:
-    """Return by what to divide amounts up to ``largest``, and what that is called."""
-    powers = ((1e9, 1e9, "billion "), (1e6, 1e6, "million "), (1e4, 1e3, "thousand "))
-    return next(((size, name) for least, size, name in powers if largest >= least), (1.0, ""))
 
 
 def _equity_rows(axes: "Axes", frame: pd.DataFrame, scale: float, label: str) -> None:

@@ -56,7 +56,6 @@ MoneyByAge = Annotated[tuple[Money, ...], BeforeValidator(_listed), Field(min_le
 
 CostByAge = Annotated[tuple[Cost, ...], BeforeValidator(_listed), Field(min_length=1)]
 FactorByAge = Annotated[tuple[Factor, ...], BeforeValidator(_listed), Field(min_length=1)]
-NonNegativeByAge = Annotated[tuple[NonNegative, ...], BeforeValidator(_listed), Field(min_length=1)]
 ProbabilityByAge = Annotated[tuple[Probability, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 

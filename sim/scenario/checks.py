@@ -1,12 +1,16 @@
 """Rules between values of the stage graph, on the raw mapping: start, edges, rates, lists by age, seasons, ranks.
 
 A rule is a function that yields a Fault for every breach and stays silent about what is malformed: the models speak of that. The
-rules about customers and money are in checks_customers.py; ``faults`` and ``whole_faults`` run them all.
+rules about customers and money are in checks_customers.py and checks_spread.py, those about behaviour and market in
+checks_behaviour.py; ``faults`` and ``whole_faults`` run them all.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from sim.scenario.checks_behaviour import EACH as BEHAVIOUR_EACH
+from sim.scenario.checks_behaviour import WHOLE as BEHAVIOUR_WHOLE
+from sim.scenario.checks_behaviour import unheard
 from sim.scenario.checks_customers import EACH as CUSTOMERS_EACH
 from sim.scenario.checks_customers import WHOLE as CUSTOMERS_WHOLE
 from sim.scenario.checks_spread import EACH as SPREAD_EACH
@@ -36,18 +40,18 @@ Rule = Callable[[Raw], Iterator[Fault]]
 SLACK = 1e-12
 """How far probabilities may pass 1 by rounding."""
 
-LISTS_OF_STAGE = ("price", "margin", "cost_to_serve", "orders")
+LISTS_OF_STAGE = ("price", "margin", "cost_to_serve", "orders", "information", "fees", "knowledge", "sales_cost")
 LISTS_OF_EDGE = ("probability", "hazard")
 
 
 def faults(raw: Raw) -> list[Fault]:
     """Return what is wrong between the values of one segment's scenario (its overrides laid over)."""
-    return [fault for rule in (*EACH, *CUSTOMERS_EACH, *SPREAD_EACH) for fault in rule(raw)]
+    return [fault for rule in (*EACH, *CUSTOMERS_EACH, *SPREAD_EACH, *BEHAVIOUR_EACH) for fault in rule(raw)]
 
 
 def whole_faults(raw: Raw) -> list[Fault]:
     """Return what is wrong between the values that segments share."""
-    return [fault for rule in (*WHOLE, *CUSTOMERS_WHOLE) for fault in rule(raw)]
+    return [fault for rule in (*WHOLE, *CUSTOMERS_WHOLE, *BEHAVIOUR_WHOLE) for fault in rule(raw)]
 
 
 def start(raw: Raw) -> Iterator[Fault]:
@@ -210,7 +214,10 @@ def _names(raw: Raw) -> list[str]:
 
 def named_edges(raw: Raw) -> Iterator[Fault]:
     """Require that edges named elsewhere exist."""
-    for where, part in (("frailty.edges", mapping(raw, "frailty")), ("calendar.hazards.edges", mapping(raw, "calendar", "hazards"))):
+    parts = {"frailty": mapping(raw, "frailty"), "calendar.hazards": mapping(raw, "calendar", "hazards")}
+    parts |= {f"market.regimes.{key}": mapping(raw, "market", "regimes", key) for key in mapping(raw, "market", "regimes")}
+    for place, part in parts.items():
+        where = f"{place}.edges"
         listed = part.get("edges")
         for name in listed if isinstance(listed, list | tuple) else ():
             if isinstance(name, str) and name not in _names(raw):
@@ -242,8 +249,13 @@ def seasons(raw: Raw) -> Iterator[Fault]:
 
 
 def precisions(raw: Raw) -> Iterator[Fault]:
-    """Refuse two precisions at once."""
+    """Refuse two precisions at once, and one where customers share the luck of a market."""
     run = mapping(raw, "run")
+    if raw.get("market") is not None:
+        for name in ("precision", "precision_money"):
+            if run.get(name) is not None:
+                rule = "more customers do not make a run precise where all share a market: its replicates do"
+                yield Fault(f"run.{name}", show(run[name]), rule, "leave it out, and raise run.replicates")
     if run.get("precision") is not None and run.get("precision_money") is not None:
         where, value = "run.precision_money", show(run["precision_money"])
         yield Fault(where, value, "a run stops by one precision, and run.precision is given too", "leave one of them out")
@@ -267,10 +279,12 @@ WHOLE: tuple[Rule, ...] = (precisions, seasons)
 
 
 def warnings(scenario: Scenario) -> tuple[str, ...]:
-    """Return what is allowed but seldom meant: no way out of the relationship, no way into a stage, percents for shares."""
+    """Return what is allowed but seldom meant: nobody is ever lost, stages nobody reaches, mechanisms unheard, percents for shares."""
     views = scenario.by_segment.values()
-    reached = {scenario.start}
-    ahead = [scenario.start]
+    existing = scenario.existing
+    held = () if existing is None else (key for key, count in zip(scenario.stages, existing.counts.sum(axis=0), strict=True) if count)
+    reached = {scenario.start, *held}
+    ahead = [*reached]
     while ahead:
         stage = ahead.pop()
         open_edges = {key for view in views for key, edge in view.stages[stage].to.items() if _open(edge)}
@@ -280,7 +294,7 @@ def warnings(scenario: Scenario) -> tuple[str, ...]:
     found = [f"stages.{key}: no way leads here from start ({scenario.start})" for key in scenario.stages if key not in reached]
     if not any(scenario.stages[key].kind == "lost" for key in reached):
         found.insert(0, f"stages: no stage of kind lost can be reached from start ({scenario.start}): nobody is ever lost")
-    return (*found, *dict.fromkeys(_percents(scenario)))
+    return (*found, *unheard(scenario), *dict.fromkeys(_percents(scenario)), *(existing.warnings if existing else ()))
 
 
 def _percents(scenario: Scenario) -> Iterator[str]:

@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from sim.scenario.base import MAX_HORIZON, at
-from sim.scenario.customers import OVERRIDABLE
+from sim.scenario.customers import MECHANISMS, OVERRIDABLE, TRAITS
 from sim.scenario.errors import Fault
 from sim.scenario.model import overlay, with_kind
 from sim.scenario.raw import (
@@ -23,6 +23,7 @@ from sim.scenario.raw import (
     periods,
     season,
     show,
+    spreading,
     stages,
     suggest,
     total,
@@ -33,7 +34,6 @@ Rule = Callable[[Raw], Iterator[Fault]]
 
 MAX_CUSTOMERS = 10**12
 
-TRAITS = ("wallet", "rate", "frailty")
 FIXED_IN_STAGES = ("label", "kind", "rank")
 FIXED_IN_EDGES = ("label", "target", "cause")
 
@@ -53,18 +53,17 @@ def order_settings(raw: Raw) -> Iterator[Fault]:
 
 def traits(raw: Raw) -> Iterator[Fault]:
     """Require a mean, or shape and rate of a gamma, for a trait; a value, or a and b, for a chance."""
-    for name in ("wallet", "order_value", "rate"):
-        trait = mapping(raw, "purchases", name)
-        if mapping(raw, "purchases").get(name) is None or not isinstance(mapping(raw, "purchases")[name], dict):
+    for where, trait in spreading(raw):
+        if not isinstance(trait, dict):
             continue
         given = [key for key in ("mean", "shape", "rate") if trait.get(key) is not None]
         if given not in (["mean"], ["shape", "rate"]):
-            yield Fault(f"purchases.{name}", ", ".join(given), "needs exactly mean, or shape and rate")
+            yield Fault(where, ", ".join(given), "needs exactly mean, or shape and rate")
         elif given == ["shape", "rate"]:
             if trait.get("distribution", "gamma") == "lognormal":
-                yield Fault(f"purchases.{name}.distribution", show("lognormal"), "shape and rate are those of a gamma", "give mean and cv")
+                yield Fault(f"{where}.distribution", show("lognormal"), "shape and rate are those of a gamma", "give mean and cv")
             if number(trait.get("cv")):
-                yield Fault(f"purchases.{name}.cv", show(trait["cv"]), "follows from shape", "leave it out, or give mean and cv")
+                yield Fault(f"{where}.cv", show(trait["cv"]), "follows from shape", "leave it out, or give mean and cv")
     chance = mapping(raw, "purchases").get("probability")
     if isinstance(chance, dict):
         given = [key for key in ("value", "a", "b") if chance.get(key) is not None]
@@ -142,15 +141,20 @@ def _fixed(where: str, part: dict[str, Any], names: tuple[str, ...]) -> Iterator
 def segment_view(raw: Raw, segment: str) -> dict[str, Any]:
     """Return the raw scenario of one segment: its overrides laid over, what a segment cannot change left out."""
     body = mapping(raw, "segments", segment)
-    change = {part: body[part] for part in OVERRIDABLE if body.get(part)}
+    change = {part: body[part] for part in OVERRIDABLE if body.get(part) and part not in absent(raw)}
     if isinstance(change.get("stages"), dict):
         known = mapping(raw, "stages")
         change["stages"] = {key: _known(stage, known.get(key)) for key, stage in change["stages"].items() if key in known}
     base = {key: value for key, value in raw.items() if key != "segments"}
     # As in Scenario.by_segment: a mapping is laid over the base's number written out, a number replaces the whole trait.
-    merged = [name for name in FORMS if isinstance(mapping(change, "purchases").get(name), dict)]
+    merged = [name for name in FORMS for part in ("purchases", "word_of_mouth") if isinstance(mapping(change, part).get(name), dict)]
     parts: dict[str, Any] = overlay(with_kind(expand(base, merged)), change)
     return parts
+
+
+def absent(raw: Raw) -> tuple[str, ...]:
+    """Return the mechanisms that a scenario does not have."""
+    return tuple(part for part in MECHANISMS if raw.get(part) is None)
 
 
 def _known(stage: Any, base: Any) -> Any:
@@ -209,6 +213,19 @@ def population(raw: Raw) -> Iterator[Fault]:
         yield Fault("cohorts", f"{last + periods(raw)}", rule, "use a longer period")
 
 
+def base_settings(raw: Raw) -> Iterator[Fault]:
+    """Refuse what does not go with an existing base."""
+    if not mapping(raw, "base"):
+        return
+    if "base" in mapping(raw, "cohorts"):
+        yield Fault("cohorts.base", "", "is what the existing customers are called", "rename the cohort")
+    for one, row in mapping(raw, "correlations").items():
+        for other in row if isinstance(row, dict) else ():
+            if "frailty" in (one, other) and number(row[other]):
+                rule = "frailty cannot be correlated where there is a base: of its customers it is known by survival alone"
+                yield Fault(f"correlations.{one}.{other}", show(row[other]), rule, "leave it out")
+
+
 def _sized(entry: dict[str, Any]) -> bool:
     """Return whether a cohort says how many arrive."""
     return bool(numbers(entry.get("customers"))) or number(entry.get("budget")) is not None
@@ -249,16 +266,30 @@ def correlations(raw: Raw) -> Iterator[Fault]:
     if found or len(values) < len(rho):
         return
     yield from _constant(raw, sorted({trait for pair in rho for trait in pair}))
-    # A correlation matrix of three with entries below 1 is positive definite where its determinant is above 0.
-    determinant = 1 - math.fsum(value**2 for value in values) + (2 * math.prod(values) if len(values) == 3 else 0)
-    if determinant <= 1e-9:
-        yield Fault("correlations", "", "no three traits can be correlated so", "bring the numbers nearer to 0")
+    if not _possible({tuple(sorted(map(TRAITS.index, pair))): value for pair, value in zip(rho, values, strict=True)}):
+        yield Fault("correlations", "", "traits cannot be correlated so, all at once", "bring the numbers nearer to 0")
+
+
+def _possible(rho: dict[tuple[int, ...], float]) -> bool:
+    """Return whether correlations make a positive definite matrix: by Cholesky's pivots, whose product is the determinant."""
+    size, determinant = len(TRAITS), 1.0
+    factor = [[0.0] * size for _ in range(size)]
+    for i in range(size):
+        for j in range(i):
+            inner = math.fsum(factor[i][k] * factor[j][k] for k in range(j))
+            factor[i][j] = (rho.get((j, i), 0.0) - inner) / factor[j][j]
+        pivot = 1.0 - math.fsum(value**2 for value in factor[i])
+        determinant *= pivot
+        if pivot <= 0 or determinant <= 1e-9:
+            return False
+        factor[i][i] = math.sqrt(pivot)
+    return True
 
 
 def _pair(where: str, one: str, other: str, value: Any, before: str | None) -> Fault | None:
     for name in (one, other):
         if name not in TRAITS:
-            return Fault(where, show(name), "correlations are between wallet, rate and frailty", suggest(name, TRAITS))
+            return Fault(where, show(name), "no such trait", suggest(name, TRAITS))
     if one == other:
         return Fault(where, show(value), "a trait is not correlated with itself", "leave it out")
     if before:
@@ -273,18 +304,30 @@ def _constant(raw: Raw, named: list[str]) -> Iterator[Fault]:
     views = [segment_view(raw, key) for key in mapping(raw, "segments")] or [expand(dict(raw))]
     for trait in named:
         if not any(_varies(view, trait) for view in views):
-            hint = "give frailty.variance" if trait == "frailty" else "give it a cv, or leave the correlation out"
-            yield Fault("correlations", show(trait), "only what differs between customers can be correlated", hint)
+            yield Fault("correlations", show(trait), "only what differs between customers can be correlated", SPREAD_BY[trait])
+
+
+SPREAD_BY = {
+    "wallet": "give it a cv, or leave the correlation out",
+    "rate": "give it a cv, or leave the correlation out",
+    "frailty": "give frailty.variance",
+    "influence": "give word_of_mouth.influence.cv",
+    "knowledge": "give knowledge.cv",
+    "satisfaction": "give satisfaction.spread",
+}
+"""How each trait is made to differ."""
 
 
 def _varies(raw: Raw, trait: str) -> bool:
     """Return whether a trait differs between customers."""
-    if trait == "frailty":
-        return bool(number(mapping(raw, "frailty").get("variance")))
+    if trait in ("frailty", "knowledge", "satisfaction"):
+        return bool(number(mapping(raw, trait).get(SPREAD_BY[trait].rpartition(".")[2])))
+    if trait == "influence":
+        return any(number(mapping(raw, "word_of_mouth", "influence").get(key)) for key in ("cv", "shape"))
     found = mapping(raw, "purchases")
     names = ("wallet", "order_value") if trait == "wallet" else ("rate", "probability")
     return any(number(mapping(found, name).get(key)) for name in names for key in ("cv", "shape", "a"))
 
 
 EACH: tuple[Rule, ...] = (amounts, order_chance, order_settings, traits)
-WHOLE: tuple[Rule, ...] = (cohort_settings, correlations, population, segment_changes, segment_shares)
+WHOLE: tuple[Rule, ...] = (base_settings, cohort_settings, correlations, population, segment_changes, segment_shares)

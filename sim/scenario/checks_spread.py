@@ -10,10 +10,11 @@ from typing import Any
 from sim.scenario.base import MOST_MONEY
 from sim.scenario.checks_customers import last_period
 from sim.scenario.errors import Fault
-from sim.scenario.raw import Raw, edges, mapping, number, numbers, per_year, rate_period, season, show, stages
+from sim.scenario.raw import Raw, edges, mapping, number, numbers, per_year, rate_period, season, show, spreading, stages
 
 Rule = Callable[[Raw], Iterator[Fault]]
 
+LEAST_MEAN = 1e-12
 LEAST_SPREAD = 0.001
 MOST_SPREAD = {"gamma": 5.0, "lognormal": 4.0}
 LEAST_BETA, MOST_BETA = 0.01, 1e4
@@ -25,8 +26,9 @@ Z_BUSIEST = 6.5
 
 def spreads(raw: Raw) -> Iterator[Fault]:
     """Require that spreads are none or neither so small nor so large that a quantile table fails."""
-    for name in ("wallet", "order_value", "rate"):
-        yield from _trait_spread(name, mapping(raw, "purchases", name))
+    for place, trait in spreading(raw):
+        yield from _trait_spread(place, mapping(trait))
+    yield from _cv("knowledge.cv", mapping(raw, "knowledge").get("cv"), "lognormal")
     amount = mapping(raw, "purchases", "amount")
     if amount.get("distribution") in tuple(MOST_SPREAD):  # what is malformed may not be hashable
         given = {f"stages.{key}.amount_cv": stage.get("amount_cv") for key, stage in stages(raw)}
@@ -38,12 +40,12 @@ def spreads(raw: Raw) -> Iterator[Fault]:
         yield Fault("frailty.variance", show(raw["frailty"]["variance"]), f"must be 0 or 0.000001 to {most:g}, a spread of 0.001 to 5")
 
 
-def _trait_spread(name: str, trait: dict[str, Any]) -> Iterator[Fault]:
+def _trait_spread(where: str, trait: dict[str, Any]) -> Iterator[Fault]:
     shape = number(trait.get("shape"))
     if shape is None:
-        yield from _cv(f"purchases.{name}.cv", trait.get("cv"), trait.get("distribution", "gamma"))
+        yield from _cv(f"{where}.cv", trait.get("cv"), trait.get("distribution", "gamma"))
     elif shape > 0 and not MOST_SPREAD["gamma"] ** -2 <= shape <= 1e6:
-        yield Fault(f"purchases.{name}.shape", show(trait["shape"]), "must be 0.04 to 1,000,000, a spread of 0.001 to 5")
+        yield Fault(f"{where}.shape", show(trait["shape"]), "must be 0.04 to 1,000,000, a spread of 0.001 to 5")
 
 
 def _cv(where: str, value: Any, distribution: Any) -> Iterator[Fault]:
@@ -72,13 +74,15 @@ def _mean(trait: Any) -> float | None:
     return number(trait.get("mean"))
 
 
-def large_means(raw: Raw) -> Iterator[Fault]:
-    """Refuse a mean amount, given by shape and rate, beyond those that can be given as a number."""
-    for name in ("wallet", "order_value"):
-        trait = mapping(raw, "purchases", name)
+def means(raw: Raw) -> Iterator[Fault]:
+    """Refuse a mean too small to be counted, and an amount, given by shape and rate, beyond those that can be given as a number."""
+    for where, trait in spreading(raw):
         mean = _mean(trait)
-        if trait.get("mean") is None and mean is not None and mean > MOST_MONEY:
-            yield Fault(f"purchases.{name}", f"{mean:.6g}", f"shape / rate must be at most {MOST_MONEY:,.0f}")
+        by_shape = isinstance(trait, dict) and trait.get("mean") is None
+        if mean is not None and 0 < mean < LEAST_MEAN:
+            yield Fault(where, f"{mean:.6g}", f"a mean must be at least {LEAST_MEAN:g}", "use other units")
+        elif mean is not None and mean > MOST_MONEY and by_shape and where != "purchases.rate":
+            yield Fault(where, f"{mean:.6g}", f"shape / rate must be at most {MOST_MONEY:,.0f}")
 
 
 def divided_wallet(raw: Raw) -> Iterator[Fault]:
@@ -123,4 +127,4 @@ def _busiest(trait: dict[str, Any]) -> float:
     return float(gammainccinv(shape, float(ndtr(-Z_BUSIEST)))) / shape
 
 
-EACH: tuple[Rule, ...] = (betas, divided_wallet, large_means, order_rate, spreads)
+EACH: tuple[Rule, ...] = (betas, divided_wallet, means, order_rate, spreads)

@@ -62,6 +62,15 @@ class Cohort(Model):
     response: Response | None = None
 
 
+class Base(Model):
+    """The customers that the firm has at calendar 0 already, from a table; ``sim.scenario.existing`` says how it is read.
+
+    file: CSV or Parquet, relative to the working directory.
+    """
+
+    file: Annotated[str, Field(min_length=1)]
+
+
 class Frailty(Model):
     """Gamma multiplier of the hazards, mean 1, one a customer, on the named edges (``stage.edge``; default: all into lost)."""
 
@@ -82,4 +91,4 @@ class Patterns(Model):
     long_lasting: Annotated[Count, Field(ge=1)] | None = None
 
 
-__all__ = ["MECHANISMS", "OVERRIDABLE", "TRAITS", "Acquisition", "Cohort", "Frailty", "Id", "Patterns", "Response", "Segment"]
+__all__ = ["MECHANISMS", "OVERRIDABLE", "TRAITS", "Acquisition", "Base", "Cohort", "Frailty", "Id", "Patterns", "Response", "Segment"]

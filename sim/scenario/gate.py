@@ -65,6 +65,7 @@ def read(raw: Mapping[str, Any], name: str = "scenario") -> Scenario:
     found += _view_faults(plain, found)
     if scenario is None or found:
         raise ScenarioError(sorted(found))
+    assert scenario.base is None or scenario.existing is not None  # whose table is read here, and may be refused
     unseen = _unseen(scenario)
     if unseen:
         raise ScenarioError(unseen)
@@ -236,7 +237,7 @@ def _unseen(scenario: Scenario) -> list[Fault]:
     missing = list(_missing(scenario))
     if not missing:
         return []
-    customers = sum(cell.sampled for cell in cells(scenario))
+    customers = sum(cell.sampled for cell in cells(scenario) if not cell.base)
     enough = customers
     while enough < 10**12 and any(_missing(_with_customers(scenario, enough))):
         enough = min(2 * enough, 10**12)

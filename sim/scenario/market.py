@@ -1,10 +1,11 @@
 """What all customers share: the drivers of equity against a rival's, and the regimes of the market."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sim.scenario.base import MOST_FACTOR, Factor, Id, Model, Probability
+from sim.scenario.base import MOST_FACTOR, Factor, Id, Model, Probability, at
 from sim.scenario.behaviour import Coefficient, Points, PointsByPeriod
 
 DriverName = Literal["value", "brand", "relationship"]
@@ -31,6 +32,16 @@ class Drivers(Model):
     brand: dict[Id, Attribute] = {}
     relationship: dict[Id, Attribute] = {}
     acquisition: dict[Literal["value", "brand"], Coefficient] = {}
+
+    def gap(self, driver: DriverName, period: int) -> float:
+        """Return the weighted mean of own - rival in a calendar period, 0 for a driver without attributes."""
+        profile = getattr(self, driver).values()
+        weight = math.fsum(one.weight for one in profile) or 1.0
+        return math.fsum(one.weight * (at(one.own, period) - at(one.rival, period)) for one in profile) / weight
+
+    def pull(self, period: int) -> float:
+        """Return by how much value and brand scale the arrivals of a calendar period (regimes of the market do not)."""
+        return math.exp(math.fsum(b * (self.gap(name, period) - self.gap(name, 0)) for name, b in self.acquisition.items()))
 
 
 class Regime(Model):

@@ -1,19 +1,22 @@
 """The Scenario: one frozen value that says all a run needs to know."""
 
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from sim.scenario import shown
 from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period
 from sim.scenario.behaviour import Competition, Level, Satisfaction, SwitchingCost, Trust
-from sim.scenario.customers import OVERRIDABLE, Acquisition, Cohort, Frailty, Patterns, Segment
+from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Frailty, Patterns, Segment
 from sim.scenario.market import Drivers, Market
 from sim.scenario.purchases import Purchases, Subscription
 from sim.scenario.stages import Stage
 from sim.scenario.streams import Knowledge, Transaction, WordOfMouth
 from sim.scenario.world import Calendar, Firm, Run, Timing
+
+if TYPE_CHECKING:
+    from sim.scenario.existing import Existing
 
 
 def _horizon(value: Any) -> Any:
@@ -51,6 +54,7 @@ class Scenario(Model):
     acquisition: Acquisition = Acquisition()
     segments: dict[Id, Segment] = Field(default={}, max_length=256)
     cohorts: dict[Id, Cohort] = {}
+    base: Base | None = None
     calendar: Calendar = Calendar()
     satisfaction: Satisfaction | None = None
     trust: Trust | None = None
@@ -86,11 +90,20 @@ class Scenario(Model):
         """One Scenario a segment, its overrides laid over and its ``segments`` empty; {"all": self} where there are none."""
         if not self.segments:
             return {"all": self}
-        base = with_kind(self.model_dump(exclude={"segments"}, exclude_unset=True))
+        base = with_kind(self.model_dump(exclude={"segments", "base"}, exclude_unset=True))
         return {
             key: Scenario.model_validate(overlay(base, {part: value for part in OVERRIDABLE if (value := getattr(segment, part))}))
             for key, segment in self.segments.items()
         }
+
+    @cached_property
+    def existing(self) -> "Existing | None":
+        """The customers in the table of ``base``, read when first asked for; None without a base. Raises ScenarioError, see there."""
+        if self.base is None:
+            return None
+        from sim.scenario.existing import read
+
+        return read(self)
 
     @property
     def segment_shares(self) -> dict[str, float]:

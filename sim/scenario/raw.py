@@ -82,20 +82,33 @@ def per_year(period: Any) -> int:
     return PERIODS_PER_YEAR.get(period, 0) if isinstance(period, str) else 0
 
 
-FORMS = {"wallet": _mean, "order_value": _mean, "rate": _mean, "probability": _chance}
+FORMS = {"wallet": _mean, "order_value": _mean, "rate": _mean, "influence": _mean, "probability": _chance}
 
 
 def expand(raw: Raw, names: Iterable[str] = FORMS) -> dict[str, Any]:
     """Return the mapping with numbers that stand for the named traits and chances written out, as the models read them."""
-    found = raw.get("purchases")
-    if not isinstance(found, dict):
-        return dict(raw)
-    written = {key: FORMS[key](found[key]) for key in names if key in found}
-    return {**raw, "purchases": {**found, **written}}
+    written = dict(raw)
+    for part in ("purchases", "word_of_mouth"):
+        found = mapping(raw, part)
+        if found:
+            written[part] = {**found, **{key: FORMS[key](found[key]) for key in names if key in found}}
+    return written
+
+
+def spreading(raw: Raw) -> Iterator[tuple[str, Any]]:
+    """Yield place and entry of every trait that may be given by mean and cv, or by shape and rate."""
+    yield from ((f"purchases.{name}", mapping(raw, "purchases").get(name)) for name in ("wallet", "order_value", "rate"))
+    yield "word_of_mouth.influence", mapping(raw, "word_of_mouth").get("influence")
 
 
 def season(raw: Raw, part: str, last: int) -> float:
-    """Return the largest factor of a season in calendar periods 0 … last (1 where there is none)."""
+    """Return the largest factor of hazards, orders or margin in calendar periods 0 … last, in any regime of the market."""
+    regimes = mapping(raw, "market", "regimes").values()
+    factors = [number(regime.get(part, 1.0)) or 0.0 for regime in regimes if isinstance(regime, dict)]
+    return max(factors, default=1.0) * _season(raw, part, last)
+
+
+def _season(raw: Raw, part: str, last: int) -> float:
     found = mapping(raw, "calendar", part)
     multiplier = numbers(found.get("multiplier")) or (1.0,)
     growth = max(number(found.get("growth_annual")) or 0.0, -0.999)

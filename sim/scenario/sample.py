@@ -26,12 +26,17 @@ class Cohort:
     customers: int
 
 
+BASE_COHORT = 65_535
+"""The base's number in an address, where a cohort has its calendar period of arrival."""
+
+
 @dataclass(frozen=True)
 class Cell:
-    """One segment of one cohort, the unit in which customers are sampled.
+    """One segment of one cohort or of the base, the unit in which customers are sampled.
 
-    cohort: index into ``cohorts``; arrival: calendar period; segment: id; slot: its place in the file, part of every draw's
-    address; share: of all customers of all cohorts; firm: customers of the firm (share times all of them); sampled: simulated.
+    cohort: index into ``cohorts``, one past them for the base; arrival: calendar period; segment: id; slot: its place in the file, part of
+    every draw's address; share: of all customers of the firm; firm: customers of the firm (share times all of them); sampled: simulated;
+    base: its customers were there at calendar 0.
     """
 
     cohort: int
@@ -41,11 +46,22 @@ class Cell:
     share: float
     firm: float
     sampled: int
+    base: bool = False
+
+    @property
+    def address(self) -> int:
+        """Return the upper part of its customers' identities."""
+        return (BASE_COHORT if self.base else self.arrival) << 48 | self.slot << 40
 
 
 def cohorts(scenario: Scenario) -> tuple[Cohort, ...]:
-    """Return the cohorts in order of arrival. Budgets and growth are rounded to whole customers, half up."""
+    """Return the cohorts in order of arrival. Budgets, growth and what drivers attract are rounded to whole customers, half up.
+
+    A firm with a base has new customers only where it says so.
+    """
     if not scenario.cohorts:
+        if scenario.base is not None and scenario.firm.customers is None:
+            return ()
         return (Cohort("all", 0, scenario.firm.customers or DEFAULT_CUSTOMERS),)
     found = []
     for key, entry in scenario.cohorts.items():
@@ -54,7 +70,7 @@ def cohorts(scenario: Scenario) -> tuple[Cohort, ...]:
                 count = entry.response.ceiling * -math.expm1(-entry.response.k * entry.budget)
             else:
                 count = at(entry.customers or (0.0,), k)
-            count *= (1.0 + entry.growth) ** k
+            count *= (1.0 + entry.growth) ** k * (scenario.drivers.pull(entry.first_period + k) if scenario.drivers else 1.0)
             found.append(Cohort(key, entry.first_period + k, math.floor(count + 0.5)))
     return tuple(sorted(found, key=lambda cohort: cohort.arrival))
 
@@ -77,11 +93,12 @@ def sainte_lague(shares: Sequence[float], seats: int) -> tuple[int, ...]:
 
 
 def looks(scenario: Scenario) -> Iterator[int]:
-    """Yield the numbers of customers after which a run may end: one, unless it stops by precision, and never more than ``customers``.
+    """Yield the numbers of new customers after which a run may end: one, unless it stops by precision, and never more than ``customers``.
 
     They are fixed beforehand and few, so that looking hardly biases what is found (Glynn and Whitt 1992).
     """
-    most = scenario.run.customers or sum(group.customers for group in cohorts(scenario))
+    groups = cohorts(scenario)
+    most = (scenario.run.customers or sum(group.customers for group in groups)) if groups else 0
     if scenario.run.precision is not None or scenario.run.precision_money is not None:
         look = FIRST_LOOK
         while look < most:
@@ -90,20 +107,29 @@ def looks(scenario: Scenario) -> Iterator[int]:
     yield most
 
 
-def cells(scenario: Scenario, customers: int | None = None) -> tuple[Cell, ...]:
-    """Return every cohort's segments: cell ``c * n_segments + s`` is segment s of cohort c.
+def existing_customers(scenario: Scenario) -> int:
+    """Return how many customers the base has."""
+    return 0 if scenario.existing is None else scenario.existing.stage.size
 
-    customers: simulated, by default as many as the scenario says.
+
+def cells(scenario: Scenario, customers: int | None = None) -> tuple[Cell, ...]:
+    """Return every cohort's segments, then the base's: cell ``c * n_segments + s`` is segment s of cohort c.
+
+    customers: new ones simulated, by default as many as the scenario says; of the base all are.
     """
     groups = cohorts(scenario)
     shares = scenario.segment_shares
-    firm = sum(group.customers for group in groups)
-    simulated = customers or scenario.run.customers or firm
-    sampled = sainte_lague([group.customers for group in groups], simulated)
+    new, existing = sum(group.customers for group in groups), existing_customers(scenario)
+    firm = new + existing
+    simulated = customers or scenario.run.customers or new
+    sampled = sainte_lague([group.customers for group in groups], simulated) if groups else ()
     found = []
     for c, group in enumerate(groups):
         counts = sainte_lague(list(shares.values()), sampled[c])
         for slot, (segment, share) in enumerate(shares.items()):
             weight = share * group.customers
             found.append(Cell(c, group.arrival, segment, slot, weight / firm, weight, counts[slot]))
+    if scenario.existing is not None:
+        for slot, (segment, count) in enumerate(zip(shares, scenario.existing.counts.sum(axis=1).tolist(), strict=True)):
+            found.append(Cell(len(groups), 0, segment, slot, count / firm, float(count), count, base=True))
     return tuple(found)

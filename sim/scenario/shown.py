@@ -38,7 +38,7 @@ def stages(scenario: "Scenario") -> str:
     """Return a scenario's stages and their ways out as an HTML table."""
     rows = []
     for key, stage in scenario.stages.items():
-        ways = [f"{name} {rate(scenario, stage, edge)}" for name, edge in stage.to.items()]
+        ways = [", ".join(filter(None, (f"{name} {rate(scenario, stage, edge)}", effects(edge)))) for name, edge in stage.to.items()]
         rank = f", rank {stage.rank}" if stage.rank else ""
         stay = f", mean stay {stage.mean_duration:g}" if stage.mean_duration else ""
         rows.append((key, stage.label, f"{stage.kind}{rank}{stay}", "; ".join(ways)))
@@ -46,8 +46,40 @@ def stages(scenario: "Scenario") -> str:
     return table(headline(scenario), ("stage", "label", "kind", "ways out and their chances"), rows, note.removeprefix(". "))
 
 
-def _listed(values: tuple[float, ...], _: bool) -> str:
+def listed(values: tuple[float, ...]) -> str:
+    """Return the first few values, more of them as an ellipsis."""
     return ", ".join(f"{value:g}" for value in values[:FEW]) + (", …" if len(values) > FEW else "")
+
+
+def _listed(values: tuple[float, ...], _: bool) -> str:
+    return listed(values)
+
+
+TERMS = {
+    "loyalty": (1, "loyalty lacking"),
+    "trust": (1, "trust lacking"),
+    "switching_cost": (-1, "investment"),
+    "value": (-1, "gain in value"),
+    "brand": (-1, "gain in brand"),
+    "relationship": (-1, "gain in relationship"),
+}
+"""Sign and name of what each effect's coefficient multiplies in the exponent."""
+
+
+def effects(edge: "Edge") -> str:
+    """Return in words by what an edge's hazard is multiplied, "" where nothing moves it."""
+    terms = [(sign * getattr(edge.effects, key), name) for key, (sign, name) in TERMS.items() if getattr(edge.effects, key)]
+    if not terms:
+        return ""
+    first, *others = terms
+    told = f"{first[0]:g} {first[1]}" + "".join(f" {'+' if value > 0 else '-'} {abs(value):g} {name}" for value, name in others)
+    return f"hazard times exp({told})"
+
+
+def streams(stage: "Stage") -> list[tuple[str, tuple[float, ...]]]:
+    """Return name and worth by stage age of what a stage brings beside purchases and word of mouth, of those that are not 0."""
+    every = {"information": stage.information, "knowledge": stage.knowledge, "fees": stage.fees, "sales cost": stage.sales_cost}
+    return [(name, values) for name, values in every.items() if any(values)]
 
 
 def rate(scenario: "Scenario", stage: "Stage", edge: "Edge", say: Say = _listed, period_told: bool = False) -> str:

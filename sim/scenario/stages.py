@@ -1,6 +1,6 @@
 """Stages and the edges between them: the lifecycle as data."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,6 @@ from sim.scenario.base import (
     Money,
     MoneyByAge,
     NonNegative,
-    NonNegativeByAge,
     Period,
     Positive,
     Probability,
@@ -27,7 +26,7 @@ class Weibull(Model):
     """Hazard by stage age g: ``((g + 1) / scale) ** shape - (g / scale) ** shape`` (a discrete Weibull, Nakagawa and Osaki 1975)."""
 
     shape: Positive
-    scale: Positive  # periods
+    scale: Annotated[float, Field(ge=1e-6)]  # periods
 
 
 class Beta(Model):
@@ -57,7 +56,7 @@ class Edge(Model):
     target: Id | None = None
     cause: Cause | None = None
     probability: ProbabilityByAge | None = None
-    hazard: NonNegativeByAge | None = None
+    hazard: FactorByAge | None = None
     mean_duration: float | None = Field(default=None, gt=1)
     share: Probability | None = None
     weibull: Weibull | None = None

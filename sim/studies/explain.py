@@ -19,6 +19,7 @@ from sim.scenario.shown import rate
 from sim.scenario.stages import Edge, Stage
 from sim.studies.folder import config_of
 from sim.studies.told import amount, by_age, by_segment, heading, theory, what_changes
+from sim.studies.told_behaviour import behaviour, edge_line, stage_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ PICTURES = ("svg", "png", "pdf")
 WIDTH = 100
 """Columns of the text, if nobody asks for others."""
 
-YAML_BEYOND = 16
+YAML_BEYOND = 24
 """Columns by which YAML may pass the width it is given: it breaks a line after it is full."""
 
 SHOWN_YEARS = 10
@@ -123,7 +124,7 @@ class Explanation:
         settings = f"settings: {'; '.join(self.origin)}" if self.origin else "settings:"
         config = textwrap.indent(config_of(self.scenario, width - YAML_BEYOND).decode(), "  ")  # as YAML wraps it
         told = [f"warning: {warning}" for warning in self.warnings]
-        parts = [*self._stages(), what_changes(self.scenario), [*theory(self.scenario, exact), *told]]
+        parts = [*self._stages(), what_changes(self.scenario) + behaviour(self.scenario), [*theory(self.scenario, exact), *told]]
         top = "\n".join(_wrapped(line, width) for line in [*heading(self.scenario), "", settings])
         return top + "\n" + "\n".join([config, *("".join(f"{_wrapped(line, width)}\n" for line in part) for part in parts)])
 
@@ -146,9 +147,12 @@ class Explanation:
                 continue
             if any(row.gain or row.service for row in rows):
                 lines.append(f"  cash {unit}: {self._told({row: _cash(row) for row in rows})}")
+            lines += stage_lines(self.scenario, key)
             for edge in stage.to:
                 along = [row for row in self.edge_rows if (row.stage, row.edge) == (key, edge)]
                 lines.append(f"  {_way(along[0])}: {self._told({row: f'{row.chance:.4g}' for row in along})}{self._given(along)}")
+                moved = edge_line(self.scenario, key, edge)
+                lines += [moved] if moved else []
             lines.append(f"  stays: {self._told({row: f'{max(0.0, 1.0 - row.leave):.4g}' for row in rows})}")
             yield lines
 

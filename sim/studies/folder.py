@@ -37,9 +37,15 @@ def config_of(scenario: Scenario, width: int = 120) -> bytes:
 
 
 def default_folder(scenario: Scenario) -> Path:
-    """Return ``results/NAME-SEED-HASH``, the hash being of the whole config."""
+    """Return ``results/NAME-SEED-HASH``, the hash being of the whole config, and of the table of existing customers where there is one."""
     name = re.sub(r"[^\w.-]+", "_", scenario.name).strip(".")[:60] or "scenario"
-    return Path("results") / f"{name}-{scenario.run.seed}-{hashlib.sha256(config_of(scenario)).hexdigest()[:8]}"
+    whole = config_of(scenario) + (_base(scenario) or "").encode()
+    return Path("results") / f"{name}-{scenario.run.seed}-{hashlib.sha256(whole).hexdigest()[:8]}"
+
+
+def _base(scenario: Scenario) -> str | None:
+    """Return the SHA-256 of the table of existing customers, None without one."""
+    return None if scenario.existing is None else scenario.existing.digest
 
 
 def write_run(result: "Result", out: str | os.PathLike[str] | None = None, report: bool = True) -> Path:
@@ -95,6 +101,7 @@ def _manifest(result: "Result", summary: Mapping[str, Any], result_hash: str) ->
         "draws": DRAWS,
         "scenario": result.scenario.name,
         "seed": result.scenario.run.seed,
+        **({"base": digest} if (digest := _base(result.scenario)) else {}),
         "threads": result.outcome.threads,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -193,7 +200,7 @@ def _rerun(
 
 def _told_otherwise(scenario: Scenario, manifest: Mapping[str, Any], wanted: Set[str]) -> Iterator[str]:
     """Yield what the manifest says of draws, seed and files that is not so. wanted: files that the run leaves."""
-    for name, value in (("draws", DRAWS), ("seed", scenario.run.seed)):
+    for name, value in (("draws", DRAWS), ("seed", scenario.run.seed), ("base", _base(scenario))):
         if manifest.get(name) != value:
             yield f"manifest.json: {name} is {show(manifest.get(name))}, and here {value}"
     for name in sorted(wanted - set(manifest["files"])):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim.kernels.types import AFTER, BEFORE, PATTERNS, UNIT, Tables
 from sim.scenario.model import Scenario
-from sim.scenario.sample import cells
+from sim.scenario.sample import cells, existing_customers
 
 if TYPE_CHECKING:  # pandas takes longer to import than many a run takes: the modules that need it are imported on use
     import pandas as pd
@@ -30,12 +30,16 @@ FRAMES = (
     "calendar_retention",
     "occupancy",
     "flows",
+    "leaving",
+    "causes",
     "sojourns",
     "patterns",
     "equity",
     "replicates",
+    "concentration",
 )
-"""Frames of every Result; ``customers`` joins them where customers were kept."""
+"""Frames of every Result. Others join them: ``feelings`` where satisfaction, level or a delivered value is on, ``equity_risk`` where there
+is a market, ``customers`` where they were kept."""
 
 
 class _Frame:
@@ -117,7 +121,8 @@ class Result:
 
         variant = self.tables_read.variant[0, self.tables_read.segment]
         shifts = np.asarray(self.tables_read.square_shift)[variant].astype(np.int64)
-        return Sample(self.scenario, cells(self.scenario, sum(self.outcome.sampled)), self.outcome.tally, shifts, self.outcome.kept)
+        new = sum(self.outcome.sampled) - existing_customers(self.scenario)
+        return Sample(self.scenario, cells(self.scenario, new), self.outcome.tally, shifts, self.outcome.kept)
 
     clv = _Frame("clv")
     ledger = _Frame("clv")
@@ -126,17 +131,23 @@ class Result:
     calendar_retention = _Frame("retention")
     occupancy = _Frame("retention")
     flows = _Frame("retention")
+    leaving = _Frame("leaving")
+    causes = _Frame("leaving")
     sojourns = _Frame("retention")
     patterns = _Frame("retention")
     equity = _Frame("equity")
     replicates = _Frame("equity")
+    concentration = _Frame("concentration")
+    feelings = _Frame("feelings")
+    equity_risk = _Frame("equity")
 
     @cached_property
     def customers(self) -> "pd.DataFrame":
         """One row a simulated customer, where ``run.keep_customers`` was set.
 
         Columns: replicate, cohort, segment, serial (in its cell), clv, clv_before_acquisition, pattern, lost_at (period at whose end first
-        lost after having been active; missing for never), orders. Cohort, segment and pattern are categories.
+        lost after having been active; missing for never), orders. Where there is a base, row and tenure follow (in its table, from 1, and
+        since acquisition; missing for new customers). Cohort, segment and pattern are categories.
         """
         import pandas as pd
 
@@ -159,6 +170,13 @@ class Result:
             "lost_at": lost.mask(lost < 0),
             "orders": kept.orders[0],
         }
+        existing = self.scenario.existing
+        if existing is not None:
+            base = np.array([c.base for c in sample.cells])[cell]
+            for name, values in (("row", existing.row + 1), ("tenure", existing.tenure)):
+                held = np.zeros(base.size, np.int64)
+                held[base] = np.tile(values, replicates)
+                columns[name] = pd.Series(held, dtype="Int64").mask(~base)
         return pd.DataFrame(columns)
 
     @cached_property
@@ -178,10 +196,11 @@ class Result:
     @property
     def warnings(self) -> list[str]:
         """What a user should know of the scenario, of its precision, and of the value beyond its horizon."""
-        from sim.measures import precision, summary
+        from sim.measures import paths, precision, summary
         from sim.scenario.checks import warnings
 
-        return [*warnings(self.scenario), *precision.not_reached(self.sample), *summary.beyond_horizon(self)]
+        said = [*paths.conditional(self.sample), *precision.not_reached(self.sample), *summary.beyond_horizon(self)]
+        return [*warnings(self.scenario), *said]
 
     @property
     def precise(self) -> bool:
@@ -200,8 +219,15 @@ class Result:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the frames: ``FRAMES``, and ``customers`` where they were kept."""
-        return FRAMES if self.outcome.kept is None else (*FRAMES, "customers")
+        """Names of the frames: ``FRAMES``, and those that join them."""
+        from sim.measures.feelings import felt
+
+        joining = {
+            "feelings": bool(felt(self.sample)),
+            "equity_risk": not self.sample.independent,
+            "customers": self.outcome.kept is not None,
+        }
+        return (*FRAMES, *(name for name, there in joining.items() if there))
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
@@ -220,9 +246,11 @@ class Result:
 
     def __repr__(self) -> str:
         row = self.clv.iloc[0]
-        money = f"{row['mean']:,.2f} ± {row['se']:,.2f} {self.scenario.currency}".rstrip()
+        known = np.isfinite(row["se"])
+        money = f"{row['mean']:,.2f} {'± ' + format(row['se'], ',.2f') if known else ''} {self.scenario.currency}"
+        said = f"{' '.join(money.split())} ({'standard error' if known else 'standard error not known'})"
         periods = f"{self.sample.horizon} {self.scenario.period}s"
-        return f"<Result of {self.scenario.name}: {row['customers']:,} customers over {periods}, CLV {money} (standard error)>"
+        return f"<Result of {self.scenario.name}: {row['customers']:,} customers over {periods}, CLV {said}>"
 
     def _repr_html_(self) -> str:
         from sim.report.page import cards

@@ -75,6 +75,10 @@ def customers_differ(scenario: Scenario) -> list[str]:
         found.append(
             f"cohorts: {', '.join(list(scenario.cohorts)[:MANY_SEGMENTS])}{', …' if len(scenario.cohorts) > MANY_SEGMENTS else ''}"
         )
+    if scenario.base is not None and scenario.existing is not None:
+        held = zip(scenario.stages, scenario.existing.counts.sum(axis=0).tolist(), strict=True)
+        where = ", ".join(f"{key} {count:,}" for key, count in held if count)
+        found.append(f"existing customers: {scenario.existing.stage.size:,} ({where}), from {scenario.base.file}")
     return found
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sim.compile import compile_tables
 from sim.compile.behaviour import loyalty_at
 from sim.compile.market import chances, gaps, regime_paths, stationary
+from sim.scenario import sample
 from sim.scenario.behaviour import Competition
 from sim.scenario.model import Scenario
 from tests import zoo
@@ -67,6 +68,14 @@ def test_gaps_are_weighted_and_count_from_the_start() -> None:
     assert found[0, 1] == pytest.approx(np.array(calm) - 0.4)
     assert found[2].tolist() == [[0.0, 1.0, 1.0, 1.0]] * 2
     assert not found[1].any()
+
+
+def test_value_and_brand_bring_customers() -> None:
+    """exp(0.8 x gap of value): -1/6 in period 1, 1/6 from period 2 on; relationship brings nobody."""
+    drivers = {**zoo.MINDFUL["drivers"], "acquisition": {"value": 0.8}}
+    cohorts = {"yearly": {"customers": 1000, "periods": 4}}
+    found = mindful(drivers=drivers, cohorts=cohorts, run={"customers": 500})
+    assert [cohort.customers for cohort in sample.cohorts(found)] == [1000, 875, 1143, 1143]
 
 
 def test_drivers_and_regimes_move_the_hazards_they_name() -> None:

@@ -8,6 +8,9 @@ from sim.scenario.model import Scenario, overlay
 
 LOST = {"kind": "lost"}
 
+MOVED_BY_MINDS = frozenset({"adoption"})
+"""Scenarios that ship and whose hazards depend on what customers think: they have no exact answer."""
+
 
 def answer(**keys: Any) -> Exact:
     """Return the exact answer; a lone active stage ``s`` with an edge to ``lost`` unless stages are given."""

@@ -17,6 +17,13 @@ THREE_TRAITS = {
 }
 RARE = {"kind": "bernoulli", "probability": {"a": 1.0, "b": 1.0}, "order_value": 1.0}
 
+MINDFUL = [
+    (name, effect, {"probability": 0.2, "effects": {effect: 0.7}})
+    for name, effect in (("competition", "loyalty"), ("trust",) * 2, ("switching_cost",) * 2)
+]
+BRANDED = {"probability": 0.2, "effects": {"brand": 0.5}}
+REGIMES = {"regimes": {"calm": {"to": {"calm": 0.5, "war": 0.5}}, "war": {"to": {"calm": 1.0}}}}
+
 
 @pytest.mark.parametrize(
     ("keys", "reason"),
@@ -43,6 +50,41 @@ RARE = {"kind": "bernoulli", "probability": {"a": 1.0, "b": 1.0}, "order_value":
             {"horizon": 5, "purchases": RARE, "calendar": {"orders": {"multiplier": [1.0, 1.5]}}},
             "orders: a factor above 1 on an ordering chance that differs between customers",
         ),
+        *(
+            (
+                {"horizon": 5, name: {}, "satisfaction": {}, "stages": {"s": {"rank": 3, "to": {"lost": leave}}, "lost": LOST}},
+                f"stages.s.to.lost.effects.{effect}: hazards depend on",
+            )
+            for name, effect, leave in MINDFUL
+        ),
+        ({"horizon": 5, "market": REGIMES}, "market: its regimes are drawn"),
+        ({"horizon": 5, "satisfaction": {}, "word_of_mouth": {"reach": 2.0, "value": 1.0}}, "word_of_mouth: its value depends on"),
+        (
+            {"horizon": 5, "satisfaction": {}, "trust": {}, "transaction": {"trust_above": 0.4}, "stages": {"s": {"fees": 1.0}}},
+            "transaction.trust_above: fees depend on trust",
+        ),
+        (
+            {
+                "horizon": 5,
+                "knowledge": {"cv": 1.0},
+                "stages": {"s": {"knowledge": 1.0}},
+                "purchases": {"kind": "subscription", "wallet": {"mean": 1.0, "cv": 0.5}},
+                "correlations": {"knowledge": {"wallet": 0.3}},
+            },
+            "correlations.knowledge.wallet: the worth of knowledge depends on another trait",
+        ),
+        (
+            {"horizon": "inf", "level": {}, "stages": {"s": {"level": {"target": 1.0, "speed": 0.5}}}},
+            "level: depends on the path, under horizon: inf",
+        ),
+        (
+            {
+                "horizon": "inf",
+                "drivers": {"brand": {"fame": {"own": [1.0, 2.0]}}},
+                "stages": {"s": {"to": {"lost": BRANDED}}, "lost": LOST},
+            },
+            "drivers.brand: changes with the calendar, under horizon: inf",
+        ),
     ],
 )
 def test_a_missing_answer_names_its_reason(keys: dict[str, Any], reason: str) -> None:
@@ -52,6 +94,7 @@ def test_a_missing_answer_names_its_reason(keys: dict[str, Any], reason: str) ->
     assert (found.clv_mean, found.clv_sd, len(found.survival)) == (None, None, 0)
     assert repr(found) == f"<Exact: none, for {found.reason}>"
     assert html.escape(found.reason or "") in found._repr_html_()
+    assert (found.cash, found.level.size, found.by_segment) == ({}, 0, {})
     segments = {"one": {"share": 0.5}, "two": {"share": 0.5}}
     split = exact(Scenario.model_validate({**base, **keys, "segments": segments}))
     assert split.reason == f"segments.one: {found.reason}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from sim.exact import Exact
-from sim.exact.result import COLUMNS
+from sim.exact.forward import COLUMNS
 from sim.scenario.model import Scenario
 
 Floats = NDArray[np.float64]
@@ -42,6 +42,7 @@ class Customers:
     rate: Floats | float = 1.0
     frailty: Floats | float = 1.0
     leave: dict[str, Floats] = field(default_factory=dict)
+    knowledge: Floats | float = 1.0
 
 
 KNOTS, KNOT_WEIGHTS = np.polynomial.legendre.leggauss(7)
@@ -56,8 +57,8 @@ class Twin:
         n = len(customers.weights)
         self.first, self.second = np.zeros((2, n)), np.zeros((2, n))
         self.occupancy = {s: np.zeros(self.horizon + 1) for s in scenario.stages}
-        self.cash = np.zeros((4, self.horizon))
-        self.orders = np.zeros(self.horizon)
+        self.cash = np.zeros((9, self.horizon))
+        self.orders, self.level = np.zeros(self.horizon), np.zeros(self.horizon)
         self.patterns = dict.fromkeys(("unconverted", "early_lapse", "midway_lapse", "early_retreat", "long_lasting", "open"), 0.0)
         self.visits = dict.fromkeys(scenario.stages, 0.0)
         self.never_lost, self.ever = np.zeros(self.horizon + 1), np.zeros(self.horizon + 1)
@@ -65,7 +66,16 @@ class Twin:
         arrives = start.kind == "active" or scenario.acquisition.due == "arrival"
         cost = scenario.acquisition.cost * arrives
         self.cash[3, 0] -= cost
-        self.walk([scenario.start], 0, np.ones(n), np.zeros(n), np.zeros(n), np.full(n, -cost), 1)
+        self.walk(
+            [scenario.start],
+            0,
+            np.ones(n),
+            np.zeros(n),
+            np.zeros(n),
+            np.full(n, -cost),
+            1,
+            scenario.level.initial if scenario.level else 1.0,
+        )
 
     def season(self, name: str, t: int) -> float:
         season, y = getattr(self.scenario.calendar, name), self.arrival + t
@@ -101,7 +111,7 @@ class Twin:
             edges = scenario.calendar.hazards.edges
             if f"{stage}.{name}" in (edges or ()) or (edges is None and into_lost):
                 h = h * self.season("hazards", t)
-            hazards[name] = np.broadcast_to(h, (n,))
+            hazards[name] = np.broadcast_to(h * self.driven(edge.effects, self.arrival + t), (n,))
         both = np.asarray(sum(hazards.values(), np.zeros(n)))
         safe = np.where(both > 0, both, 1.0)
         if total >= 1 - 1e-12:
@@ -115,7 +125,29 @@ class Twin:
                     found.append((name, h * np.exp(-both * knot) * weight, knot))
         return found
 
-    def walk(self, path: list[str], age: int, chance: Floats, mean: Floats, variance: Floats, after: Floats, since: int) -> None:
+    def driven(self, effects: Any, y: int) -> float:
+        """Return what the drivers of equity multiply a hazard by."""
+        power = 0.0
+        for name in ("value", "brand", "relationship"):
+            attributes = getattr(self.scenario.drivers, name).values() if self.scenario.drivers else ()
+            weight = sum(one.weight for one in attributes)
+            for one in attributes:
+                for sign, period in ((1, y), (-1, 0)):
+                    own, rival = (values[min(period, len(values) - 1)] for values in (one.own, one.rival))
+                    power -= getattr(effects, name) * sign * one.weight / weight * (own - rival)
+        return math.exp(power)
+
+    def streams(self, stage: str, age: int, t: int, lived: Any) -> dict[int, Any]:
+        """Return the period's discounted cash beside purchases and service, by place of its column."""
+        entry = self.scenario.stages[stage]
+        at = t + {"start": 0.0, "mid": 0.5, "end": 1.0}[self.scenario.timing.streams]
+        lists = {5: entry.information, 6: entry.knowledge, 7: entry.fees, 8: entry.sales_cost}
+        found = {place: values[min(age, len(values) - 1)] * lived * self.scenario.discount_factor**at for place, values in lists.items()}
+        return {**found, 6: found[6] * self.who.knowledge, 8: -found[8]}
+
+    def walk(
+        self, path: list[str], age: int, chance: Floats, mean: Floats, variance: Floats, after: Floats, since: int, level: float
+    ) -> None:
         """Follow a path; mean, variance: of its CLV before acquisition cost, given path and traits; after: that cost, negative."""
         scenario, t, stage = self.scenario, len(path) - 1, path[-1]
         weight = float(self.who.weights @ chance)
@@ -135,8 +167,12 @@ class Twin:
                 self.second[kind] += chance * (value**2 + variance)
             return
         entry = scenario.stages[stage]
+        if scenario.level:
+            level += entry.level.speed * (entry.level.target - level) if entry.level else -level
+            self.level[t] += weight * level * (entry.kind == "active")
         for name, p, lived in self.ways(stage, age, t):
-            bought, noise, orders = self.purchase(stage, age, t, lived)
+            bought, noise, orders = self.purchase(stage, age, t, lived, level)
+            streams = self.streams(stage, age, t, lived)
             at = t + {"start": 0.0, "mid": 0.5, "end": 1.0}[scenario.timing.service]
             served = -entry.cost_to_serve[min(age, len(entry.cost_to_serve) - 1)] * lived * scenario.discount_factor**at
             end = scenario.discount_factor ** (t + 1)
@@ -145,27 +181,31 @@ class Twin:
             converts = "active" not in kinds and scenario.stages[target].kind == "active" and scenario.acquisition.due == "conversion"
             cost = scenario.acquisition.cost * converts * end
             here = self.who.weights * chance * p
-            for column, amount in enumerate((bought, served, edge, -cost)):
+            for column, amount in {0: bought, 1: served, 2: edge, 3: -cost, **streams}.items():
                 self.cash[column, t] += np.sum(here * amount)
             self.orders[t] += np.sum(here * orders)
             moved = bool(name) and target != stage
             next_age = 0 if name else age + 1
-            self.walk([*path, target], next_age, chance * p, mean + bought + served + edge, variance + noise, after - cost, moved)
+            back = scenario.level is not None and entry.kind == "lost" and scenario.stages[target].kind == "active"
+            then = scenario.level.re_entry if scenario.level and back else level
+            value = mean + bought + served + edge + sum(streams.values())
+            self.walk([*path, target], next_age, chance * p, value, variance + noise, after - cost, moved, then)
 
-    def purchase(self, stage: str, age: int, t: int, lived: Any) -> tuple[Any, Any, Any]:
+    def purchase(self, stage: str, age: int, t: int, lived: Any, level: float) -> tuple[Any, Any, Any]:
         """Return mean and variance of the period's discounted purchases, and the mean number of orders."""
         scenario, entry, kind = self.scenario, self.scenario.stages[stage], self.scenario.purchases.kind
         at = t + {"start": 0.0, "mid": 0.5, "end": 1.0}[scenario.timing.purchase]
         unit = entry.prices[min(age, len(entry.prices) - 1)] * entry.margin[min(age, len(entry.margin) - 1)]
         unit *= self.season("margin", t) * scenario.discount_factor**at
         if kind == "subscription":
-            return self.who.wallet * unit * lived, 0.0, 0.0
+            return self.who.wallet * unit * lived * level, 0.0, 0.0
         purchases: Any = scenario.purchases
         cv = purchases.amount.cv if entry.amount_cv is None else entry.amount_cv
         square = 1.0 + cv**2 * (purchases.amount.distribution != "fixed")
         chance = self.who.rate * entry.orders[min(age, len(entry.orders) - 1)] * self.season("orders", t) * lived
         chance = chance * (entry.kind == "active" or entry.price is not None)
-        amount = self.who.wallet * unit
+        amount = self.who.wallet * unit * (level if kind == "bernoulli" else 1.0)
+        chance = chance * (level if kind == "poisson" else 1.0)
         if kind == "bernoulli" and purchases.wallet is not None:
             amount = amount / self.who.rate
         mean = chance * amount
@@ -196,6 +236,10 @@ class Twin:
             assert found.cash[column] == pytest.approx(cash, **close), column
         if found.orders is not None:
             assert found.orders == pytest.approx(self.orders, **close)
+        active = sum(share[:-1] for stage, share in self.occupancy.items() if self.scenario.stages[stage].kind == "active")
+        if self.scenario.level:
+            level = np.divide(self.level, active, out=np.full(self.horizon, np.nan), where=np.asarray(active) > 0)
+            assert found.level == pytest.approx(level, nan_ok=True, **close)
         assert found.visits_per_stage == pytest.approx(self.visits, **close)
         assert found.patterns == pytest.approx(self.patterns, **close)
         alive = np.divide(self.never_lost, self.ever, out=np.full_like(self.ever, np.nan), where=self.ever > 0)

@@ -1,23 +1,54 @@
 """The kernels against their slow twin, customer by customer and count by count: equal, not close."""
 
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sim.compile import compile_tables
 from sim.kernels.types import AFTER, BEFORE, PATTERNS
+from sim.scenario.model import Scenario
 from sim.scenario.sample import cells
-from tests import zoo
+from tests import base, zoo
 from tests.naive import live
 from tests.running import simulate
 
 CUSTOMERS = 40
+RUN: dict[str, Any] = {"seed": 2**40 + 7, "replicates": 2, "keep_customers": True, "threads": 1}
+CHAIN_STAGES = ("investigation", "formation", "stability", "decline")
 
 
 @pytest.mark.parametrize("name", zoo.ZOO)
 def test_kernels_equal_their_twin(name: str) -> None:
-    scenario = zoo.scenario(name, customers=CUSTOMERS, seed=2**40 + 7, replicates=2, keep_customers=True, threads=1)
+    assert_equal_twin(zoo.scenario(name, **RUN, customers=CUSTOMERS))
+
+
+BASES: dict[str, dict[str, Any]] = {
+    "mindful": {"stages": CHAIN_STAGES, "oldest": 4, "level": (0.3, "", 1.0), "wallet": ("", 0.5, 7.0)},
+    "mindful_orders": {"stages": CHAIN_STAGES, "oldest": 2, "segment": ("keen", "cool"), "level": (0.8, 0.2, 0.0), "wallet": (3.0, "")},
+    "frailty_seasons_cohorts": {"stages": CHAIN_STAGES, "oldest": 3, "segment": ("large", "small")},
+    "lists_and_renewal": {"stages": ("member",), "oldest": 9},
+    "beta": {"stages": ("customer",), "oldest": 30},
+    "durations": {"stages": ("customer",), "oldest": 30},
+    "wallet_by_chance": {"stages": ("customer",), "oldest": 5, "wallet": (2.0, "", 9.5)},
+    "pareto_nbd": {"stages": ("customer",), "oldest": 30, "correlations": {"wallet": {"rate": 0.4}}},
+    "prospects_and_win_back": {"stages": ("potential", "new", "loyal"), "oldest": 12},
+    "prospects_on_arrival": {"stages": ("potential", "new", "loyal"), "oldest": 3},
+}
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_existing_customers_equal_their_twin(name: str, tmp_path: Path) -> None:
+    rows = {key: value for key, value in BASES[name].items() if key != "correlations"}
+    changes = {key: value for key, value in BASES[name].items() if key == "correlations"}
+    file = base.table(tmp_path, base.spread(rows.pop("stages"), rows.pop("oldest"), **rows))
+    kept = {"firm": {"customers": 20}} if "cohorts" not in zoo.ZOO[name] else {}
+    assert_equal_twin(base.scenario(name, file, {**RUN, "customers": 15}, **kept, **changes))
+
+
+def assert_equal_twin(scenario: Scenario) -> None:
     tables = compile_tables(scenario)
     outcome = simulate(scenario, tables)
     tally, kept = outcome.tally, outcome.kept

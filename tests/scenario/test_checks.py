@@ -135,7 +135,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
             f"stages.trial.{name}: a list by stage age must not be longer than the horizon, 2 periods (got 3 values); "
             "shorten the list or lengthen the horizon",
         )
-        for name in ("price", "margin", "cost_to_serve", "orders")
+        for name in ("price", "margin", "cost_to_serve", "orders", "information", "fees", "knowledge", "sales_cost")
     ),
     ({"horizon": 1}, "stages.trial.to.lost.probability: a list by stage age must not be longer than the horizon, 1 periods (got 2 values)"),
     (
@@ -266,6 +266,10 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         {"purchases": {"kind": "subscription", "wallet": {"shape": 2, "rate": 1e-12}}},
         "purchases.wallet: shape / rate must be at most 1,000,000,000,000 (got 2e+12)",
     ),
+    (
+        {"purchases": {"kind": "subscription", "wallet": 1e-13}},
+        "purchases.wallet: a mean must be at least 1e-12 (got 1e-13); use other units",
+    ),
     # segments
     ({"segments": {"a": {"share": 0.5}, "b": {"share": 0.4}}}, "segments: shares of the segments must sum to 1 (got 0.9)"),
     (
@@ -313,8 +317,8 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     # correlations
     (
         correlated(wallet={"retention": 0.5}),
-        "correlations.wallet.retention: correlations are between wallet, rate and frailty (got 'retention'); "
-        "choose from wallet, rate, frailty",
+        "correlations.wallet.retention: no such trait (got 'retention'); "
+        "choose from wallet, rate, frailty, influence, knowledge, satisfaction",
     ),
     (correlated(wallet={"wallet": 0.5}), "correlations.wallet.wallet: a trait is not correlated with itself (got 0.5); leave it out"),
     (correlated(wallet={"rate": -1}), "correlations.wallet.rate: must be above -1 and below 1 (got -1)"),
@@ -324,7 +328,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ),
     (
         correlated(wallet={"rate": 0.9, "frailty": 0.9}, rate={"frailty": -0.9}),
-        "correlations: no three traits can be correlated so; bring the numbers nearer to 0",
+        "correlations: traits cannot be correlated so, all at once; bring the numbers nearer to 0",
     ),
     (
         {"purchases": POISSON, "correlations": {"rate": {"frailty": 0.5}}},

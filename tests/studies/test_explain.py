@@ -33,6 +33,8 @@ def two_ways(to: dict[str, Any], **changes: Any) -> Scenario:
 def test_chances_are_the_first_flows_of_the_exact_answers(name: str) -> None:
     scenario = sim.load(name)
     answer, edges = sim.exact(scenario), explain(scenario).edges
+    if answer.reason is not None:
+        pytest.skip(answer.reason)
     first = edges[(edges["stage"] == scenario.start) & (edges["age"] == 0)]
     shares = scenario.segment_shares
     for edge, rows in first.groupby("edge"):
@@ -46,6 +48,8 @@ def test_cash_is_the_first_of_the_exact_answers(name: str) -> None:
     if {scenario.timing.purchase, scenario.timing.service} != {"start"}:
         pytest.skip("cash is discounted")
     answer, stages = sim.exact(scenario), explain(scenario).stages
+    if answer.reason is not None:
+        pytest.skip(answer.reason)
     first = stages[(stages["stage"] == scenario.start) & (stages["age"] == 0)].set_index("segment")
     net = sum(first["net"][key] * share for key, share in scenario.segment_shares.items())
     assert net == pytest.approx(answer.cash["purchase"][0] + answer.cash["service"][0], rel=1e-9)
@@ -204,7 +208,8 @@ def test_work_is_counted_without_the_moments_of_spending(monkeypatch: pytest.Mon
 def test_lines_are_no_wider_than_asked(width: int) -> None:
     for name in sim.scenarios():
         scenario = sim.load(name)
-        assert max(map(len, explain(scenario).text(width).splitlines())) <= width
+        wide = [line for line in explain(scenario).text(width).splitlines() if len(line) > width]
+        assert [line for line in wide if len(line.split()) > 1] == []  # a name longer than a line stays whole
 
 
 def test_origin_is_told() -> None:

@@ -13,7 +13,7 @@ import yaml
 
 from sim import store
 from sim.measures.summary import SCHEMA_VERSION
-from sim.report.figures import FIGURES
+from sim.report.figures import fitting
 from sim.scenario import Scenario, ScenarioError, read
 from sim.studies import folder
 from sim.studies.result import FRAMES
@@ -112,9 +112,10 @@ def test_a_run_verifies(run: Path) -> None:
 
 
 def test_a_report_is_kept_and_verified(tmp_path: Path, run: Path) -> None:
-    out = folder.write_run(simulate(cases.relationship(run=RUN)), tmp_path / "reported")
+    result = simulate(cases.relationship(run=RUN))
+    out = folder.write_run(result, tmp_path / "reported")
     manifest, bare = store.read_manifest(out), store.read_manifest(run)
-    figures = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "png", "csv")}
+    figures = {f"figures/{name}.{kind}" for name in fitting(result) for kind in ("svg", "png", "csv")}
     assert set(manifest["files"]) - set(bare["files"]) == {"report.html", *figures}
     assert manifest["result_hash"] == bare["result_hash"]
     assert folder.verify(out) == []

@@ -13,7 +13,7 @@ from sim.report.figures import FIGURES
 from sim.scenario.sample import cells
 from sim.studies.result import FRAMES, Result
 from sim.studies.simulate import simulate
-from tests.measures import cases
+from tests.measures import cases, mindful
 
 RUN = {"customers": 60, "replicates": 2, "keep_customers": True}
 
@@ -25,7 +25,7 @@ def test_frames_are_tidy() -> None:
     for name, frame in tables.items():
         assert not frame.empty, name
         assert frame.index.equals(pd.RangeIndex(len(frame))), name
-        keys = [column for column in frame.columns if not pd.api.types.is_float_dtype(frame[column])]
+        keys = [column for column in frame.columns if not pd.api.types.is_float_dtype(frame[column])] or list(frame.columns)
         assert not frame.duplicated(keys).any(), name
     assert result.clv is result.clv
 
@@ -127,10 +127,11 @@ def named(frame: pd.DataFrame) -> Iterator[str]:
     yield from (column for column in frame.columns if not re.fullmatch(r"q\d\d", column) or column in ("q05", "q95"))
 
 
-@pytest.mark.parametrize("name", [*FRAMES, "customers"])
+@pytest.mark.parametrize("name", [*FRAMES, "feelings", "equity_risk", "customers"])
 def test_every_frame_documents_its_columns(name: str) -> None:
     """In the docstring of what makes it, which is what ``help`` shows: after "Columns:", in their order, each an explanation or none."""
-    frame = simulate(cases.relationship(run={**RUN, "customers": 5})).tables()[name]
+    tables = simulate(cases.relationship(run={**RUN, "customers": 5})).tables()
+    frame = (mindful.result().tables() | tables)[name]
     said = getattr(Result, name).__doc__.partition("Columns:")[2]
     explained = re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", said))
     listed = re.findall(r"[\w]+", explained.partition(".")[0])

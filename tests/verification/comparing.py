@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.exact import Exact, Moments, exact
-from sim.kernels.types import UNIT
+from sim.kernels.types import FEELINGS, FELT, UNIT
 from sim.measures.sample import LOST, Group
 from sim.scenario.model import Scenario
 from sim.scenario.purchases import Bernoulli, Poisson, Subscription
+from sim.scenario.streams import Knowledge
 from sim.scenario.world import OFFSET
 from sim.studies.result import Result
 
@@ -27,6 +28,9 @@ ROUNDED = 2e-6
 
 ENOUGH = 1000
 """Customers from whom a standard error can be estimated."""
+
+OTHERS = ("service", "transition", "acquisition", "word_of_mouth", "information", "knowledge", "transaction", "sales")
+"""Ledger columns beside purchases."""
 
 KINDS = {"clv": "clv", "clv_before_acquisition": "clv_before"}
 """Measures of the frame ``clv``, as they begin in ``Exact``."""
@@ -189,12 +193,15 @@ class Comparison:
             if self.scenario.segments and group.by != "segment":
                 continue
             space |= self._ledger_room(self._alone(group), found, n, z)
-            rest = space["service"] + space["transition"] + space["acquisition"]
+            rest = np.sum([space[column] for column in OTHERS], axis=0)
             self.check(
                 f"purchases of {group.id}", frame["purchase"].to_numpy()[some], found.cash["purchase"][some], (space["net"] + rest)[some]
             )
             ledger = self._rows("ledger", group).set_index("column")["mean"]
-            for column in ("service", "transition", "acquisition"):
+            for column in OTHERS:
+                if column not in frame:
+                    self.check(f"{column} of {group.id}, which is off", 0.0, found.cash[column], 0.0)
+                    continue
                 self.check(f"{column} of {group.id}", frame[column], found.cash[column], space[column])
                 self.check(f"all {column} of {group.id}", ledger[column], found.cash[column].sum(), space[column].sum())
             whole = z * self._error(group, "clv", sample.firm / sample.firm[group.cells].sum()) + rest.sum()
@@ -216,7 +223,32 @@ class Comparison:
         moved = {f"{s}.{e}": edge.cash for s, stage in scenario.stages.items() for e, edge in stage.to.items()}
         square = np.sum([flow * moved[key] ** 2 for key, flow in found.flows.items()], axis=0) * factor ** (2 * (t + 1))
         spaces["transition"] = room(square, max(map(abs, moved.values())), n, z)
+        spaces |= self._stream_room(scenario, found, n, z)
         return {name: space + ROUNDED for name, space in spaces.items()}
+
+    def _stream_room(self, scenario: Scenario, found: Exact, n: float, z: float) -> dict[str, Floats]:
+        """Return the room of streams: at most their largest worth, of one sign, times what the customer has to tell."""
+        factor = scenario.discount_factor ** (np.arange(self.result.sample.horizon) + OFFSET[scenario.timing.streams])
+        known, spaces = scenario.knowledge or Knowledge(), {}
+        for column, name in (("information", "information"), ("knowledge", "knowledge"), ("transaction", "fees"), ("sales", "sales_cost")):
+            worths = [worth for stage in scenario.stages.values() for worth in getattr(stage, name)]
+            assert min(worths) >= 0
+            mean, spread = np.abs(found.cash[column]), 1.0 + known.cv**2 if column == "knowledge" else 1.0
+            spaces[column] = room(max(worths) * factor * mean * spread - mean**2, 10.0 * spread * max(worths), n, z)
+        return {"word_of_mouth": np.zeros(factor.size), **spaces}
+
+    def levels(self, z: float) -> None:
+        """Compare the mean level by tenure, with the sample's own error, as long as customers are left to estimate it from."""
+        sample = self.result.sample
+        if self.scenario.level is None:
+            return
+        share = sample.firm / sample.firm.sum() / sample.customers
+        active = sample.active[:, :-1]
+        felt = sample.tally.feelings[0, :, :, FEELINGS.index("level")].astype(float)
+        mean = (felt[..., 0] / FELT * share[:, None]).sum(axis=0) / (active * share[:, None]).sum(axis=0)
+        spread = np.sqrt(np.maximum(felt[..., 1].sum(axis=0) / FELT**2 / active.sum(axis=0) - mean**2, 0.0) / active.sum(axis=0))
+        some = active.sum(axis=0) >= ENOUGH
+        self.check("level", mean[some], self.result.exact.level[some], (z * spread + 0.5 / FELT)[some])
 
     def orders(self, z: float) -> None:
         """Compare orders by period; room from the largest variance they can have while rates and lives are independent."""

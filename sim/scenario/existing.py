@@ -1,0 +1,331 @@
+"""The customers that the firm already has, read from a table (CSV or Parquet) to arrays by type; or every fault in the table.
+
+DuckDB reads and checks; what comes back is a few bytes a customer, in order of segment and then of row. Imported where a scenario has
+a ``base`` only.
+"""
+
+import codecs
+import csv
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.scenario.base import MAX_HORIZON, MOST_MONEY
+from sim.scenario.errors import Fault, ScenarioError
+from sim.scenario.raw import show, suggest
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from sim.scenario.model import Scenario
+
+COLUMNS = ("id", "stage", "age", "tenure", "level", "segment", "wallet")
+
+LISTED = 20
+"""Faults of a table that are told one by one."""
+
+CHUNK = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Existing:
+    """Existing customers, segment by segment and in each by row; n of them.
+
+    stage, segment: (n,) uint8, places in the scenario's; age: (n,) uint16, periods spent in the stage; tenure: (n,) uint16, since
+    acquisition; level: (n,) float32 share of wallet, wallet: (n,) float32 currency, NaN where not known, of length 0 without the column;
+    row: (n,) uint32, place in the file from 0; counts: (segment, stage) int64 customers; digest: SHA-256 of the file;
+    warnings: what is allowed but seldom meant.
+    """
+
+    stage: NDArray[np.uint8]
+    segment: NDArray[np.uint8]
+    age: NDArray[np.uint16]
+    tenure: NDArray[np.uint16]
+    level: NDArray[np.float32]
+    wallet: NDArray[np.float32]
+    row: NDArray[np.uint32]
+    counts: NDArray[np.int64]
+    digest: str
+    warnings: tuple[str, ...]
+
+    def of(self, segment: int) -> slice:
+        """Return where the customers of a segment lie."""
+        ends = [0, *np.cumsum(self.counts.sum(axis=1)).tolist()]
+        return slice(ends[segment], ends[segment + 1])
+
+
+def read(scenario: "Scenario") -> Existing:
+    """Return the existing customers of a scenario that has a base; raises ScenarioError with up to LISTED faults of its table."""
+    import duckdb
+
+    assert scenario.base is not None
+    file = Path(scenario.base.file)
+    digest = _digest(file)
+    settings: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    with duckdb.connect(":memory:", config=settings) as connection:
+        try:
+            source, given = _source(connection, file)
+            columns = _columns(scenario, file, given)
+            _refuse(_misplaced(connection, file, source, columns))
+            found = _fetched(connection, source, columns)
+            _refuse(_twice(connection, file, source, found.pop("id")))
+        except duckdb.Error as error:
+            raise ScenarioError([_broken(file, str(error))]) from None
+    counts = np.zeros((len(scenario.segment_shares), len(scenario.stages)), np.int64)
+    return _sorted(found, counts, digest, tuple(_unused(scenario, file, given)))
+
+
+def template(scenario: "Scenario") -> str:
+    """Return a table to fill in, as CSV: the columns that the scenario can use, and a customer in each stage that one can be in."""
+    rows: list[dict[str, str]] = []
+    for k, stage in enumerate(_stages(scenario)):
+        row = {"id": f"customer-{k + 1}", "stage": stage, "age": "0", "tenure": "0"}
+        if scenario.level is not None:
+            row["level"] = f"{scenario.level.initial:g}"
+        if scenario.segments:
+            row["segment"] = list(scenario.segments)[k % len(scenario.segments)]
+        rows.append({**row, "wallet": ""})
+    return "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]) + "\n"
+
+
+def _stages(scenario: "Scenario") -> tuple[str, ...]:
+    """Return the stages that an existing customer can be in: no prospects where customers start active, for none is ever acquired."""
+    kinds = ("prospect", "active") if scenario.stages[scenario.start].kind == "prospect" else ("active",)
+    return tuple(key for key, stage in scenario.stages.items() if stage.kind in kinds)
+
+
+def _digest(file: Path) -> str:
+    """Return the SHA-256 of a file, and refuse text that is not UTF-8."""
+    found, line, text = hashlib.sha256(), 1, file.suffix.lower() != ".parquet"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with file.open("rb") as content:
+            while chunk := content.read(CHUNK):
+                found.update(chunk)
+                if text:
+                    decoder.decode(chunk)
+                    line += chunk.count(b"\n")
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        line += error.object[: error.start].count(b"\n")
+        raise ScenarioError([Fault(f"{file}: line {line}", "", "must be text in UTF-8", "save it as CSV in UTF-8")]) from None
+    except OSError as error:
+        hint = "paths are relative to the working directory" if not file.is_absolute() else ""
+        raise ScenarioError([Fault("base.file", str(file), f"cannot be read: {(error.strerror or str(error)).lower()}", hint)]) from None
+    return found.hexdigest()
+
+
+def _source(connection: "duckdb.DuckDBPyConnection", file: Path) -> tuple[str, list[str]]:
+    """Return how SQL names the table of a file, and its columns."""
+    quoted = str(file).replace("'", "''")
+    if file.suffix.lower() == ".parquet":
+        source = f"read_parquet('{quoted}')"
+        return source, [name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        first = text.readline()
+        separator = max(",;\t", key=first.count)
+        header = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
+    if not header:
+        raise ScenarioError([Fault(str(file), "", "is empty", f"begin with a line of column names: {','.join(COLUMNS)}")])
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise ScenarioError([Fault(str(file), "", f"has two columns named {show(twice)}", "leave one of them out")])
+    types = ", ".join(f"{_text(name or 'column')}: 'VARCHAR'" for name in header)
+    how = f"delim={_text(separator)}, header=true, auto_detect=false, quote='\"', escape='\"'"
+    return f"read_csv({_text(str(file))}, {how}, columns={{{types}}})", header
+
+
+def _text(value: str) -> str:
+    """Return text as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _plain(column: str) -> str:
+    """Return a value as text without blanks around it; so it is read as text, and DuckDB does not give up at what is no number."""
+    return f"trim(CAST({column} AS VARCHAR))"
+
+
+def _number(column: str) -> str:
+    return f"TRY_CAST({_plain(column)} AS DOUBLE)"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column in SQL.
+
+    value: what is read, as its type; good: the condition that a row fulfils; rule: what holds, in words; choices: ids it is one of.
+    """
+
+    name: str
+    value: str
+    good: str
+    rule: str
+    choices: tuple[str, ...] = ()
+
+
+def _columns(scenario: "Scenario", file: Path, given: Sequence[str]) -> list[Column]:
+    """Return the columns that a table has, or should have; raises ScenarioError where one that it must have is missing."""
+    missing = [name for name in ("id", "stage") if name not in given]
+    if len(scenario.segments) > 1 and "segment" not in given:
+        missing.append("segment")
+    if missing:
+        others = [name for name in given if name not in COLUMNS]
+        raise ScenarioError([Fault(f"{file}: {name}", "", "column is missing", _near(name, others)) for name in missing])
+    found = [Column("id", f"hash({_plain('id')})", f"coalesce({_plain('id')}, '') <> ''", "must be given")]
+    found.append(_choice("stage", _stages(scenario), list(scenario.stages), scenario))
+    if "segment" in given and scenario.segments:
+        segments = list(scenario.segment_shares)
+        found.append(_choice("segment", segments, segments, scenario))
+    found += [_count(name) for name in ("age", "tenure") if name in given]
+    if "level" in given and scenario.level is not None:
+        found.append(_amount("level", 1.0, "must be from 0 to 1"))
+    if "wallet" in given:
+        found.append(_amount("wallet", MOST_MONEY, f"must be from 0 to {MOST_MONEY:g}"))
+    if {"age", "tenure"} <= set(given):
+        good = f"coalesce({_number('tenure')} >= {_number('age')}, true)"
+        found.append(Column("tenure", "", good, "must not be below the age in the stage"))
+    return found
+
+
+def _near(name: str, others: Sequence[str]) -> str:
+    """Return which of a table's own columns is meant, where one looks like it."""
+    near = next((other for other in others if suggest(other.lower(), [name]).startswith("did")), None)
+    return f"rename {show(near)} to {name}" if near else ""
+
+
+def _choice(name: str, allowed: Sequence[str], every: Sequence[str], scenario: "Scenario") -> Column:
+    """Return a column of one of several ids, read as its place among all of them."""
+    listed = ", ".join(map(_text, allowed))
+    place = f"list_position([{', '.join(map(_text, every))}], {_plain(name)})"
+    rule = f"must be one of the {name}s" if name == "segment" else "must be a stage that is not lost"
+    if name == "stage" and len(allowed) < sum(stage.kind != "lost" for stage in scenario.stages.values()):
+        rule = "must be an active stage, for customers start active here"
+    good = f"coalesce({_plain(name)} IN ({listed}), false)"
+    return Column(name, f"CAST({place} - 1 AS UTINYINT)", good, rule, tuple(allowed))
+
+
+def _count(name: str) -> Column:
+    number = _number(name)
+    good = f"coalesce({number} >= 0 AND {number} <= {MAX_HORIZON} AND {number} = floor({number}), false)"
+    return Column(name, f"CAST({number} AS USMALLINT)", good, f"must be a whole number of periods from 0 to {MAX_HORIZON:,}")
+
+
+def _amount(name: str, most: float, rule: str) -> Column:
+    """Return a column of numbers that may be left blank where they are not known."""
+    number = _number(name)
+    good = f"(coalesce({_plain(name)}, '') = '' OR coalesce({number} >= 0 AND {number} <= {most!r}, false))"
+    return Column(name, f"coalesce(CAST({number} AS FLOAT), CAST('NaN' AS FLOAT))", good, f"{rule}, or blank")
+
+
+def _refuse(faults: Iterator[Fault]) -> None:
+    found = list(faults)
+    if found:
+        raise ScenarioError(found)
+
+
+def _misplaced(connection: "duckdb.DuckDBPyConnection", file: Path, source: str, columns: Sequence[Column]) -> Iterator[Fault]:
+    """Yield what is wrong with the values of a table: the first LISTED, then how many more."""
+    wrong = ", ".join(f"count(*) FILTER (NOT ({column.good}))" for column in columns)
+    customers, *counts = connection.execute(f"SELECT count(*), {wrong} FROM {source}").fetchall()[0]
+    if customers == 0:
+        yield Fault(str(file), "", "holds no customers")
+    if not any(counts):
+        return
+    listed, numbered = [], f"(SELECT row_number() OVER () AS row, * FROM {source})"
+    for k, (column, count) in enumerate(zip(columns, counts, strict=True)):
+        if count:
+            query = f"SELECT row, {column.name} FROM {numbered} WHERE NOT ({column.good}) ORDER BY row LIMIT {LISTED}"
+            listed += [(row, k, value) for row, value in connection.execute(query).fetchall()]
+    for row, k, value in sorted(listed, key=lambda fault: fault[:2])[:LISTED]:
+        blank = value is None or str(value).strip() == ""
+        where, column = f"{file}: row {row}, {columns[k].name}", columns[k]
+        if blank:
+            yield Fault(where, "", "must be given")
+        else:
+            yield Fault(where, show(value), column.rule, suggest(str(value), column.choices) if column.choices else "")
+    if sum(counts) > LISTED:
+        yield Fault(str(file), "", f"and {sum(counts) - LISTED:,} more such faults")
+
+
+def _fetched(connection: "duckdb.DuckDBPyConnection", source: str, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
+    """Return the values of a table without fault, by column."""
+    read_as = ", ".join(f"{column.value} AS {column.name}" for column in columns if column.value)
+    found = connection.execute(f"SELECT {read_as} FROM {source}").fetchnumpy()
+    return {name: np.ma.getdata(values) for name, values in found.items()}
+
+
+def _twice(connection: "duckdb.DuckDBPyConnection", file: Path, source: str, hashes: NDArray[np.uint64]) -> Iterator[Fault]:
+    """Yield customers whose id another one has: those with equal hashes of 64 bits, told by the ids themselves."""
+    ordered = np.sort(hashes)
+    suspects = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not suspects.size:
+        return
+    rows = np.flatnonzero(np.isin(hashes, suspects)) + 1
+    first: dict[str, int] = {}
+    repeated = []
+    numbered = f"(SELECT row_number() OVER () AS row, {_plain('id')} AS id FROM {source})"
+    connection.execute("CREATE TEMP TABLE suspects (row BIGINT)")
+    connection.executemany("INSERT INTO suspects VALUES (?)", [[int(row)] for row in rows[: 50 * LISTED]])
+    for row, value in connection.execute(f"SELECT row, id FROM {numbered} SEMI JOIN suspects USING (row) ORDER BY row").fetchall():
+        if value in first:
+            repeated.append((row, value))
+        first.setdefault(value, row)
+    for row, value in repeated[:LISTED]:
+        yield Fault(f"{file}: row {row}, id", show(value), f"must be unique, and row {first[value]} has it too")
+    more = hashes.size - np.unique(ordered).size - LISTED
+    if more > 0:
+        yield Fault(str(file), "", f"and {more:,} more such faults")
+
+
+def _broken(file: Path, said: str) -> Fault:
+    """Return what DuckDB says of a file that is no table, in one line."""
+    line = re.search(r"CSV Error on Line: (\d+)", said)
+    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
+    if line and counts:
+        return Fault(f"{file}: line {line[1]}", f"{counts[2]} values", f"must have a value for each of the {counts[1]} columns")
+    first = next(part for part in (*(text.strip() for text in said.splitlines()), "") if not part.endswith(":"))
+    return Fault(f"{file}: line {line[1]}" if line else str(file), "", f"cannot be read as a table: {first}")
+
+
+def _unused(scenario: "Scenario", file: Path, given: Sequence[str]) -> Iterator[str]:
+    """Yield a warning for each column that is not read and may be meant to be."""
+    for name, used, what in (("level", scenario.level, "level"), ("segment", scenario.segments, "segments")):
+        if name in given and not used:
+            yield f"{file}: the column {name} is not used: the scenario has no {what}"
+    for name in given:
+        near = suggest(name.lower(), COLUMNS)
+        if name not in COLUMNS and near.startswith("did"):
+            yield f"{file}: the column {show(name)} is not used; {near}"
+
+
+def _sorted(found: dict[str, NDArray[Any]], counts: NDArray[np.int64], digest: str, warnings: tuple[str, ...]) -> Existing:
+    """Return the customers in order of segment, rows of a segment in file order; counts: (segment, stage), filled here."""
+    customers = found["stage"].size
+    segment = found.pop("segment", np.zeros(customers, np.uint8))
+    places = np.bincount(segment.astype(np.uint16) * counts.shape[1] + found["stage"], minlength=counts.size)
+    counts += places.reshape(counts.shape)
+    order = np.argsort(segment, kind="stable").astype(np.uint32)
+    nothing = np.zeros(0, np.float32)
+
+    def arranged(name: str, default: NDArray[Any]) -> NDArray[Any]:
+        return found.pop(name)[order] if name in found else default
+
+    age = arranged("age", np.zeros(customers, np.uint16))
+    return Existing(
+        stage=arranged("stage", nothing),
+        segment=segment[order],
+        age=age,
+        tenure=arranged("tenure", age),
+        level=arranged("level", nothing),
+        wallet=arranged("wallet", nothing),
+        row=order,
+        counts=counts,
+        digest=digest,
+        warnings=warnings,
+    )

@@ -205,7 +205,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
                 entered = t + 1
             if tables.stage_rank[stage] == 3:
                 at_top += 1
-            if tables.stage_kind[stage] == 2 and tables.stage_kind[to] == 1:
+            if tables.stage_kind[stage] == 2 and tables.stage_kind[to] != 2:
                 mind.return_home()
             stage, age = to, 0
             highest = max(highest, int(tables.stage_rank[stage]))

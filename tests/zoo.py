@@ -219,6 +219,15 @@ ZOO["level_alone"] = one_stage(
         "lost": {"kind": "lost"},
     },
 )
+ZOO["level_of_prospects"] = changed(
+    ZOO["prospects_and_win_back"],
+    level={"initial": 0.6, "re_entry": 0.3},
+    stages={
+        "potential": {"kind": "prospect", "to": {"new": {"probability": 0.3}, "lost": {"probability": 0.1}}},
+        "new": {"rank": 1, "price": 4.0, "level": {"target": 0.9, "speed": 0.2}, "to": {"lost": {"probability": 0.3}}},
+        "lost": {"kind": "lost", "to": {"potential": {"probability": 0.2}}},
+    },
+)
 ZOO["prospects_on_arrival"] = changed(ZOO["prospects_and_win_back"], acquisition={"cost": 7.0, "due": "arrival"})
 
 

@@ -13,7 +13,8 @@ from sim.scenario.base import at
 from sim.scenario.behaviour import Competition, Satisfaction, StageLevel, Trust
 from sim.scenario.customers import TRAITS
 
-AWAY = StageLevel(target=0.0, speed=1.0)
+GONE = StageLevel(target=0.0, speed=1.0)
+WAITING = StageLevel(target=0.0, speed=0.0)
 
 
 def loyalty(found: Competition, intensity: float) -> tuple[float, float]:
@@ -32,7 +33,8 @@ def minds(scenario: Scenario, last: int) -> dict[str, Array]:
     mind, trust = scenario.satisfaction or Satisfaction(), scenario.trust or Trust(rise=0.0, fall=0.0)
     stages, expect = list(scenario.stages.values()), mind.expectation
     levelled = scenario.level is not None
-    steps = [stage.level or AWAY if levelled else StageLevel(target=1.0, speed=1.0) for stage in stages]
+    elsewhere = {"lost": GONE, "prospect": WAITING}
+    steps = [stage.level or elsewhere.get(stage.kind, GONE) if levelled else StageLevel(target=1.0, speed=1.0) for stage in stages]
     invest = [scenario.switching_cost.speed if scenario.switching_cost and stage.rank == 3 else 0.0 for stage in stages]
     sway = np.zeros((len(stages), max(1, *(len(stage.to) for stage in stages)), 3), np.float32)
     for s, stage in enumerate(stages):

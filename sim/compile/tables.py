@@ -106,7 +106,7 @@ def _edges(scenario: Scenario) -> dict[str, Array]:
         "edge_reaches": np.array([int(reached(stages[target].rank or 0)) for _, target in ends], np.uint64),
         "edge_loses": np.array([stages[target].kind == "lost" for _, target in ends], np.uint32),
         "edge_wins": np.array([stages[target].kind == "active" for _, target in ends], np.uint32),
-        "edge_returns": np.array([stages[one].kind == "lost" and stages[other].kind == "active" for one, other in ends], np.uint32),
+        "edge_returns": np.array([stages[one].kind == "lost" and stages[other].kind != "lost" for one, other in ends], np.uint32),
     }
 
 

@@ -217,7 +217,9 @@ def _moves(scenario: Scenario, parts: dict[str, Array], oldest: int) -> dict[str
     earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0) | np.any(parts["stream_units"] != 0, axis=1)
     if scenario.purchases.kind != "subscription":
         earns |= parts["orders"] != 0
-    done = [not stage.to and not earns[: rows.total][rows.stage == s].any() for s, stage in enumerate(stages)]
+    felt = scenario.satisfaction is not None or scenario.level is not None or scenario.switching_cost is not None  # counted while active
+    idle = [not earns[: rows.total][rows.stage == s].any() and not (felt and stage.kind == "active") for s, stage in enumerate(stages)]
+    done = [not stage.to and idle[s] for s, stage in enumerate(stages)]
     entry = rows.total + np.arange(len(stages)) if parts["ageing"] else rows.first
     targets = [target for _, target in edge_ends(scenario)] or [0]
     cash = np.array([edge.cash * UNIT for stage in stages for edge in stage.to.values()] or [0.0])
@@ -378,7 +380,9 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     period = spend * count * noise * float(np.abs(parts["purchase_units"]).max()) * factors[0] * factors[1]
     period += float(np.abs(parts["service_units"]).max()) * factors[0]
     gift = max(highest("influence_table") * max(1.0, float(parts["talk"])), highest("known_table"))
-    period += float(np.abs(parts["stream_units"]).sum(axis=1).max()) * gift * factors[0]
+    streams = float(np.abs(parts["stream_units"]).sum(axis=1).max()) * gift * factors[0]
+    _check_range(2.0 * streams)  # one amount stays below 2**51, as its conversion needs (sim.kernels.streams)
+    period += streams
     once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())
     _check_range((period + once) * int(scenario.horizon))
     return np.array(max(0, int(period + once).bit_length() - 26), np.uint64)

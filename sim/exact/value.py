@@ -95,9 +95,9 @@ class Level:
 def _level(scenario: Scenario, chain: Chain) -> Level | None:
     if scenario.level is None:
         return None
-    steps = [stage.level or StageLevel(target=0.0, speed=1.0) for stage in scenario.stages.values()]
+    steps = [stage.level or StageLevel(target=0.0, speed=float(stage.kind != "prospect")) for stage in scenario.stages.values()]
     target, speed = (np.array([getattr(step, name) for step in steps])[chain.stage] for name in ("target", "speed"))
-    back = (chain.edge >= 0) & chain.of_kind("lost")[chain.src] & chain.of_kind("active")[chain.dst]
+    back = (chain.edge >= 0) & chain.of_kind("lost")[chain.src] & ~chain.of_kind("lost")[chain.dst]
     return Level(scenario.level.initial, scenario.level.re_entry, np.flatnonzero(back), speed * target, 1.0 - speed)
 
 

@@ -83,7 +83,8 @@ def calendar_retention(sample: Sample) -> pd.DataFrame:
 
 def _calendar_retention(sample: Sample, group: Group) -> dict[str, Any]:
     active, periods = _on_calendar(sample, sample.active[:, :-1])
-    new, _ = _on_calendar(sample, np.diff(sample.once_active[:, :-1], axis=1, prepend=0))
+    known = np.where([cell.base for cell in sample.cells], sample.once_active[:, 0], 0)[:, None]  # of an existing base
+    new, _ = _on_calendar(sample, np.diff(sample.once_active[:, :-1], axis=1, prepend=known))
     retained, _ = _on_calendar(sample, sample.stayed_active)
     share, se = share_in(sample, group, retained, active)
     columns = {"y": periods, "active": firm(sample, group, active), "new": firm(sample, group, new)}

@@ -15,6 +15,7 @@ from sim.scenario.model import Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sim.measures.sample import Sample
     from sim.studies.result import Result
 
 SCHEMA_VERSION = 3
@@ -54,6 +55,7 @@ def summary(result: "Result") -> dict[str, Any]:
         "cash_timing": {
             "purchase": scenario.timing.purchase,
             "service": scenario.timing.service,
+            "streams": scenario.timing.streams,
             "transition": "end",
             "acquisition": "start",
         },
@@ -138,6 +140,18 @@ def _exact_residual(result: "Result") -> float | None:
 def _digits(value: float) -> float:
     """Round to 12 digits: later ones depend on the machine's linear algebra."""
     return float(f"{value:.12g}")
+
+
+def uneven(sample: "Sample") -> list[str]:
+    """Return what is to be said of quantiles where simulated customers stand for different numbers of the firm's, nothing elsewhere."""
+    drawn = sample.customers > 0
+    weight = sample.firm[drawn] / sample.customers[drawn] * sample.scenario.run.replicates
+    if not sample.scenario.base or weight.max() < 1.5 * weight.min():
+        return []
+    return [
+        f"quantiles, densities and concentration are of the customers simulated: an existing one stands for itself, a new one for "
+        f"{weight.max():,.4g}; means and equity are the firm's"
+    ]
 
 
 def beyond_horizon(result: "Result") -> list[str]:

@@ -95,7 +95,8 @@ class SwitchingCost(Model):
 class Level(Model):
     """Level of the relationship w, the customer's share of wallet: ``w += speed * (target - w)`` by stage, before the period's cash.
 
-    initial: of a new customer; re_entry: of one who comes back. Every active stage names its target and speed; elsewhere w is 0.
+    initial: of a new customer; re_entry: of one who comes back. Every active stage names its target and speed; a prospect keeps w
+    as it is, in a lost stage it is 0.
     """
 
     initial: Probability = 0.0

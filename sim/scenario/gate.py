@@ -11,12 +11,12 @@ from pydantic import BaseModel, ValidationError
 from sim.scenario.base import MAX_HORIZON
 from sim.scenario.checks import faults as cross_faults
 from sim.scenario.checks import whole_faults
-from sim.scenario.checks_customers import segment_view
+from sim.scenario.checks_customers import MAX_CUSTOMERS, segment_view
 from sim.scenario.customers import Acquisition, Frailty
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.raw import mapping, show, suggest
-from sim.scenario.sample import cells
+from sim.scenario.sample import cells, cohorts
 from sim.scenario.world import Firm, Run, Timing
 
 QUOTE = "YAML reads unquoted no, off, yes and on as false and true; put text in quotes"
@@ -66,7 +66,7 @@ def read(raw: Mapping[str, Any], name: str = "scenario") -> Scenario:
     if scenario is None or found:
         raise ScenarioError(sorted(found))
     assert scenario.base is None or scenario.existing is not None  # whose table is read here, and may be refused
-    unseen = _unseen(scenario)
+    unseen = _crowd(scenario) or _unseen(scenario)
     if unseen:
         raise ScenarioError(unseen)
     return scenario
@@ -230,6 +230,15 @@ def _view_faults(raw: dict[str, Any], before: list[Fault]) -> list[Fault]:
         if fault not in told
     )
     return shared + [fault for fault in own if fault not in told]
+
+
+def _crowd(scenario: Scenario) -> list[Fault]:
+    """Return a fault where drivers of equity bring nobody, or more customers than can be told apart."""
+    customers = sum(cohort.customers for cohort in cohorts(scenario))
+    if not scenario.drivers or not scenario.cohorts or 0 < customers <= MAX_CUSTOMERS:
+        return []
+    rule = f"with these arrivals are scaled to {customers:,} customers in all; must be 1 to {MAX_CUSTOMERS:,}"
+    return [Fault("drivers.acquisition", "", rule, "make the coefficients smaller")]
 
 
 def _unseen(scenario: Scenario) -> list[Fault]:

@@ -199,7 +199,8 @@ class Result:
         from sim.measures import paths, precision, summary
         from sim.scenario.checks import warnings
 
-        said = [*paths.conditional(self.sample), *precision.not_reached(self.sample), *summary.beyond_horizon(self)]
+        said = [*paths.conditional(self.sample), *precision.not_reached(self.sample), *summary.uneven(self.sample)]
+        said += summary.beyond_horizon(self)
         return [*warnings(self.scenario), *said]
 
     @property

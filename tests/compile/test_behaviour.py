@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sim.compile import compile_tables
 from sim.compile.behaviour import loyalty_at
 from sim.compile.market import chances, gaps, regime_paths, stationary
-from sim.scenario import sample
+from sim.scenario import ScenarioError, read, sample
 from sim.scenario.behaviour import Competition
 from sim.scenario.model import Scenario
 from tests import zoo
@@ -76,6 +76,15 @@ def test_value_and_brand_bring_customers() -> None:
     cohorts = {"yearly": {"customers": 1000, "periods": 4}}
     found = mindful(drivers=drivers, cohorts=cohorts, run={"customers": 500})
     assert [cohort.customers for cohort in sample.cohorts(found)] == [1000, 875, 1143, 1143]
+
+
+@pytest.mark.parametrize(("own", "customers"), [([5.0, 0.0], 1000), ([0.0, 5.0], 10**9)])
+def test_drivers_that_bring_nobody_or_a_crowd_are_told(own: list[float], customers: int) -> None:
+    drivers = {"value": {"quality": {"own": own}}, "acquisition": {"value": 2.5}}
+    raw = {**zoo.CHAIN, "drivers": drivers, "cohorts": {"later": {"first_period": 3, "customers": customers}}, "run": {"customers": 500}}
+    raw.pop("firm")
+    with pytest.raises(ScenarioError, match=r"drivers\.acquisition"):
+        read(raw)
 
 
 def test_drivers_and_regimes_move_the_hazards_they_name() -> None:

@@ -28,6 +28,20 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return sim.simulate(base.scenario("chain", file, {"customers": 10}))
 
 
+def test_a_base_is_nobody_new(result: Result, alone: Result) -> None:
+    assert alone.calendar_retention["new"].eq(0).all()
+    frame = result.calendar_retention
+    new = frame.loc[frame["by"] == "all"].set_index("y")["new"]
+    assert new[0] == pytest.approx(sum(cell.firm for cell in result.sample.cells if cell.arrival == 0 and not cell.base))
+
+
+def test_quantiles_of_unlike_weights_are_told(alone: Result, tmp_path: Path) -> None:
+    file = base.table(tmp_path, base.spread(STAGES, 4))
+    mixed = sim.simulate(base.scenario("chain", file, {"customers": 100}, firm={"customers": 5000}))
+    assert any("a new one for 50;" in line for line in mixed.warnings)
+    assert not any("quantiles" in line for line in alone.warnings)
+
+
 def test_groups(result: Result, alone: Result) -> None:
     groups = [(group.by, group.id) for group in result.sample.groups]
     assert groups == [

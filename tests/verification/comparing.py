@@ -242,13 +242,13 @@ class Comparison:
         sample = self.result.sample
         if self.scenario.level is None:
             return
-        share = sample.firm / sample.firm.sum() / sample.customers
-        active = sample.active[:, :-1]
-        felt = sample.tally.feelings[0, :, :, FEELINGS.index("level")].astype(float)
-        mean = (felt[..., 0] / FELT * share[:, None]).sum(axis=0) / (active * share[:, None]).sum(axis=0)
+        share = (sample.firm / sample.firm.sum() / sample.customers)[:, None]
+        some = sample.active[:, :-1].sum(axis=0) >= ENOUGH
+        active = sample.active[:, :-1][:, some]
+        felt = sample.tally.feelings[0, :, some, FEELINGS.index("level")].astype(float).swapaxes(0, 1)
+        mean = (felt[..., 0] / FELT * share).sum(axis=0) / (active * share).sum(axis=0)
         spread = np.sqrt(np.maximum(felt[..., 1].sum(axis=0) / FELT**2 / active.sum(axis=0) - mean**2, 0.0) / active.sum(axis=0))
-        some = active.sum(axis=0) >= ENOUGH
-        self.check("level", mean[some], self.result.exact.level[some], (z * spread + 0.5 / FELT)[some])
+        self.check("level", mean, self.result.exact.level[some], z * spread + 0.5 / FELT)
 
     def orders(self, z: float) -> None:
         """Compare orders by period; room from the largest variance they can have while rates and lives are independent."""

@@ -93,6 +93,23 @@ def test_better_quality_fades_under_habituation_and_lasts_without(habituation: f
         assert gained[-1] == pytest.approx(1.0, abs=1e-3)
 
 
+def test_those_who_stay_for_good_are_still_felt() -> None:
+    """An active stage without cash and without a way out: its customers are not computed away."""
+    stages = {"on": {"to": {"alumni": {"probability": 0.3}}}, "alumni": {"price": 0.0}, "lost": {"kind": "lost"}}
+    raw = {"period": "month", "horizon": 6, "start": "on", "stages": stages, "satisfaction": STILL, "run": {"customers": 5000}}
+    frame = sim.simulate(read(raw)).feelings
+    assert frame.loc[frame["measure"] == "satisfaction", "mean"].to_numpy() == pytest.approx(4.0)
+
+
+def test_amounts_of_streams_stay_where_they_convert() -> None:
+    stages: dict[str, Any] = {"on": {"information": 3e9, "to": {"lost": {"hazard": 0.0}}}, "lost": {"kind": "lost"}}
+    raw: dict[str, Any] = {"period": "month", "horizon": 1, "start": "on", "stages": stages, "run": {"customers": 1000}}
+    with pytest.raises(sim.ScenarioError, match="count money in thousands"):
+        sim.simulate(read(raw))
+    stages["on"]["information"] = 2e9
+    assert sim.simulate(read(raw)).clv["mean"][0] == pytest.approx(2e9 + 1)
+
+
 def test_drift_and_failures_have_their_mean() -> None:
     """Without clipping, mean satisfaction moves toward 3 + 3.4 - 0.25 * 0.8 - 3 = 3.2."""
     mind = {"initial": 3.0, "speed": 0.25, "quality": 3.4, "drift": 0.3, "failure": {"probability": 0.25, "size": 0.8}}

@@ -11,6 +11,8 @@ from sim.compile.market import chances, stationary
 from sim.kernels.types import COLUMNS, FELT, UNIT
 from sim.scenario import read
 
+pytestmark = pytest.mark.jit
+
 CUSTOMERS = 200_000
 HAZARD = 0.1
 

@@ -3,6 +3,10 @@
 from copy import deepcopy
 from typing import Any
 
+import pytest
+
+from sim.scenario import ScenarioError, read
+
 SOUND: dict[str, Any] = {
     "period": "month",
     "horizon": 12,
@@ -28,3 +32,12 @@ def sound(**changes: Any) -> dict[str, Any]:
         else:
             here[last] = deepcopy(value)
     return raw
+
+
+def assert_refused(said: str, **changes: Any) -> None:
+    """Assert that the sound scenario with these changes is refused by one line that begins like this."""
+    with pytest.raises(ScenarioError) as caught:
+        read(sound(**changes))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(said)

@@ -40,7 +40,6 @@ def minds(scenario: Scenario, last: int) -> dict[str, Array]:
     for s, stage in enumerate(stages):
         for j, edge in enumerate(stage.to.values()):
             sway[s, j] = edge.effects.loyalty, edge.effects.trust, edge.effects.switching_cost
-    minded = scenario.satisfaction is not None or levelled or scenario.switching_cost is not None
     quality = np.array(mind.quality)[np.minimum(np.arange(last), len(mind.quality) - 1)]
     floats = {
         "quality": quality,
@@ -61,7 +60,7 @@ def minds(scenario: Scenario, last: int) -> dict[str, Array]:
         "level_speed": [step.speed for step in steps],
         "invest": invest,
     }
-    flags = {"minded": minded, "feels": scenario.satisfaction is not None, "levelled": levelled}
+    flags = {"minded": scenario.minded, "feels": scenario.satisfaction is not None, "levelled": levelled}
     return {
         **{name: np.array(values, np.float32) for name, values in floats.items()},
         **{name: np.array(flag, np.uint32) for name, flag in flags.items()},

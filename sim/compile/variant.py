@@ -217,9 +217,8 @@ def _moves(scenario: Scenario, parts: dict[str, Array], oldest: int) -> dict[str
     earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0) | np.any(parts["stream_units"] != 0, axis=1)
     if scenario.purchases.kind != "subscription":
         earns |= parts["orders"] != 0
-    felt = scenario.satisfaction is not None or scenario.level is not None or scenario.switching_cost is not None  # counted while active
-    idle = [not earns[: rows.total][rows.stage == s].any() and not (felt and stage.kind == "active") for s, stage in enumerate(stages)]
-    done = [not stage.to and idle[s] for s, stage in enumerate(stages)]
+    counted = [scenario.minded and stage.kind == "active" for stage in stages]  # for what they feel
+    done = [not (stage.to or counted[s] or earns[: rows.total][rows.stage == s].any()) for s, stage in enumerate(stages)]
     entry = rows.total + np.arange(len(stages)) if parts["ageing"] else rows.first
     targets = [target for _, target in edge_ends(scenario)] or [0]
     cash = np.array([edge.cash * UNIT for stage in stages for edge in stage.to.values()] or [0.0])

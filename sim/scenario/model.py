@@ -81,6 +81,11 @@ class Scenario(Model):
         return float((1.0 + self.discount_rate_annual) ** (-1.0 / self.periods_per_year))
 
     @property
+    def minded(self) -> bool:
+        """Whether customers have minds that move: satisfaction, level or switching cost is on."""
+        return self.satisfaction is not None or self.level is not None or self.switching_cost is not None
+
+    @property
     def long_lasting_periods(self) -> int:
         """Periods in rank 3 that make a life long-lasting."""
         return self.patterns.long_lasting or 2 * self.periods_per_year

@@ -167,7 +167,7 @@ class Twin:
                 self.second[kind] += chance * (value**2 + variance)
             return
         entry = scenario.stages[stage]
-        if scenario.level:
+        if scenario.level and kinds[-1] != "prospect":
             level += entry.level.speed * (entry.level.target - level) if entry.level else -level
             self.level[t] += weight * level * (entry.kind == "active")
         for name, p, lived in self.ways(stage, age, t):
@@ -186,7 +186,7 @@ class Twin:
             self.orders[t] += np.sum(here * orders)
             moved = bool(name) and target != stage
             next_age = 0 if name else age + 1
-            back = scenario.level is not None and entry.kind == "lost" and scenario.stages[target].kind == "active"
+            back = scenario.level is not None and entry.kind == "lost" and scenario.stages[target].kind != "lost"
             then = scenario.level.re_entry if scenario.level and back else level
             value = mean + bought + served + edge + sum(streams.values())
             self.walk([*path, target], next_age, chance * p, value, variance + noise, after - cost, moved, then)

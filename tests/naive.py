@@ -56,6 +56,8 @@ class Life:
     converted: int | None = None
     lost: int | None = None
     paid_back: int | None = None
+    recruits: list[tuple[int, int]] = field(default_factory=list)  # (t, identity)
+    dissuaded: Counter[int] = field(default_factory=Counter)  # t -> people reached, in steps
     pattern: str = ""
 
     @property
@@ -77,10 +79,10 @@ def units(amount: float) -> int:
     return int(np.floor(amount + 0.5))
 
 
-def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, horizon: int) -> Life:
-    """Return the life of one customer."""
+def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, horizon: int, who: int | None = None) -> Life:
+    """Return the life of one customer; who: identity of a recruit."""
     v = int(tables.variant[case, tables.segment[cell]])
-    identity = int(tables.address[cell]) | serial
+    identity = int(tables.address[cell]) | serial if who is None else who
     key = [int(word) for word in tables.key]
 
     def words(period: int, purpose: int) -> list[int]:
@@ -187,6 +189,14 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
             life.cash[t, FIRST_STREAM + c] += units(amount)
         if t == 0 and tables.acquisition_at_arrival[v] and known is None:
             life.cash[0, ACQUISITION] += int(tables.acquisition_units[v, 0])
+        if tables.reach[v] > 0 and tables.awake[stage]:
+            heard = np.float64(exposure * mind.weight(WORD_OF_MOUTH) * tables.reach[v])
+            if heard < 0:
+                life.dissuaded[t] += int(np.floor(0.5 - heard * 2.0**12))
+            elif heard > 0 and y + 1 < tables.recruited_before[0]:
+                for number in range(poisson(np.uint32(words(t // 2, 3)[t % 2 * 2]), heard)):
+                    low, high, _, _ = philox([identity & 0xFFFFFFFF, identity >> 32, number, t << 16 | 0x3FFE], key)
+                    life.recruits.append((t, high << 32 | low))
         # the move
         if leaves:
             target, below, j = F(moves[1]) * F(2.0**-32) * hazard, F(0.0), -1

@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 
 from sim.compile import compile_tables
-from sim.engine import Outcome, run
+from sim.engine import Outcome, run, run_waves
 from sim.kernels.types import Tables, Tally
 from sim.scenario.model import Scenario
-from sim.scenario.sample import cells
+from sim.scenario.sample import cells, coupling
 
 
 def simulate(scenario: Scenario, tables: Tables | None = None, **run_changes: Any) -> Outcome:
     """Return the outcome of one scenario, with run settings changed."""
     settings = scenario.run.model_copy(update=run_changes)
     scenario = scenario.model_copy(update={"run": settings})
+    if scenario.coupled:
+        made = tables if tables is not None else compile_tables(scenario)
+        return run_waves(made, coupling(scenario), settings, int(scenario.horizon))
     sampled = [cell.sampled for cell in cells(scenario)]
     return run(tables if tables is not None else compile_tables(scenario), sampled, settings, int(scenario.horizon))
 

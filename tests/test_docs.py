@@ -78,6 +78,7 @@ def test_every_section_is_a_model() -> None:
 def test_every_column() -> None:
     small = "run.customers=500", "run.keep_customers=true", "horizon=12"
     plain, mindful = (sim.simulate(sim.load(name, *small)).tables() for name in ("lifecycle", "adoption"))
+    mindful |= sim.simulate(sim.load("club", "horizon=12", configs=DOCS.parent / "experiments")).tables()
     listed = {name: [row[0].strip("`") for row in rows] for name, rows in sections("frames.md").items()}
     assert listed == {name: list(frame.columns) for name, frame in (mindful | plain).items()}
 

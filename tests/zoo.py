@@ -231,6 +231,34 @@ ZOO["level_of_prospects"] = changed(
 ZOO["prospects_on_arrival"] = changed(ZOO["prospects_and_win_back"], acquisition={"cost": 7.0, "due": "arrival"})
 
 
+COUPLED: dict[str, dict[str, Any]] = {
+    "recruits": changed(
+        ZOO["mindful_orders"],
+        horizon=6,
+        cohorts={"first": {"customers": [40, 25], "periods": 2}, "later": {"first_period": 4, "customers": 20}},
+        firm={},
+        crowd={"strength": 0.05, "market": 300.0},
+        word_of_mouth={"influence": {"mean": 1.5, "cv": 0.8}, "reach": 0.4, "recruits": {"fee": 1.5, "until": 9}},
+        acquisition={"cost": 4.0},
+    ),
+    "recruited_prospects": changed(
+        ZOO["prospects_and_win_back"],
+        horizon=5,
+        satisfaction={"initial": 4.2, "spread": 1.0, "speed": 0.1, "drift": 0.5},
+        word_of_mouth={"reach": 0.3, "recruits": {"fee": 2.0}},
+        firm={"customers": 60},
+    ),
+    "crowd": one_stage(
+        {"probability": 0.1},
+        horizon=12,
+        cohorts={"all": {"customers": 20, "periods": 9}},
+        firm={},
+        crowd={"strength": 0.4, "market": 150.0},
+    ),
+}
+"""Scenarios whose arrivals depend on customers; the whole firm is simulated."""
+
+
 def scenario(name: str, **run: Any) -> Scenario:
     """Return one of the zoo, with run settings."""
-    return Scenario.model_validate({**ZOO[name], "name": name, "run": run})
+    return Scenario.model_validate({**(ZOO.get(name) or COUPLED[name]), "name": name, "run": run})

@@ -59,7 +59,7 @@ def show_result(result: "Result", folder: Path) -> None:
     if summary["precision"]:
         _line("precision", *_precision(summary["precision"], result.scenario.currency))
     one_path = summary["market"] is not None and summary["market"]["paths"] == 1
-    worth, whole = ("on this market path" if one_path else f"± {_number(found['se'])} SE" for found in (clv, equity))
+    worth, whole = (f"on this {result.sample.shared}" if one_path else f"± {_number(found['se'])} SE" for found in (clv, equity))
     _line("CLV", f"{_number(clv['mean'])} {worth}", f"SD {_number(clv['sd'])}", result.scenario.currency)
     if answer:
         _line("exact", _number(answer["clv_mean"]), f"SD {_number(answer['clv_sd'])}", f"z {_number(answer['z'])}")

@@ -83,7 +83,7 @@ def _loyalty(scenario: Scenario, mind: Satisfaction) -> dict[str, object]:
 def stream_units(scenario: Scenario) -> list[Callable[[int, int], float]]:
     """Return for each stream what it is worth at weight 1, currency a period, by stage and stage age."""
     stages, talk = list(scenario.stages.values()), scenario.word_of_mouth
-    talked = talk.reach * talk.value * talk.influence.mean_value if talk else 0.0
+    talked = talk.reach * (talk.value or 0.0) * talk.influence.mean_value if talk else 0.0
     worths: dict[str, Callable[[int, int], float]] = {
         "word_of_mouth": lambda s, age: talked if stages[s].kind == "active" else 0.0,
         "information": lambda s, age: at(stages[s].information, age),
@@ -108,6 +108,7 @@ def gifts(scenario: Scenario, library: Library) -> dict[str, Array]:
         "influence_table": np.array(influence, np.uint32),
         "known_table": np.array(known, np.uint32),
         "known_share": np.array(share, np.float32),
+        "reach": np.array(talk.reach * talk.influence.mean_value if talk and talk.recruits else 0.0, np.float32),
         "talk": np.array(talk.negativity if talk else 1.0, np.float32),
         "trust_above": np.array(-1.0 if above is None else above, np.float32),
         "mixing": correlation_factor(scenario).astype(np.float32),

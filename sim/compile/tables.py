@@ -15,7 +15,7 @@ from sim.compile.variant import Variant, compile_variant, edge_ends
 from sim.kernels.life import reached
 from sim.kernels.types import BETA_PURPOSES, STAGE_KINDS, Array, Tables
 from sim.scenario import Fault, Scenario, ScenarioError
-from sim.scenario.sample import cells
+from sim.scenario.sample import cells, recruited_before
 
 AMOUNT_NODES = (*range(1, 33), 40, 48, 64, 96, 128, 256, 1024)
 
@@ -71,6 +71,9 @@ def compile_tables(*scenarios: Scenario) -> Tables:
         arrival=np.array([cell.arrival for cell in sampled], np.uint32),
         address=np.array([cell.address for cell in sampled], np.uint64),
         regime=regime_paths(first, last),
+        recruits=np.empty(0, np.uint64),
+        recruit_first=np.zeros(len(sampled), np.int64),
+        recruited_before=np.array([recruited_before(first)], np.int64),
         key=np.array([first.run.seed & 0xFFFFFFFF, first.run.seed >> 32], np.uint64),
         **_graph(first),
         **_edges(first),

@@ -73,6 +73,7 @@ class Variant:
     purchase_factor: Array
     service_factor: Array
     acquisition_units: Array
+    referral_units: Array
     acquisition_at_arrival: Array
     season_orders: Array
     season_margin: Array
@@ -80,6 +81,7 @@ class Variant:
     stream_units: Array
     stream_factor: Array
     talk: Array
+    reach: Array
     trust_above: Array
     square_shift: Array
     long_lasting: Array
@@ -264,11 +266,13 @@ def _time(scenario: Scenario) -> dict[str, Array]:
     t = np.arange(horizon)
     factor = scenario.discount_factor
     prospect = scenario.stages[scenario.start].kind == "prospect"
+    recruits = scenario.word_of_mouth.recruits if scenario.word_of_mouth else None
     return {
         "purchase_factor": factor ** (t + OFFSET[scenario.timing.purchase]),
         "service_factor": factor ** (t + OFFSET[scenario.timing.service]),
         "stream_factor": factor ** (t + OFFSET[scenario.timing.streams]),
         "acquisition_units": _rounded(-scenario.acquisition.cost * UNIT * factor ** np.arange(horizon + 1.0)),
+        "referral_units": _rounded(-(recruits.fee if recruits else 0.0) * UNIT * factor ** np.arange(horizon + 1.0)),
         "acquisition_at_arrival": np.array(not prospect or scenario.acquisition.due == "arrival", np.uint32),
         "long_lasting": np.array(min(scenario.long_lasting_periods, 2**31), np.uint32),
     }

@@ -1,5 +1,6 @@
 """Tables → Tally: who is simulated, in which pieces, on how many threads."""
 
 from sim.engine.run import Outcome, run
+from sim.engine.waves import run_waves
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "run", "run_waves"]

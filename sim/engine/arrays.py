@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.kernels.types import BINS, COLUMNS, FEELINGS, GROUP, PATTERNS, Array, Kept, Scratch, State, Tables, Tally
+from sim.kernels.types import BINS, COLUMNS, FEELINGS, GROUP, PATTERNS, RECRUITS, Array, Kept, Scratch, State, Tables, Tally
 
 TWO_WORDS = {"cash": 32, "cash_square": 52, "replicates": 32}
 """Tally fields whose last axis is (hi, lo), with the bits of lo."""
@@ -35,6 +35,7 @@ def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
         by_segment=zeros(k, segments, 2, BINS),
         by_cohort=zeros(k, cohorts, 2, BINS),
         replicates=zeros(replicates, k, g, 2, 2),
+        talk=zeros(k, g, horizon, 2 if tables.reach.any() else 0),
         feelings=zeros(k, g, horizon, len(FEELINGS) if tables.minded.any() else 0, 2),
     )
 
@@ -87,7 +88,7 @@ def empty_state(tables: Tables, groups: int) -> State:
         frailty=room(np.float32),
         beta=room(np.float32, tables.beta_purpose.size),
         mind=room(np.float32, 5 if tables.minded.any() else 0),
-        gift=room(np.float32, 2 if tables.gifted.any() or tables.streaming.any() else 0),
+        gift=room(np.float32, 2 if tables.gifted.any() or tables.streaming.any() or tables.reach.any() else 0),
     )
 
 
@@ -97,6 +98,7 @@ def empty_scratch(tables: Tables) -> Scratch:
         words=np.zeros((4, GROUP), np.uint32),
         order_words=np.zeros((4, GROUP), np.uint32),
         mind_words=np.zeros((4, GROUP), np.uint32),
+        talk_words=np.zeros((4, GROUP), np.uint32),
         stage=np.zeros(GROUP, np.uint32),
         loyalty=np.zeros(GROUP, np.float32),
         floats=np.zeros((6, GROUP), np.float32),
@@ -110,6 +112,8 @@ def empty_scratch(tables: Tables) -> Scratch:
         dropped=np.zeros(GROUP, np.uint32),
         hazards=np.zeros((1 + tables.edge.shape[2], GROUP), np.float32),
         lives=np.zeros((len(PATTERNS), 2, 6), np.int64),
+        recruited=np.zeros((RECRUITS if tables.reach.any() else 0, 3), np.uint64),
+        made=np.zeros(1, np.int64),
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
 from sim.kernels.drivers import COUNT, FIRST, run_groups, run_period
-from sim.kernels.types import GROUP, Array, Kept, Tables, Tally
+from sim.kernels.types import GROUP, Array, Kept, Scratch, Tables, Tally
 from sim.scenario.world import Run
 
 SMALLEST_CHUNK, LARGEST_CHUNK = 4, 64
@@ -24,10 +24,23 @@ SMALLEST_CHUNK, LARGEST_CHUNK = 4, 64
 
 
 @dataclass(frozen=True)
+class Arrivals:
+    """Customers of each case, replicate and cell: all, those of them who are recruits, and the recruits' CLV.
+
+    customers, recruits: (k, replicate, g) int64; value: (k, replicate, g, kind, 2) int64, two words, units.
+    """
+
+    customers: Array
+    recruits: Array
+    value: Array
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a run leaves.
 
-    sampled: customers of each cell, in each replicate; tally: the sums over them;
+    sampled: customers of each cell, in each replicate (planned ones, where arrivals depend on customers); tally: the sums over them;
+    arrivals: who came, where arrivals depend on customers, else None;
     kept: one entry a customer, in order of replicate, cell and serial (None unless asked for);
     threads: used; seconds: wall clock in the kernels, from the first chunk to the last.
     """
@@ -37,6 +50,7 @@ class Outcome:
     kept: Kept | None
     threads: int
     seconds: float
+    arrivals: "Arrivals | None" = None
 
 
 def available_threads() -> int:
@@ -53,6 +67,11 @@ def groups(done: Sequence[int], sampled: Sequence[int], replicates: int, keep: b
                 skip = max(0, done[cell] - serial)
                 yield replicate, cell, serial, skip, min(GROUP, count - serial) - skip, first + serial if keep else -1
             first += count
+
+
+def count_groups(done: Sequence[int], sampled: Sequence[int]) -> int:
+    """Return how many groups a replicate has."""
+    return sum(len(_serials(*ends)) for ends in zip(done, sampled, strict=True))
 
 
 def _serials(done: int, count: int) -> range:
@@ -78,14 +97,14 @@ def run(
     kept = empty_kept(tables.variant.shape[0], sum(sampled) * settings.replicates if settings.keep_customers else 0)
     threads = min(settings.threads or available_threads(), 256)
     every = groups(done, sampled, settings.replicates, settings.keep_customers)
-    n_groups = sum(len(_serials(*ends)) for ends in zip(done, sampled, strict=True)) * settings.replicates
+    n_groups = count_groups(done, sampled) * settings.replicates
     started = time.perf_counter()
     threads = max(1, min(threads, n_groups))
     sizes = threads, horizon, settings.replicates
     if settings.driver == "period":
         tally = _by_period(tables, kept, np.array(list(every), np.int64), sizes, total, on_progress)
     else:
-        tally = _by_group(tables, kept, _chunks(every, n_groups, threads), sizes, total, on_progress)
+        tally, _ = by_group(tables, kept, chunks(every, n_groups, threads), sizes, total, on_progress)
     seconds = time.perf_counter() - started
     if before is not None:
         merge(tally, before.tally)
@@ -104,7 +123,7 @@ def _keep(kept: Kept, sampled: Sequence[int], before: Kept, done: Sequence[int],
         place, source = place + count, source + first
 
 
-def _chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterator[Array]:
+def chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterator[Array]:
     """Yield the groups in arrays, each half of a thread's share of those ``left``, so that threads end together."""
     while left > 0:
         size = min(max(SMALLEST_CHUNK, min(LARGEST_CHUNK, left // (2 * threads))), left)
@@ -149,43 +168,60 @@ def _merged(tallies: list[Tally]) -> Tally:
     return tallies[0]
 
 
-def _by_group(
+def by_group(
     tables: Tables,
     kept: Kept,
     chunks: Iterator[Array],
     sizes: tuple[int, int, int],
     total: int,
     on_progress: Callable[[int, int], None] | None,
-) -> Tally:
-    """Run chunks on threads; sizes: threads, horizon, replicates."""
+) -> tuple[Tally, Array]:
+    """Run chunks on threads; return what was counted, and the recruits made (n, 3); sizes: threads, horizon, replicates."""
     threads, horizon, replicates = sizes
     lock, stop = threading.Lock(), threading.Event()
     _compile(run_groups, tables, kept, horizon, replicates)
     finished = [0] * threads
 
-    def work(number: int) -> Tally:
+    def work(number: int) -> tuple[Tally, list[Array]]:
         tally = empty_tally(tables, horizon, replicates)
         state, scratch = empty_state(tables, 1), empty_scratch(tables)
+        recruits = []
         while not stop.is_set():
             with lock:
                 chunk = next(chunks, None)
             if chunk is None:
                 break
             run_groups(tables, tally, kept, state, scratch, chunk)
+            recruits.append(taken(scratch))
             finished[number] += int(chunk[:, COUNT].sum())
-        return tally
+        return tally, recruits
 
     if threads == 1 and on_progress is None:
-        return work(0)
+        return _joined([work(0)])
     with ThreadPoolExecutor(threads) as pool:
         try:
             pending = [pool.submit(work, number) for number in range(threads)]
             while on_progress is not None and wait(pending, timeout=0.1).not_done:
                 on_progress(sum(finished), total)
-            tallies = [future.result() for future in pending]
+            done = [future.result() for future in pending]
         except BaseException:
             stop.set()
             raise
     if on_progress is not None:
         on_progress(total, total)
-    return _merged(tallies)
+    return _joined(done)
+
+
+def taken(scratch: Scratch) -> Array:
+    """Return the recruits that a call has made, and make room for the next one's; raise OverflowError where there was too little."""
+    made = int(scratch.made[0])
+    scratch.made[0] = 0
+    if made > len(scratch.recruited):
+        raise OverflowError(f"{made:,} recruits at once")
+    return np.array(scratch.recruited[:made])
+
+
+def _joined(parts: list[tuple[Tally, list[Array]]]) -> tuple[Tally, Array]:
+    """Return the sum of the tallies and all recruits."""
+    recruits = [few for _, made in parts for few in made]
+    return _merged([tally for tally, _ in parts]), np.concatenate([np.empty((0, 3), np.uint64), *recruits])

@@ -31,8 +31,12 @@ def _unsolved(scenario: Scenario) -> Iterator[str]:
                     yield f"stages.{key}.to.{name}.effects.{effect}: {why}"
     if scenario.market is not None:
         yield "market: its regimes are drawn, and move all customers together"
-    if scenario.word_of_mouth is not None:
+    if scenario.recruiting:
+        yield "word_of_mouth.recruits: arrivals depend on customers"
+    elif scenario.word_of_mouth is not None:
         yield "word_of_mouth: its value depends on satisfaction"
+    if scenario.crowd is not None:
+        yield "crowd: arrivals depend on customers"
     if scenario.transaction.trust_above is not None and any(any(stage.fees) for stage in scenario.stages.values()):
         yield "transaction.trust_above: fees depend on trust"
     known = scenario.knowledge

@@ -6,9 +6,10 @@ from sim.kernels.existing import look_up_standing, start_existing
 from sim.kernels.jit import inner, jit
 from sim.kernels.maths import TO_UNIT, minus_log_complement, normal
 from sim.kernels.mind import start_mind
-from sim.kernels.philox import counter, draw
+from sim.kernels.philox import counter
 from sim.kernels.samplers import look_up
 from sim.kernels.sums import add, add_bins, add_products, fill_bins
+from sim.kernels.talk import draw_for, identity_of
 from sim.kernels.types import (
     ACTIVE,
     AFTER,
@@ -62,7 +63,7 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
     place = state.place[q]
     for i in range(count):
         place[i] = np.uint16(skip + i)
-    identity = tables.address[cell] | np.uint64(serial)
+    identity = identity_of(tables, cell, serial)
     draw_traits(tables, state, scratch, q, (replicate, v, count), identity)
     scratch.loyalty[:count] = ZERO
     if state.gift.shape[1] > 0:
@@ -97,7 +98,7 @@ def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tup
         if tables.wallet_by_rate[v] != 0:
             state.wallet[q, :n] = ONE / tables.rate_value[v]
         return
-    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS), tables.key)
+    draw_for(tables, scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS))
     u, v_scratch = scratch.hazards[0], scratch.floats[3]
     for trait in range(3):
         normal(scratch.words[trait], u, v_scratch, scratch.floats[trait], n)
@@ -120,10 +121,10 @@ def draw_gifts(tables: Tables, state: State, scratch: Scratch, q: int, who: tupl
     """Draw influence and knowledge of a new group, and the normal of its first satisfaction (to ``loyalty``); who: replicate, v, count."""
     replicate, v, n = who
     u, w = scratch.hazards[0], scratch.exposure
-    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS), tables.key)
+    draw_for(tables, scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS))
     for trait in range(3):
         normal(scratch.words[trait], u, w, scratch.floats[trait], n)
-    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_GIFTS), tables.key)
+    draw_for(tables, scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_GIFTS))
     for trait in range(3):
         normal(scratch.words[trait], u, w, scratch.floats[3 + trait], n)
     mixing, mixed = tables.mixing[v], scratch.loyalty
@@ -154,7 +155,7 @@ def draw_beta(
     table = tables.beta_table[v, beta]
     if table == 0:
         return
-    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, tables.beta_purpose[beta]), tables.key)
+    draw_for(tables, scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, tables.beta_purpose[beta]))
     u, complement, z = scratch.floats[0], scratch.floats[1], scratch.floats[2]
     normal(scratch.words[0], u, complement, z, n)
     if at >= 0:

@@ -55,6 +55,21 @@ def draw(words: Array, place: Array, n: int, identity: np.uint64, upper: tuple[n
 
 
 @jit
+def draw_each(words: Array, who: Array, place: Array, n: int, upper: tuple[np.uint64, np.uint64], key: Array) -> None:
+    """Fill ``words`` for customers whose identities are no addresses; who: uint64, by place in the group, as far as any place goes."""
+    c2, c3 = np.uint64(upper[0]), np.uint64(upper[1])
+    k0, k1 = key[0], key[1]
+    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
+    for i in range(n):
+        identity = who[place[i]]
+        a, b, c, d = philox(identity & MASK, identity >> HALF, c2, c3, k0, k1)
+        w0[i] = np.uint32(a)
+        w1[i] = np.uint32(b)
+        w2[i] = np.uint32(c)
+        w3[i] = np.uint32(d)
+
+
+@jit
 def counter(replicate: int, half: int, purpose: int) -> tuple[np.uint64, np.uint64]:
     """Return counter words 2 and 3; half: half the tenure, as a block serves two periods."""
     return np.uint64(replicate), (np.uint64(half) << np.uint64(16)) | np.uint64(purpose)

@@ -4,8 +4,8 @@ Only the ``live`` first customers of a group are computed. What a loop looks up 
 loop that gathers and writes at once does not vectorise; movers, the few, are then handled one by one. Each phase is one function:
 
 draw the words → let minds move (mind.py) → decide who leaves (integer thresholds, or hazards where anything modifies them) → book the
-cash of the stage held (cash.py), and the streams beside it (streams.py) → move the leavers and book the cash on their edges → add up →
-drop those who are done.
+cash of the stage held (cash.py), and the streams beside it (streams.py) → let customers win others (talk.py) → move the leavers and
+book the cash on their edges → add up → drop those who are done.
 """
 
 import numpy as np
@@ -14,15 +14,17 @@ from sim.kernels.cash import book, book_acquisition, book_fixed
 from sim.kernels.jit import inner
 from sim.kernels.maths import TO_UNIT, exponential
 from sim.kernels.mind import return_home, sway, think
-from sim.kernels.philox import counter, draw
+from sim.kernels.philox import counter
 from sim.kernels.streams import book_streams
 from sim.kernels.sums import add, add_square
+from sim.kernels.talk import draw_for, identity_of, spread_word
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
     BLOCK_MIND,
     BLOCK_MOVES,
     BLOCK_ORDERS,
+    BLOCK_TALK,
     GROUP,
     LOST_AT,
     PAID_BACK,
@@ -57,13 +59,15 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     replicate, k, g, serial = who
     v = tables.variant[k, tables.segment[g]]
     n = min((state.live[q] + LANES - 1) // LANES * LANES, GROUP)
-    identity = tables.address[g] | np.uint64(serial)
+    identity, place = identity_of(tables, g, serial), state.place[q]
     if t % 2 == 0 or not drawn:
-        draw(scratch.words, state.place[q], n, identity, counter(replicate, t // 2, BLOCK_MOVES), tables.key)
+        draw_for(tables, scratch.words, place, n, identity, counter(replicate, t // 2, BLOCK_MOVES))
         if tables.fixed[v] == 0:
-            draw(scratch.order_words, state.place[q], n, identity, counter(replicate, t // 2, BLOCK_ORDERS), tables.key)
+            draw_for(tables, scratch.order_words, place, n, identity, counter(replicate, t // 2, BLOCK_ORDERS))
         if tables.feels[v] != 0:
-            draw(scratch.mind_words, state.place[q], n, identity, counter(replicate, t // 2, BLOCK_MIND), tables.key)
+            draw_for(tables, scratch.mind_words, place, n, identity, counter(replicate, t // 2, BLOCK_MIND))
+        if tables.reach[v] > ZERO:
+            draw_for(tables, scratch.talk_words, place, n, identity, counter(replicate, t // 2, BLOCK_TALK))
     y = tables.arrival[g] + t
     m = int(tables.regime[replicate, y]) if tables.regime.size > 0 else 0
     if tables.minded[v] != 0:
@@ -78,6 +82,8 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         book(tables, tally, state, scratch, q, (k, g, v), (t, y, m), n)
     if tables.streaming[v].any():
         book_streams(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
+    if tables.reach[v] > ZERO:
+        spread_word(tables, tally.talk[k, g, t], state, scratch, q, (g, v, identity), (t, y))
     if t == 0 and tables.acquisition_at_arrival[v] != 0:
         book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])
     done = move(tables, tally, state, scratch, q, (k, g, v), t, n)
@@ -320,6 +326,8 @@ def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int,
         scratch.mind_words[2, i], scratch.mind_words[3, i] = scratch.mind_words[2, last], scratch.mind_words[3, last]
         for part in range(state.mind.shape[1]):
             state.mind[q, part, i] = state.mind[q, part, last]
+    if tables.reach[v] > ZERO:
+        scratch.talk_words[2, i], scratch.talk_words[3, i] = scratch.talk_words[2, last], scratch.talk_words[3, last]
     for part in range(state.gift.shape[1]):
         state.gift[q, part, i] = state.gift[q, part, last]
 

@@ -73,6 +73,8 @@ class Tables(NamedTuple):
     address: Array  # (g,) uint64: cohort << 48 | segment slot << 40, the upper part of an identity
     key: Array  # (2,) uint64: lower and upper word of the seed
     # existing customers; the w axis holds the distinct (segment, stage, stage age) at which some stand, variant by variant
+    recruits: Array  # (n + GROUP,) uint64: identities of the recruits whom this call simulates, cell by cell; of length 0 for all others
+    recruit_first: Array  # (g,) int64: place of the cell's first in ``recruits``
     base_first: Array  # (g,) int64: place of the cell's first customer in ``base_*``, -1 for cells of new customers
     base_standing: Array  # (n,) uint32: w, from ``standing_first`` on
     base_level: Array  # (n,) float32: share of wallet, NaN where not known; of length 0 where nobody's is
@@ -157,6 +159,9 @@ class Tables(NamedTuple):
     stream_units: Array  # (v, r, c) float64: units a period at weight 1
     stream_factor: Array  # (v, t) float64: discount factor
     talk: Array  # (v,) float32: how much more the dissatisfied tell
+    reach: Array  # (v,) float32: people a satisfied customer recruits a period, at influence 1; 0 where talk is worth money
+    recruited_before: Array  # (1,) int64: calendar period from which nobody is recruited any more
+    referral_units: Array  # (v, t + 1) int64: as ``acquisition_units``, of recruits
     trust_above: Array  # (v,) float32: threshold of transactions, negative for none
     square_shift: Array  # (v,) uint64: money is squared in units of 2**shift in ``Tally.cash_square``
     long_lasting: Array  # (v,) uint32, periods
@@ -196,6 +201,7 @@ class Tally(NamedTuple):
     by_segment: Array  # (k, segment, kind, b): histogram of CLV
     by_cohort: Array  # (k, cohort, kind, b); counted only where there are several cohorts, else summed from the segments'
     replicates: Array  # (replicate, k, g, kind, 2): sum of CLV, two words
+    talk: Array  # (k, g, t, 2 or 0): recruits made, and talk of the dissatisfied in people reached, in steps of 1 / FELT
     feelings: Array  # (k, g, t, feeling, 2): sum over customers in active stages, in steps of 1 / FELT, and of squares; 0 long where off
 
 
@@ -232,6 +238,7 @@ class Scratch(NamedTuple):
     words: Array  # (4, GROUP) uint32: leave and edge, of an even period and of the next
     order_words: Array  # (4, GROUP) uint32: number of orders and amount, likewise
     mind_words: Array  # (4, GROUP) uint32: drift and failure, likewise
+    talk_words: Array  # (4, GROUP) uint32: number of recruits and a spare, likewise
     stage: Array  # (GROUP,) uint32: stage of each customer
     loyalty: Array  # (GROUP,) float32
     floats: Array  # (6, GROUP) float32
@@ -245,6 +252,8 @@ class Scratch(NamedTuple):
     dropped: Array  # (GROUP,) uint32: places that are done
     hazards: Array  # (1 + j, GROUP) float32: of each edge, and before them their sum
     lives: Array  # (pattern, kind, 6) int64: a group's moments
+    recruited: Array  # (RECRUITS or 0, 3) uint64: segment, calendar period of arrival and identity of each recruit made
+    made: Array  # (1,) int64: how many of them; more than there is room for, where some were not written
 
 
 AT_TOP = np.uint64(16)
@@ -263,14 +272,20 @@ Z_MAX = 6.5
 NODES = 2048
 """Quantile tables: NODES values at equal steps of z; 32-bit uniforms never pass |z| = 6.4."""
 
-BLOCK_MOVES, BLOCK_ORDERS, BLOCK_MIND = 0, 1, 2
-"""Purposes of a customer's blocks: leave and edge; number of orders and amount; drift and failure. A block serves an even period and the
-next, its number is half the period's.
+BLOCK_MOVES, BLOCK_ORDERS, BLOCK_MIND, BLOCK_TALK = 0, 1, 2, 3
+"""Purposes of a customer's blocks: leave and edge; number of orders and amount; drift and failure; number of recruits and a spare. A block
+serves an even period and the next, its number is half the period's.
 """
+
+RECRUITS = 2**18
+"""Recruits that one call of a driver can make, by a few groups of customers."""
 
 TRAIT_PERIOD = 65_535
 BLOCK_TRAITS, BLOCK_GIFTS = 0, 1
 """Purposes of a customer's trait blocks: wallet, rate, frailty, spare; influence, knowledge, first satisfaction, who has knowledge."""
+
+RECRUIT_PURPOSE = 0x3FFE
+"""Purpose at which a recruit's identity is drawn, from its parent's, the tenure and, in place of the replicate, its number."""
 
 MARKET_PURPOSE = 0x3FFF
 """Purpose at which regimes are drawn, by calendar period, with no customer's identity."""

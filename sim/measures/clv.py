@@ -64,7 +64,7 @@ def _clv_row(sample: Sample, group: Group, patterns: list[int], measure: str) ->
 
 
 def _shared_error(sample: Sample, group: Group, kind: int) -> float:
-    """Return the standard error of a group's mean over market paths; as where customers are independent, undrawn cells are left out."""
+    """Return the standard error of a group's mean over paths; as where customers are independent, undrawn cells are left out."""
     weight = np.where(sample.customers > 0, sample.firm, 0.0)[group.cells]
     whole = _total(weight)
     return path_error(path_means(cell_means(sample, kind)[:, group.cells], weight)) / whole if whole > 0 else float("nan")

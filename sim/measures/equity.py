@@ -5,7 +5,7 @@ import pandas as pd
 
 from sim.kernels.types import AFTER, BEFORE, Array
 from sim.measures.clv import estimate
-from sim.measures.paths import cell_means, path_error, path_means
+from sim.measures.paths import cell_means, cell_totals, path_error, path_means
 from sim.measures.sample import Group, Sample
 from sim.measures.sums import Floats, money, squares
 from sim.scenario.sample import cohorts
@@ -16,7 +16,7 @@ def equity(sample: Sample) -> pd.DataFrame:
 
     Columns: by (all, segment, cohort), id, customers (of the firm), value (their discounted CLV, after acquisition), budget (of cohorts
     bought by one, discounted; shared among segments by their customers), firm_cost (set-up and fixed costs, discounted; only in ``all``),
-    equity (value - budget - firm_cost), se (of equity; over replicates where customers share a market, NaN of one).
+    equity (value - budget - firm_cost), se (of equity; over replicates where customers share luck, NaN of one).
     """
     value, se = _cell_values(sample)
     budget = _cell_budgets(sample)
@@ -38,6 +38,8 @@ def _error(sample: Sample, group: Group, se: Floats) -> float:
 
 def _path_values(sample: Sample) -> Floats:
     """Return each cell's discounted value by replicate ``(replicate, g)``; NaN of a cell of the firm that nobody was drawn from."""
+    if sample.came is not None:
+        return cell_totals(sample, AFTER) * sample.scenario.discount_factor**sample.arrival
     value = cell_means(sample, AFTER) * _scale(sample)
     value[:, (sample.customers == 0) & (sample.firm > 0)] = np.nan
     return value
@@ -109,11 +111,11 @@ RISK_LEVELS = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
 
 
 def equity_risk(sample: Sample) -> pd.DataFrame:
-    """Return how customer equity at the firm's size differs between market paths; one row.
+    """Return how customer equity at the firm's size differs between paths; one row.
 
-    Columns: replicates (market paths), mean, se (of the mean), sd (between paths), q05 … q95 (of them), share_negative (of them).
-    Of one path all but replicates and mean are NaN. The spread holds the luck of customers too: of those simulated, so that it is wider
-    than the firm's own where fewer are simulated than the firm has.
+    Columns: replicates (paths of the market, or of arrivals), mean, se (of the mean), sd (between paths), q05 … q95 (of them),
+    share_negative (of them). Of one path all but replicates and mean are NaN. The spread holds the luck of customers too: of those
+    simulated, so that it is wider than the firm's own where fewer are simulated than the firm has.
     """
     values = replicates(sample)["equity"].to_numpy()
     row = {"replicates": values.size, "mean": float(values.mean()), "se": path_error(values), "sd": np.nan}

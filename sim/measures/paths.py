@@ -1,4 +1,4 @@
-"""Customers who live through the same market share its luck: the replicate is the unit, and errors come from path to path."""
+"""Customers who live through one market, or come by one another, share luck: the replicate is the unit, errors come from path to path."""
 
 import numpy as np
 
@@ -12,9 +12,23 @@ FEW_PATHS = 20
 
 
 def cell_means(sample: Sample, kind: int) -> Floats:
-    """Return mean CLV by replicate and cell ``(replicate, g)``, in currency units; 0 where nobody was drawn."""
-    sampled = np.array([max(cell.sampled, 1) for cell in sample.cells], dtype=np.float64)
-    return np.asarray(money(sample.tally.replicates[:, 0, :, kind]).astype(np.float64) / UNIT / sampled)
+    """Return mean CLV by replicate and cell ``(replicate, g)``, in currency units; 0 where nobody was drawn.
+
+    Where numbers of customers differ between replicates it is linear about the mean of all, so that errors are those of a ratio (Cochran
+    1977, 6.4).
+    """
+    totals = cell_totals(sample, kind)
+    if sample.came is None:
+        return np.asarray(totals / np.array([max(cell.sampled, 1) for cell in sample.cells], dtype=np.float64))
+    came = sample.came.customers[0].astype(np.float64)
+    usual = np.maximum(came.mean(axis=0), 1.0 / len(came))
+    worth = totals.mean(axis=0) / usual
+    return np.asarray(worth + (totals - worth * came) / usual)
+
+
+def cell_totals(sample: Sample, kind: int) -> Floats:
+    """Return summed CLV by replicate and cell ``(replicate, g)``, in currency units."""
+    return np.asarray(money(sample.tally.replicates[:, 0, :, kind]).astype(np.float64) / UNIT)
 
 
 def path_means(means: Floats, weight: Floats) -> Floats:
@@ -32,7 +46,7 @@ def path_error(values: Floats) -> float:
 
 
 def widening(sample: Sample) -> float:
-    """Return how much wider 95 % intervals of means are than normal ones: by Student's t where few market paths were simulated."""
+    """Return how much wider 95 % intervals of means are than normal ones: by Student's t where few paths were simulated."""
     paths = sample.replicates
     if sample.independent or not 1 < paths < FEW_PATHS:
         return 1.0
@@ -42,7 +56,7 @@ def widening(sample: Sample) -> float:
 
 
 def conditional(sample: Sample) -> list[str]:
-    """Return what is to be said where all customers have lived through one market path."""
+    """Return what is to be said where all customers have shared one path."""
     if sample.independent or sample.replicates > 1:
         return []
-    return ["conditional on this market path: other paths may give other values; run.replicates above 1 tells how far they differ"]
+    return [f"conditional on this {sample.shared}: other paths may give other values; run.replicates above 1 tells how far they differ"]

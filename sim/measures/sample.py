@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.engine.run import Arrivals
 from sim.kernels.types import ACQUISITION, ACTIVE, COLUMNS, FIRST_STREAM, LOST, PROSPECT, STAGE_KINDS, Array, Kept, Tally
 from sim.measures.sums import Floats, money
 from sim.scenario.model import Scenario
-from sim.scenario.sample import Cell, cohorts
+from sim.scenario.sample import REFERRED, Cell, cohorts
 
 __all__ = ["ACQUISITION", "ACTIVE", "LOST", "PROSPECT", "Edge", "Group", "Sample"]
 
@@ -39,7 +40,7 @@ class Sample:
     """A simulated scenario, cell by cell (g axis; the tally's case 0).
 
     cells: what was sampled where; tally: the counts; shifts: ``(g,)`` exponents of ``Tally.cash_square``; kept: a row a customer, or
-    None.
+    None; came: who arrived in each replicate, where that depends on customers, else None.
     """
 
     scenario: Scenario
@@ -47,6 +48,7 @@ class Sample:
     tally: Tally
     shifts: Array
     kept: Kept | None = None
+    came: Arrivals | None = None
 
     @property
     def horizon(self) -> int:
@@ -70,13 +72,18 @@ class Sample:
 
     @property
     def replicates(self) -> int:
-        """Replicates simulated: market paths where there is a market."""
+        """Replicates simulated: paths, where customers share a market or the course of arrivals."""
         return int(self.tally.replicates.shape[0])
 
     @property
     def independent(self) -> bool:
-        """Whether customers share no luck: there is no market that they live through together."""
-        return self.scenario.market is None
+        """Whether customers share no luck: there is no market that they live through together, and none comes because of another."""
+        return self.scenario.market is None and not self.scenario.coupled
+
+    @property
+    def shared(self) -> str:
+        """What customers share a replicate of."""
+        return "market path" if self.scenario.market else "arrival path"
 
     def errors(self, se: Floats) -> Floats:
         """Return standard errors that take customers for independent; NaN where they are not."""
@@ -84,10 +91,12 @@ class Sample:
 
     @cached_property
     def cohort_ids(self) -> tuple[str, ...]:
-        """Name of each cohort: of its entry, with the calendar period after a dot where the entry makes several; last, of the base."""
+        """Name of each cohort: of its entry, with the calendar period after a dot where there are several such; last, of the base."""
         entries = self.scenario.cohorts
         arriving = (
-            f"{cohort.id}.{cohort.arrival}" if cohort.id in entries and entries[cohort.id].periods > 1 else cohort.id
+            f"{cohort.id}.{cohort.arrival}"
+            if cohort.id == REFERRED or (cohort.id in entries and entries[cohort.id].periods > 1)
+            else cohort.id
             for cohort in cohorts(self.scenario)
         )
         return (*arriving, *(["base"] if self.scenario.base else []))
@@ -102,7 +111,7 @@ class Sample:
         if self.scenario.segments:
             for slot, segment in enumerate(self.scenario.segments):
                 yield Group("segment", segment, np.array([g for g, cell in enumerate(self.cells) if cell.slot == slot]))
-        if self.scenario.cohorts or self.scenario.base:
+        if self.scenario.cohorts or self.scenario.base or self.scenario.coupled:
             for index, cohort in enumerate(self.cohort_ids):
                 mine = np.array([g for g, cell in enumerate(self.cells) if cell.cohort == index])
                 yield Group("base" if self.cells[mine[0]].base else "cohort", cohort, mine)

@@ -10,7 +10,6 @@ from sim.measures.concentration import gini
 from sim.measures.equity import RISK_LEVELS
 from sim.measures.precision import precision
 from sim.measures.sums import QUANTILE_NAMES, QUANTILES
-from sim.scenario.model import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +32,8 @@ def summary(result: "Result") -> dict[str, Any]:
     column falls; clv_per_acquired: of those ever active; survival, retention: by tenure; payback.period: tenure at whose end mean
     cumulative discounted cash has reached 0, once somebody was acquired;
     concentration: share of all value that the most valuable fifth of the customers brings, and Gini; market: how customer equity differs
-    between market paths, None where there is no market (on one path standard errors are None: all is conditional on it);
+    between paths of the market or of arrivals, None where customers are independent (on one path standard errors are None: all is
+    conditional on it); referral: recruits a customer wins, as found and exact, None where customers bring nobody;
     exact: after acquisition, z = (mean - exact mean) / se, with ``exact_reason`` where null.
     """
     scenario, sample = result.scenario, result.sample
@@ -61,6 +61,7 @@ def summary(result: "Result") -> dict[str, Any]:
         "customer_equity": {"mean": equity["equity"], "se": equity["se"]},
         "concentration": {"top_fifth": _top_fifth(result), "gini": gini(sample)},
         "market": None if sample.independent else _market(result),
+        "referral": _referral(result) if scenario.recruiting else None,
         "payback": payback(result.sample, result.cash),
         "residual": result.residual,
         "exact": exact,
@@ -88,6 +89,16 @@ def _market(result: "Result") -> dict[str, Any]:
     row = result.equity_risk.iloc[0]
     quantiles = {str(level): row[name] for name, level in RISK_LEVELS.items()}
     return {"paths": int(row["replicates"]), "equity_sd": row["sd"], "equity": quantiles, "share_negative": row["share_negative"]}
+
+
+def _referral(result: "Result") -> dict[str, Any]:
+    from sim.exact.referral import referral
+
+    row = result.referral.iloc[0]
+    found = {name: row[name] for name in ("recruits", "kappa", "kappa_0", "value")}
+    answer = None if result.scenario.segments else referral(result.scenario)
+    known = answer and {"kappa": _digits(answer.kappa), "kappa_0": _digits(answer.kappa_0), "tree": _digits(answer.tree)}
+    return found | {"exact": known}
 
 
 def _acquired(frame: "pd.DataFrame") -> dict[str, Any]:
@@ -125,9 +136,7 @@ def _exact_residual(result: "Result") -> float | None:
     finite = result.exact.clv_before_mean
     if finite is None:
         return None
-    # a copy by model_copy would take the cached scenarios by segment along, with their old horizon
-    endless = Scenario.model_validate(result.scenario.model_dump(exclude_unset=True) | {"horizon": "inf"})
-    infinite = exact(endless).clv_before_mean
+    infinite = exact(result.scenario.model_copy(update={"horizon": "inf"})).clv_before_mean
     return _digits(infinite) - _digits(finite) if infinite is not None and math.isfinite(infinite) else None
 
 

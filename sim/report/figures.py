@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sim.report.lives import flows, occupancy, retention
 from sim.report.minds import feelings, leaving, told_by_cause
-from sim.report.parts import concentrated, concentration, equity_risk, ledger, risky, streams
+from sim.report.parts import arrivals, concentrated, concentration, equity_risk, ledger, risky, streams
 from sim.report.style import Drawn
 from sim.report.worth import cash, clv, equity, equity_by
 
@@ -22,6 +22,7 @@ FIGURES: dict[str, Callable[["Result"], Drawn]] = {
     "flows": flows,
     "equity": equity,
     "equity_risk": equity_risk,
+    "arrivals": arrivals,
     "ledger": ledger,
     "concentration": concentration,
     "feelings": feelings,
@@ -39,6 +40,7 @@ def fitting(result: "Result") -> tuple[str, ...]:
     leave |= set() if result.scenario.stages and any(stage.to for stage in result.scenario.stages.values()) else {"flows"}
     mechanisms = {
         "equity_risk": risky(result),
+        "arrivals": result.scenario.coupled,
         "ledger": streams(result),
         "concentration": concentrated(result),
         "feelings": "feelings" in result.names,

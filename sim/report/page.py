@@ -34,9 +34,7 @@ PATTERNS = {
 
 NO_ERROR = "no error can be told: it takes two simulated customers in every segment and cohort"
 
-ONE_PATH = "conditional on this market path"
-
-SHARED = "no error can be told: customers share the luck of their market"
+SHARED = "no error can be told: customers share luck"
 
 
 class Card(NamedTuple):
@@ -117,7 +115,7 @@ def _reasons(result: "Result") -> tuple[str, str]:
     """Return why money, and why a share, may have no error."""
     if result.sample.independent:
         return NO_ERROR, NO_ERROR
-    return (NO_ERROR, SHARED) if result.sample.replicates > 1 else (ONE_PATH, ONE_PATH)
+    return (NO_ERROR, SHARED) if result.sample.replicates > 1 else (f"conditional on this {result.sample.shared}",) * 2
 
 
 def _card(label: str, value: float, se: float, unit: str, note: str, reason: str, scale: float = 1.0) -> Card:

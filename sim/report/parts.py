@@ -130,12 +130,12 @@ def concentrated(result: "Result") -> bool:
 
 
 def equity_risk(result: "Result") -> Drawn:
-    """Draw how customer equity differs between market paths: a histogram. Frame: left, right, share (of the paths)."""
+    """Draw how customer equity differs between paths: a histogram. Frame: left, right, share (of the paths)."""
     scenario, row = result.scenario, result.equity_risk.iloc[0]
     values = result.replicates["equity"].to_numpy()
     counts, edges = np.histogram(values, bins=min(30, max(5, int(2 * values.size ** (1 / 3)))))  # the rule of Rice, as in Lane 2015
     frame = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": counts / values.size})
-    title = "What the market may bring"
+    title = "What the market may bring" if scenario.market else "What arrivals may bring"
     with drawing(scenario):
         figure, (axes,) = new_figure(3.0)
         scale, power = scaled(float(np.abs(edges).max()))
@@ -145,7 +145,7 @@ def equity_risk(result: "Result") -> Drawn:
         if edges[0] < 0 < edges[-1]:
             axes.axvline(0, color=INK, linewidth=0.9)
         axes.set_xlabel(f"customer equity, {power}{words.unit(scenario)}")
-        axes.set_ylabel("share of market paths")
+        axes.set_ylabel(f"share of {result.sample.shared}s")
         percent(axes)
         axes.grid(axis="y")
         ticks(axes.xaxis)
@@ -174,11 +174,57 @@ def _risk_caption(result: "Result", row: pd.Series) -> str:
     unit = f"{SPACE}{scenario.currency}" if scenario.currency else ""
     below = float(row["share_negative"])
     loss = f"{words.percent(below)} of them end below 0" if below > 0 else "none of them ends below 0"
-    said = f"On half of {int(row['replicates']):,} market paths customer equity is {middle}{unit} or less, "
+    said = f"On half of {int(row['replicates']):,} {result.sample.shared}s customer equity is {middle}{unit} or less, "
     said += f"on nine in ten between {low} and {high}{unit}; {loss}. "
     return f"{said}Dashed: mean, {words.money(scenario, row['mean'], row['se'] * widening(result.sample))}."
 
 
+def arrivals(result: "Result") -> Drawn:
+    """Draw who arrives when: of their own accord, and by others; planned arrivals as a line. Frame: y, planned, came, recruits."""
+    scenario, frame = result.scenario, result.arrivals
+    title = "Who comes, and by whom"
+    with drawing(scenario):
+        figure, (axes,) = new_figure(3.0)
+        edges = np.append(frame["y"], frame["y"].iloc[-1] + 1)
+        together = frame["came"] + frame["recruits"]
+        axes.stairs(frame["came"], edges, fill=True, facecolor=SKY, linewidth=0, label="came to the firm")
+        if scenario.recruiting:
+            axes.stairs(
+                together,
+                edges,
+                baseline=frame["came"],
+                fill=True,
+                facecolor=ORANGE,
+                hatch="////",
+                edgecolor="white",
+                linewidth=0,
+                label="came by customers",
+            )
+        axes.stairs(frame["planned"], edges, baseline=None, color=INK, linewidth=1.2, linestyle="--", label="planned")
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_ylim(0, 1.05 * max(1.0, float(together.max()), float(frame["planned"].max())))
+        axes.set_xlabel(f"calendar {scenario.period}")
+        axes.set_ylabel(f"arrivals a {scenario.period}")
+        axes.legend(loc="upper right")
+        ticks(axes.xaxis)
+        ticks(axes.yaxis)
+        axes.grid(axis="y")
+        axes.set_title(title)
+        laid_out(figure)
+    return Drawn("arrivals", figure, frame, title, _arrivals_caption(result))
+
+
+def _arrivals_caption(result: "Result") -> str:
+    frame = result.arrivals
+    planned, came, recruits = (float(frame[name].sum()) for name in ("planned", "came", "recruits"))
+    said = f"Planned: {words.plain(planned)} customers; came: {words.plain(round(came + recruits))}"
+    if not result.scenario.recruiting:
+        return f"{said}, the rest drawn by those who were there (or kept away by them)."
+    row = result.referral.iloc[0]
+    won = f"A customer wins {words.told_apart(float(row['kappa_0']), 1.0)} others in its life"
+    return f"{said}, {words.percent(recruits / (came + recruits)) if came + recruits else '0'} of them by other customers. {won}."
+
+
 def risky(result: "Result") -> bool:
-    """Return whether there are several market paths."""
+    """Return whether there are several paths."""
     return not result.sample.independent and result.sample.replicates > 1

@@ -8,6 +8,8 @@ checks_behaviour.py; ``faults`` and ``whole_faults`` run them all.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from sim.scenario.checks_arrivals import WHOLE as ARRIVALS_WHOLE
+from sim.scenario.checks_arrivals import coupled
 from sim.scenario.checks_behaviour import EACH as BEHAVIOUR_EACH
 from sim.scenario.checks_behaviour import WHOLE as BEHAVIOUR_WHOLE
 from sim.scenario.checks_behaviour import unheard
@@ -51,7 +53,7 @@ def faults(raw: Raw) -> list[Fault]:
 
 def whole_faults(raw: Raw) -> list[Fault]:
     """Return what is wrong between the values that segments share."""
-    return [fault for rule in (*WHOLE, *CUSTOMERS_WHOLE, *BEHAVIOUR_WHOLE) for fault in rule(raw)]
+    return [fault for rule in (*WHOLE, *CUSTOMERS_WHOLE, *BEHAVIOUR_WHOLE, *ARRIVALS_WHOLE) for fault in rule(raw)]
 
 
 def start(raw: Raw) -> Iterator[Fault]:
@@ -249,12 +251,12 @@ def seasons(raw: Raw) -> Iterator[Fault]:
 
 
 def precisions(raw: Raw) -> Iterator[Fault]:
-    """Refuse two precisions at once, and one where customers share the luck of a market."""
+    """Refuse two precisions at once, and one where customers share luck."""
     run = mapping(raw, "run")
-    if raw.get("market") is not None:
+    if raw.get("market") is not None or coupled(raw):
         for name in ("precision", "precision_money"):
             if run.get(name) is not None:
-                rule = "more customers do not make a run precise where all share a market: its replicates do"
+                rule = "more customers do not make a run precise where all share luck: its replicates do"
                 yield Fault(f"run.{name}", show(run[name]), rule, "leave it out, and raise run.replicates")
     if run.get("precision") is not None and run.get("precision_money") is not None:
         where, value = "run.precision_money", show(run["precision_money"])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
+from sim.scenario.arrivals import MOST_WAVES
 from sim.scenario.base import MAX_HORIZON, at
 from sim.scenario.customers import MECHANISMS, OVERRIDABLE, TRAITS
 from sim.scenario.errors import Fault
@@ -168,8 +169,16 @@ def _known(stage: Any, base: Any) -> Any:
 
 def last_period(raw: Raw) -> int:
     """Return the last calendar period anybody lives through, at most the last that can be addressed."""
-    ends = [end for _, _, end in _windows(raw)]
-    return min(max(ends, default=1) - 1 + periods(raw), MAX_HORIZON) - 1
+    recruits = mapping(raw, "word_of_mouth").get("recruits")
+    last = last_arrival(raw)
+    if isinstance(recruits, dict):
+        last = max(last, min(whole(recruits.get("until"), last + periods(raw)), MOST_WAVES) - 1)
+    return min(last + periods(raw), MAX_HORIZON) - 1
+
+
+def last_arrival(raw: Raw) -> int:
+    """Return the last calendar period in which the firm plans arrivals."""
+    return max((end for _, _, end in _windows(raw)), default=1) - 1
 
 
 def _windows(raw: Raw) -> Iterator[tuple[str, int, int]]:

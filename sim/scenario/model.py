@@ -1,11 +1,13 @@
 """The Scenario: one frozen value that says all a run needs to know."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from sim.scenario import shown
+from sim.scenario.arrivals import Crowd
 from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period
 from sim.scenario.behaviour import Competition, Level, Satisfaction, SwitchingCost, Trust
 from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Frailty, Patterns, Segment
@@ -32,7 +34,7 @@ class Scenario(Model):
     exposure: ``whole``: a customer earns the whole of its last period; ``until_exit``: the fraction it lives through;
     correlations: of ``wallet`` (or order value), ``rate`` (or ordering chance), ``frailty``, ``influence``, ``knowledge`` and
     ``satisfaction`` (the first), in a Gaussian copula;
-    satisfaction … transaction: mechanisms, each off where it is not given.
+    crowd, satisfaction … transaction: mechanisms, each off where it is not given.
     Sources: docs of the single parts, model conventions in DECISIONS.md.
     """
 
@@ -54,6 +56,7 @@ class Scenario(Model):
     acquisition: Acquisition = Acquisition()
     segments: dict[Id, Segment] = Field(default={}, max_length=256)
     cohorts: dict[Id, Cohort] = {}
+    crowd: Crowd | None = None
     base: Base | None = None
     calendar: Calendar = Calendar()
     satisfaction: Satisfaction | None = None
@@ -86,6 +89,16 @@ class Scenario(Model):
         return self.satisfaction is not None or self.level is not None or self.switching_cost is not None
 
     @property
+    def recruiting(self) -> bool:
+        """Whether customers bring others."""
+        return self.word_of_mouth is not None and self.word_of_mouth.recruits is not None
+
+    @property
+    def coupled(self) -> bool:
+        """Whether arrivals depend on those who are customers already."""
+        return self.recruiting or self.crowd is not None
+
+    @property
     def long_lasting_periods(self) -> int:
         """Periods in rank 3 that make a life long-lasting."""
         return self.patterns.long_lasting or 2 * self.periods_per_year
@@ -109,6 +122,14 @@ class Scenario(Model):
         from sim.scenario.existing import read
 
         return read(self)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Scenario":
+        """Return a copy with some fields changed, and with nothing kept that was made from the old ones."""
+        copy = super().model_copy(update=update, deep=deep)
+        if set(update or ()) - {"run"}:
+            for made in ("by_segment", "existing"):
+                copy.__dict__.pop(made, None)
+        return copy
 
     @property
     def segment_shares(self) -> dict[str, float]:

@@ -3,8 +3,12 @@
 import heapq
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.scenario.arrivals import MOST_WAVES, Coupling
 from sim.scenario.base import at
 from sim.scenario.model import Scenario
 
@@ -54,8 +58,41 @@ class Cell:
         return (BASE_COHORT if self.base else self.arrival) << 48 | self.slot << 40
 
 
+REFERRED = "referred"
+"""Id of cohorts in which the firm plans no arrivals, and only recruits come."""
+
+
 def cohorts(scenario: Scenario) -> tuple[Cohort, ...]:
-    """Return the cohorts in order of arrival. Budgets, growth and what drivers attract are rounded to whole customers, half up.
+    """Return the cohorts in order of arrival: those planned, and, where customers bring others, one in every period that is left."""
+    planned = _planned(scenario)
+    taken = {cohort.arrival for cohort in planned}
+    every = (*planned, *(Cohort(REFERRED, y, 0) for y in range(1, recruited_before(scenario)) if y not in taken))
+    return tuple(sorted(every, key=lambda cohort: cohort.arrival))
+
+
+def recruited_before(scenario: Scenario) -> int:
+    """Return the calendar period from which nobody is recruited any more; 0 where customers bring nobody."""
+    recruits = scenario.word_of_mouth.recruits if scenario.word_of_mouth else None
+    if recruits is None:
+        return 0
+    last = max((cohort.arrival for cohort in _planned(scenario)), default=0)
+    return recruits.until or min(last + int(scenario.horizon), MOST_WAVES)
+
+
+def coupling(scenario: Scenario) -> Coupling:
+    """Return what moves arrivals."""
+    every, crowd = cohorts(scenario), scenario.crowd
+    return Coupling(
+        shares=tuple(scenario.segment_shares.values()),
+        planned=tuple(cohort.customers for cohort in every),
+        arrival=tuple(cohort.arrival for cohort in every),
+        open=tuple(cohort.id != REFERRED for cohort in every),
+        crowd=(crowd.strength, crowd.market) if crowd else None,
+    )
+
+
+def _planned(scenario: Scenario) -> tuple[Cohort, ...]:
+    """Return the cohorts that the firm plans. Budgets, growth and what drivers attract are rounded to whole customers, half up.
 
     A firm with a base has new customers only where it says so.
     """
@@ -72,7 +109,7 @@ def cohorts(scenario: Scenario) -> tuple[Cohort, ...]:
                 count = at(entry.customers or (0.0,), k)
             count *= (1.0 + entry.growth) ** k * (scenario.drivers.pull(entry.first_period + k) if scenario.drivers else 1.0)
             found.append(Cohort(key, entry.first_period + k, math.floor(count + 0.5)))
-    return tuple(sorted(found, key=lambda cohort: cohort.arrival))
+    return tuple(found)
 
 
 def sainte_lague(shares: Sequence[float], seats: int) -> tuple[int, ...]:
@@ -133,3 +170,16 @@ def cells(scenario: Scenario, customers: int | None = None) -> tuple[Cell, ...]:
         for slot, (segment, count) in enumerate(zip(shares, scenario.existing.counts.sum(axis=1).tolist(), strict=True)):
             found.append(Cell(len(groups), 0, segment, slot, count / firm, float(count), count, base=True))
     return tuple(found)
+
+
+def arrived(planned: Sequence[Cell], customers: NDArray[np.int64]) -> tuple[Cell, ...]:
+    """Return the cells with the customers who came, where that depends on customers; customers: (replicate, g).
+
+    The firm's are the mean over replicates; so are those simulated, to whole customers.
+    """
+    mean = customers.mean(axis=0)
+    share = mean / mean.sum()
+    return tuple(
+        replace(cell, firm=float(mean[g]), share=float(share[g]), sampled=math.floor(float(mean[g]) + 0.5))
+        for g, cell in enumerate(planned)
+    )

@@ -1,11 +1,12 @@
 """What a customer is worth beside purchases: word of mouth, information, knowledge, transactions."""
 
+from sim.scenario.arrivals import Recruits
 from sim.scenario.base import Cost, Factor, Model, NonNegative, Probability
 from sim.scenario.purchases import ONE, AnyTrait
 
 
 class WordOfMouth(Model):
-    """Monetised talk: in active stages a period is worth ``influence * reach * value * f(s)``.
+    """Talk of customers in active stages: worth ``influence * reach * value * f(s)`` a period, or bringing ``recruits``; never both.
 
     f = (s - 3) / 2 above 3 and -negativity * (3 - s) / 2 below: the dissatisfied tell more people. influence: of a customer, mean 1 unless
     given; reach: people reached a period; value: currency a person who is won over is worth.
@@ -13,7 +14,8 @@ class WordOfMouth(Model):
 
     influence: AnyTrait = ONE
     reach: Factor
-    value: Cost
+    value: Cost | None = None
+    recruits: Recruits | None = None
     negativity: Factor = 2.0
 
 

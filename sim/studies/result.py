@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sim.kernels.types import AFTER, BEFORE, PATTERNS, UNIT, Tables
 from sim.scenario.model import Scenario
-from sim.scenario.sample import cells, existing_customers
+from sim.scenario.sample import arrived, cells, existing_customers
 
 if TYPE_CHECKING:  # pandas takes longer to import than many a run takes: the modules that need it are imported on use
     import pandas as pd
@@ -38,8 +38,9 @@ FRAMES = (
     "replicates",
     "concentration",
 )
-"""Frames of every Result. Others join them: ``feelings`` where satisfaction, level or a delivered value is on, ``equity_risk`` where there
-is a market, ``customers`` where they were kept."""
+"""Frames of every Result. Others join them: ``feelings`` where satisfaction, level or a delivered value is on, ``equity_risk``
+where customers share luck, ``arrivals`` where those depend on customers, ``referral`` where customers bring others, ``customers`` where
+they were kept."""
 
 
 class _Frame:
@@ -121,6 +122,9 @@ class Result:
 
         variant = self.tables_read.variant[0, self.tables_read.segment]
         shifts = np.asarray(self.tables_read.square_shift)[variant].astype(np.int64)
+        came = self.outcome.arrivals
+        if came is not None:
+            return Sample(self.scenario, arrived(cells(self.scenario), came.customers[0]), self.outcome.tally, shifts, None, came)
         new = sum(self.outcome.sampled) - existing_customers(self.scenario)
         return Sample(self.scenario, cells(self.scenario, new), self.outcome.tally, shifts, self.outcome.kept)
 
@@ -140,6 +144,8 @@ class Result:
     concentration = _Frame("concentration")
     feelings = _Frame("feelings")
     equity_risk = _Frame("equity")
+    referral = _Frame("referral")
+    arrivals = _Frame("referral")
 
     @cached_property
     def customers(self) -> "pd.DataFrame":
@@ -226,6 +232,8 @@ class Result:
         joining = {
             "feelings": bool(felt(self.sample)),
             "equity_risk": not self.sample.independent,
+            "arrivals": self.scenario.coupled,
+            "referral": self.scenario.recruiting,
             "customers": self.outcome.kept is not None,
         }
         return (*FRAMES, *(name for name, there in joining.items() if there))

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from sim.compile import compile_tables
-from sim.engine import Outcome, run
+from sim.engine import Outcome, run, run_waves
 from sim.kernels.types import Tables
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
-from sim.scenario.sample import cells, looks
+from sim.scenario.sample import cells, coupling, looks
 from sim.studies.result import Result
 
 
@@ -18,6 +18,8 @@ def simulate(scenario: Scenario, progress: Callable[[int, int], None] | None = N
     progress: called now and then with the customers done and those in all (by precision: until the next look at it).
     """
     tables = prepare(scenario)
+    if scenario.coupled:
+        return Result(scenario, run_waves(tables, coupling(scenario), scenario.run, int(scenario.horizon), progress), tables)
     outcome: Outcome | None = None
     for customers in looks(scenario):
         sampled = [cell.sampled for cell in cells(scenario, customers)]
@@ -33,4 +35,17 @@ def prepare(scenario: Scenario) -> Tables:
     if scenario.horizon == "inf":
         rule = "must be a whole number of periods to simulate; inf has exact answers only"
         raise ScenarioError([Fault("horizon", "inf", rule, "give a horizon, or ask for exact")])
+    if scenario.recruiting:
+        _refuse_endless(scenario)
     return compile_tables(scenario)
+
+
+def _refuse_endless(scenario: Scenario) -> None:
+    """Raise ScenarioError where customers certainly bring others without end."""
+    from sim.exact.referral import referral
+
+    for view in scenario.by_segment.values():
+        found = referral(view)
+        if found is not None and found.kappa_0 >= 1.0:
+            rule = f"customers bring others without end: each wins {found.kappa_0:.4g} in its life (kappa_0), which must be below 1"
+            raise ScenarioError([Fault("word_of_mouth.recruits", "", rule, "give a smaller reach")])

@@ -162,9 +162,7 @@ def theory(scenario: Scenario, exact: Callable[[Scenario], Exact]) -> list[str]:
         return ["exact: not tried here, for it would take long; clvsim exact does"]
     found = [_answered("exact", exact(scenario))]
     if scenario.horizon != "inf":
-        # a copy by model_copy would take the cached scenarios by segment along, with their old horizon
-        endless = Scenario.model_validate(scenario.model_dump(exclude_unset=True) | {"horizon": "inf"})
-        found.append(_answered("exact, horizon=inf", exact(endless)))
+        found.append(_answered("exact, horizon=inf", exact(scenario.model_copy(update={"horizon": "inf"}))))
     return found
 
 

@@ -60,7 +60,7 @@ def behaviour(scenario: Scenario) -> list[str]:
     }
     told = {name: {key: say(view) for key, view in scenario.by_segment.items()} for name, say in by.items()}
     found = [f"{name}: {by_segment(texts)}." for name, texts in told.items() if any(texts.values())]
-    found += [*_drivers(scenario), *_market(scenario)]
+    found += [*_drivers(scenario), *_crowd(scenario), *_market(scenario)]
     if any(effects(edge) for view in scenario.by_segment.values() for stage in view.stages.values() for edge in stage.to.values()):
         still = "loyalty and trust are at their references, nothing is invested and no gap has changed"
         found.append(f"Effects on edges are 1 where {still}. Shown are the chances there.")
@@ -141,8 +141,13 @@ def _word_of_mouth(view: Scenario) -> str:
     if talk is None:
         return ""
     spread = f" (CV {talk.influence.cv_value:.4g})" if talk.influence.cv_value else ""
-    reach = f"influence {talk.influence.mean_value:.4g}{spread} times reach {talk.reach:g} times {amount(talk.value)} a {view.period}"
-    return f"{reach}, for the delighted; {-talk.negativity:g} times that for the wholly dissatisfied, 0 at satisfaction 3"
+    reach = f"influence {talk.influence.mean_value:.4g}{spread} times reach {talk.reach:g}"
+    if talk.recruits is not None:
+        return (
+            f"{reach} recruits a {view.period} by the delighted, each for a fee of {amount(talk.recruits.fee)}; none below satisfaction 3"
+        )
+    worth = f"{reach} times {amount(talk.value or 0.0)} a {view.period}"
+    return f"{worth}, for the delighted; {-talk.negativity:g} times that for the wholly dissatisfied, 0 at satisfaction 3"
 
 
 def _knowledge(view: Scenario) -> str:
@@ -174,6 +179,13 @@ def _drivers(scenario: Scenario) -> Iterator[str]:
     arrivals = scenario.drivers.acquisition if scenario.drivers else {}
     if any(arrivals.values()):
         yield f"Arrivals: {', '.join(f'{value:g} by {name}' for name, value in arrivals.items())} (coefficients of the change of gap)."
+
+
+def _crowd(scenario: Scenario) -> Iterator[str]:
+    found = scenario.crowd
+    if found is not None:
+        growth = f"grows by {found.strength:g} times the active customers there are"
+        yield f"Crowd: each planned cohort {growth}, less as they near {found.market:,.0f}."
 
 
 def _market(scenario: Scenario) -> Iterator[str]:

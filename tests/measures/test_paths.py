@@ -54,6 +54,7 @@ def test_the_replicate_is_the_unit(by: str, identity: str) -> None:
     assert equity["se"] == pytest.approx(row["se"] * equity["customers"] * factor)
 
 
+@pytest.mark.jit
 def test_a_market_moves_all_at_once() -> None:
     """Taken for independent, the customers of many paths would look far surer than they are."""
     run = {"replicates": 30, "customers": 1000}

@@ -7,7 +7,7 @@ import sim
 from sim.measures.paths import widening
 from sim.report.figures import FIGURES, fitting
 from sim.report.minds import FEW
-from sim.report.page import ONE_PATH, SHARED, cards, page
+from sim.report.page import SHARED, cards, page
 from sim.report.words import LEVEL, estimate
 from tests.measures import mindful
 from tests.report import cases
@@ -83,7 +83,7 @@ def test_cards_have_intervals_of_paths() -> None:
     assert found[0].half == estimate(row["mean"], row["se"] * widening(result.sample))[1]
     assert widening(result.sample) > 2
     assert (found[1].half, found[1].reason) == ("—", SHARED)
-    assert {card.reason for card in cards(mindful.one_path())} == {ONE_PATH}
+    assert {card.reason for card in cards(mindful.one_path())} == {"conditional on this market path"}
 
 
 def test_pages_say_on_which_market() -> None:

@@ -56,7 +56,7 @@ def report(result: Result) -> str:
     return page(result, [(drawn, drawn.svg()) for drawn in (FIGURES[name](result) for name in fitting(result))], draws=2)
 
 
-@pytest.mark.parametrize("name", cases.SHIPPED)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.jit if name == "adoption" else ()) for name in cases.SHIPPED])
 def test_every_scenario_has_a_report_that_needs_nothing_else(name: str) -> None:
     result = cases.shipped(name)
     text = report(result)

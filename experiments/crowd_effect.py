@@ -1,8 +1,8 @@
 """A crowd draws a crowd: python experiments/crowd_effect.py [key=value ...].
 
-The firm plans the same 20 members a month in every case. Those who are there draw others (the imitation of Bass 1969), so that arrivals
-rise for years before the market is full: the curve is S-shaped though nobody plans it. Delighted members recruit beside it, and
-disappointed ones keep others away: the same satisfaction that decides who stays decides, later, who comes.
+The firm plans the same 20 members a month in every case. Those who are there draw others (the imitation of Bass 1969): arrivals rise
+while the crowd is small against the market, and level off as it fills, though nobody plans it. Delighted members recruit beside it, and
+their recruits recruit: good talk multiplies. Bad talk subtracts, a share of each plan: it is who stays that disappointment decides.
 """
 
 from pathlib import Path
@@ -12,12 +12,12 @@ import pandas as pd
 import sim
 from showing import run, save, say, show
 
-CROWD = ("crowd.strength=0.06", "crowd.market=3000")
+CROWD = ("crowd.strength=0.12", "crowd.market=1500")
 CASES = {
     "planned alone": ("word_of_mouth=null", "crowd.strength=0", "crowd.market=1"),
     "a crowd": ("word_of_mouth=null", *CROWD),
     "a crowd, delighted": ("satisfaction.initial=5", *CROWD),
-    "a crowd, disappointed": ("satisfaction.initial=2", *CROWD),
+    "a crowd, disappointed": ("satisfaction.initial=1", *CROWD),
 }
 
 

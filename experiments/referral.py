@@ -13,7 +13,7 @@ import sim
 from showing import run, save, say, show
 
 REACHES = (0.0, 0.01, 0.02, 0.03, 0.04)
-PLAN = ("satisfaction.initial=5", "cohorts.members.periods=1", "cohorts.members.customers=200", "word_of_mouth.recruits.until=600")
+PLAN = ("satisfaction.initial=5", "cohorts.members.periods=1", "cohorts.members.customers=200", "word_of_mouth.recruits.until=240", "run.replicates=20")
 
 
 def main(*settings: str) -> None:
@@ -26,7 +26,7 @@ def main(*settings: str) -> None:
         found, result = referral(scenario), sim.simulate(scenario)
         assert found is not None
         planned = sum(cohort.customers[0] for cohort in scenario.cohorts.values() if cohort.customers)
-        equity, risk = result.equity.iloc[0] / planned, result.equity_risk.iloc[0]
+        equity, risk = result.equity.loc[0, ["equity", "se"]] / planned, result.equity_risk.iloc[0]
         rows.append((reach, found.kappa, found.clv, found.tree, equity["equity"], equity["se"], 100 * risk["sd"] / risk["mean"]))
     names = ["reach", "kappa", "CLV", "with its tree", "simulated", "SE", "SD of equity, %"]
     trees = pd.DataFrame(rows, columns=names).set_index("reach")

@@ -104,6 +104,7 @@ def run(
     if settings.driver == "period":
         tally = _by_period(tables, kept, np.array(list(every), np.int64), sizes, total, on_progress)
     else:
+        compile_now(run_groups, tables, kept, horizon, settings.replicates)
         tally, _ = by_group(tables, kept, chunks(every, n_groups, threads), sizes, total, on_progress)
     seconds = time.perf_counter() - started
     if before is not None:
@@ -131,7 +132,7 @@ def chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterato
         yield np.array(list(itertools.islice(every, size)), np.int64)
 
 
-def _compile(driver: Callable[..., None], tables: Tables, kept: Kept, horizon: int, replicates: int, *when: int) -> None:
+def compile_now(driver: Callable[..., None], tables: Tables, kept: Kept, horizon: int, replicates: int, *when: int) -> None:
     """Run a driver on nobody: what is not compiled yet is compiled in this thread, where Ctrl-C is obeyed."""
     nobody = np.empty((0, FIRST + 1), np.int64)
     driver(tables, empty_tally(tables, horizon, replicates), kept, empty_state(tables, 1), empty_scratch(tables), nobody, *when)
@@ -144,7 +145,7 @@ def _by_period(
     threads, horizon, replicates = sizes
     cases = tables.variant.shape[0]
     parts = np.array_split(every, threads)
-    _compile(run_period, tables, kept, horizon, replicates, 0, 0)
+    compile_now(run_period, tables, kept, horizon, replicates, 0, 0)
     states = [empty_state(tables, len(part)) for part in parts]
     tallies = [empty_tally(tables, horizon, replicates) for _ in parts]
     scratches = [empty_scratch(tables) for _ in parts]
@@ -176,10 +177,12 @@ def by_group(
     total: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[Tally, Array]:
-    """Run chunks on threads; return what was counted, and the recruits made (n, 3); sizes: threads, horizon, replicates."""
+    """Run chunks on threads, the driver being compiled; return what was counted, and the recruits made (n, 3).
+
+    sizes: threads, horizon, replicates.
+    """
     threads, horizon, replicates = sizes
     lock, stop = threading.Lock(), threading.Event()
-    _compile(run_groups, tables, kept, horizon, replicates)
     finished = [0] * threads
 
     def work(number: int) -> tuple[Tally, list[Array]]:

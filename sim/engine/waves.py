@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_tally
-from sim.engine.run import Arrivals, Outcome, available_threads, by_group, chunks, count_groups, groups
+from sim.engine.run import Arrivals, Outcome, available_threads, by_group, chunks, compile_now, count_groups, groups
+from sim.kernels.drivers import run_groups
 from sim.kernels.types import ACTIVE, FELT, GROUP, Array, Tables, Tally
 from sim.scenario.arrivals import MOST_PEOPLE, Coupling
 from sim.scenario.errors import Fault, ScenarioError
@@ -51,6 +52,7 @@ def run_waves(
     arrivals = Arrivals(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros((*shape, 2, 2), np.int64))
     threads = min(settings.threads or available_threads(), 256)
     last = max(coupling.arrival, default=0) + horizon + 2
+    compile_now(run_groups, tables, empty_kept(1, 0), horizon, settings.replicates)
     waves, done = len(coupling.arrival) or 1, 0
     for case in range(cases):
         for replicate in range(settings.replicates):

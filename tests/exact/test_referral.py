@@ -64,7 +64,7 @@ def test_nobody_talks_well() -> None:
 
 def test_growth_without_end_is_refused() -> None:
     with pytest.raises(ScenarioError, match=r"each wins 1\.0\d* in its life \(kappa_0\), which must be below 1"):
-        sim.simulate(talkers(word_of_mouth={"reach": 0.34, "recruits": {}}))
+        sim.simulate(talkers(word_of_mouth={"reach": 0.35, "recruits": {}}))
 
 
 @pytest.mark.jit

@@ -5,10 +5,17 @@ factor of a period and P the chances from row to row,
 
     a = r + beta P a,    A = q + 2 beta r P a + beta**2 P A,    and so on for B, Y, aY, Y**2 (names as in ``sim.exact.forward``).
 
-Rows from which no money can be reached are left out: their value is 0 and they may hold customers for ever.
+Where there is a level w, each of these is a polynomial of degree 2 or less in the w that a customer brings to a row, for w moves by a
+linear map in each row and cash is linear in it. The coefficients solve a system each, the highest power first: c_d of w**d does with
+beta keep**d in the place of beta, and the powers above hand down what ``pull`` and coming back make of them. Rows from which no money
+can be reached are left out, power by power: their coefficients are 0 and they may hold customers for ever.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import zip_longest
 
 import numpy as np
 
@@ -17,7 +24,7 @@ from sim.exact.forward import BOTH, BRACKET, COLUMNS, CROSS, KIND, KINDS, KNOWN,
 from sim.exact.market import hazard_factors
 from sim.exact.patterns import TOP, Classes
 from sim.exact.traits import Nodes
-from sim.exact.value import Value, Worth, factors, paying, worth
+from sim.exact.value import Value, Worth, factors, leading, paying, worth
 from sim.scenario.model import Scenario
 
 ROOM = 2_000_000  # numbers in the matrices solved at once
@@ -37,13 +44,13 @@ def infinite(scenario: Scenario, chain: Chain, value: Value, nodes: Nodes) -> Pa
     money = worth(chain, value, 0, *season)
     until_exit = scenario.exposure == "until_exit"
     typical = leaving(chain, nodes.part(np.arange(len(nodes.weights)) == int(nodes.weights.argmax())), moved, until_exit)
-    live = paying(chain, value)
-    radius = _radius(chain, typical, live) if value.factor >= 1.0 else 0.0
+    powers = _powers(chain, value)
+    radius = max(_radius(chain, typical, power) for power in powers) if value.factor >= 1.0 else 0.0
     if radius * value.factor >= 1.0 - 1e-12:
         return "horizon: the sum of all future cash diverges (spectral radius of the discounted moves between paying stages is 1 or more)"
     size = max(1, ROOM // chain.rows**2)
     found = [
-        _Solve(chain, value, money, nodes.part(slice(k, k + size)), moved, until_exit, live).moments()
+        _Solve(chain, value, money, nodes.part(slice(k, k + size)), moved, until_exit, powers).moments()
         for k in range(0, len(nodes.weights), size)
     ]
     part = _part(chain, value, nodes, np.concatenate(found, axis=-1))
@@ -55,25 +62,56 @@ def infinite(scenario: Scenario, chain: Chain, value: Value, nodes: Nodes) -> Pa
     return part
 
 
-def _radius(chain: Chain, gone: Leaving, live: Flags) -> float:
+@dataclass(frozen=True)
+class _Power:
+    """What the coefficient of a power of the level does in a period: kept: (r,) times it; carried: (pair,) what does not come back.
+
+    live: (r,) rows where it is not 0.
+    """
+
+    kept: Floats
+    carried: Flags
+    live: Flags
+
+
+def _powers(chain: Chain, value: Value) -> list[_Power]:
+    """Return the powers of the level that the value to come has, from 0 on; the first alone where there is none."""
+    level, every = value.level, np.ones(len(chain.src), bool)
+    if level is None:
+        return [_Power(np.ones(chain.rows), every, paying(chain, value))]
+    carried = every.copy()
+    carried[level.back] = False
+    own = (value.gain * value.orders != 0) & ((level.pull != 0) | (level.keep != 0))
+    spends = leading(chain, own, carried & (level.keep != 0)[chain.dst])
+    handed = spends & (level.pull != 0)
+    handed[chain.src[level.back]] |= (spends & (level.keep != 0))[chain.dst[level.back]] & (level.again != 0.0)
+    plain = paying(chain, value, handed)
+    return [_Power(np.ones(chain.rows), every, plain), *(_Power(level.keep**d, carried, spends) for d in (1, 2))]
+
+
+def _radius(chain: Chain, gone: Leaving, power: _Power) -> float:
     """Return the spectral radius of the moves between rows that matter."""
+    live = power.live
     if not live.any():
         return 0.0
     matrix = np.zeros((chain.rows, chain.rows))
-    np.add.at(matrix, (chain.src, chain.dst), gone.pairs[:, 0, 0])
+    np.add.at(matrix, (chain.src, chain.dst), power.kept[chain.src] * power.carried * gone.pairs[:, 0, 0])
     return float(np.abs(np.linalg.eigvals(matrix[np.ix_(live, live)])).max())
 
 
-def _system(chain: Chain, gone: Leaving, factor: float, rows: Flags) -> Floats:
-    """Return I - factor * P between some rows, (n, r, r). A stay in the same row enters by its chance to leave, free of cancellation."""
+def _system(chain: Chain, gone: Leaving, factor: Floats, rows: Flags, carried: Flags) -> Floats:
+    """Return I - factor * P between some rows, (n, r, r), over the pairs ``carried``. factor: (r,).
+
+    A stay in the same row enters by its chance to leave, free of cancellation.
+    """
     n, count = gone.stay.shape[-1], chain.rows
     matrix = np.zeros((n, count, count))
     pairs = gone.pairs[:, 0, :]
     for k, (i, j) in enumerate(zip(chain.src, chain.dst, strict=True)):
         if k < count:
-            matrix[:, i, i] = (1.0 - factor) + factor * gone.leave[i, 0] if i == j else 1.0
-        if k >= count or i != j:
-            matrix[:, i, j] -= factor * pairs[k]
+            matrix[:, i, i] = (1.0 - factor[i]) + factor[i] * gone.leave[i, 0] if i == j else 1.0
+        if carried[k] and (k >= count or i != j):
+            matrix[:, i, j] -= factor[i] * pairs[k]
     return matrix[:, rows][:, :, rows]
 
 
@@ -83,7 +121,7 @@ def _inverse(chain: Chain, gone: Leaving, rows: Flags) -> Floats:
     Where customers hardly ever get out the usual elimination cancels; then it is done without a subtraction (Grassmann, Taksar and
     Heyman 1985), from the chances to get out.
     """
-    matrix = _system(chain, gone, 1.0, rows)
+    matrix = _system(chain, gone, np.ones(chain.rows), rows, np.ones(len(chain.src), bool))
     try:
         inverse = np.linalg.inv(matrix)
     except np.linalg.LinAlgError:
@@ -114,6 +152,14 @@ def _inverse(chain: Chain, gone: Leaving, rows: Flags) -> Floats:
     return np.asarray(inverse, float)
 
 
+Polynomial = list[Floats]
+"""Coefficients by power of the level, from 0 on, each (r or pair, n)."""
+
+
+def _sum(one: Polynomial, other: Polynomial) -> Polynomial:
+    return [np.asarray(a + b) for a, b in zip_longest(one, other, fillvalue=np.zeros(1))]
+
+
 @dataclass
 class _Solve:
     """The systems of some nodes."""
@@ -124,54 +170,101 @@ class _Solve:
     nodes: Nodes
     moved: Floats
     until_exit: bool
-    live: Flags
+    powers: list[_Power]
+    matrices: dict[tuple[float, int], Floats] = field(default_factory=dict)
 
     def moments(self) -> Floats:
         """Return the moments at the start, in the order of the forward recursion: (moment, n)."""
         chain, factor, money, n = self.chain, self.value.factor, self.money, len(self.nodes.weights)
-        gone = leaving(chain, self.nodes, self.moved, self.until_exit)
-        once, twice = (_system(chain, gone, f, self.live) for f in (factor, factor**2))
-        chances, src, dst = gone.pairs[:, 0], chain.src, chain.dst
+        gone, src, dst = self.gone, chain.src, chain.dst
         stays = (chain.edge < 0)[:, None]
         lived = np.where(stays, 1.0, gone.lived[src, 0])
         lived_square = np.where(stays, 1.0, gone.lived_square[src, 0])
         alpha, rate, known = money.alpha[src], money.flat[src][:, None], money.known[src][:, None]  # (pair, 1)
         bought, told = alpha * lived, known * lived
-
-        by_row = gathering(src, chain.rows)
-
-        def solve(matrix: Floats, reward: Floats) -> Floats:
-            return self.solved(matrix, by_row(chances * reward))
+        once, twice = factor, factor**2
+        solve, level, begun = self.solved, self.of_level, self.begun
 
         found = np.zeros((KINDS + 2 * len(KIND), n))
-        a = solve(once, bought)
-        found[WALLET] = a[chain.start]
-        own = 0.0 if self.value.single else alpha**2 * lived_square
-        found[BRACKET] = solve(twice, own + 2.0 * factor * bought * a[dst])[chain.start]
-        found[NOISE] = solve(twice, money.beta[src] * lived)[chain.start]
-        k = solve(once, told)
+        a = solve(once, level([bought]))
+        then = self.then(a)
+        found[WALLET] = begun(a)
+        own = [] if self.value.single else level(level([alpha**2 * lived_square]))
+        found[BRACKET] = begun(solve(twice, _sum(own, level([2.0 * factor * bought * one for one in then]))))
+        noise = level([money.beta[src] * lived])
+        found[NOISE] = begun(solve(twice, level(noise) if self.value.single else noise))
+        (k,) = solve(once, [told])
         accounts = [(KNOWN, known, np.zeros((len(src), 1)), k)]
         for kind, cash in enumerate((money.before, money.after)):
-            accounts.append((KINDS + len(KIND) * kind, rate, cash[:, None], solve(once, rate * lived + cash[:, None])))
-        for place, own, edge, y in accounts:
-            flat = own * lived + edge
-            cross = alpha * own * lived_square + bought * edge + factor * (bought * y[dst] + flat * a[dst])
-            square = own**2 * lived_square + 2.0 * own * lived * edge + edge**2 + 2.0 * factor * flat * y[dst]
-            both = known * own * lived_square + told * edge + factor * (flat * k[dst] + told * y[dst])
-            found[place + OWN], found[place + CROSS], found[place + SQUARE] = (
-                answer[chain.start] for answer in (y, solve(twice, cross), solve(twice, square))
-            )
+            (y,) = solve(once, [rate * lived + cash[:, None]])
+            accounts.append((KINDS + len(KIND) * kind, rate, cash[:, None], y))
+        for place, each, edge, y in accounts:
+            flat = each * lived + edge
+            cross = level([alpha * each * lived_square + bought * edge + factor * bought * y[dst]])
+            square = each**2 * lived_square + 2.0 * each * lived * edge + edge**2 + 2.0 * factor * flat * y[dst]
+            both = known * each * lived_square + told * edge + factor * (flat * k[dst] + told * y[dst])
+            found[place + OWN], found[place + SQUARE] = y[chain.start], begun(solve(twice, [square]))
+            found[place + CROSS] = begun(solve(twice, _sum(cross, [factor * flat * one for one in then])))
             if place != KNOWN:
-                found[place + BOTH] = solve(twice, both)[chain.start]
+                found[place + BOTH] = begun(solve(twice, [both]))
         return found
 
-    def solved(self, matrix: Floats, reward: Floats) -> Floats:
-        """Solve for the value to come, (r, n), from the mean reward of a period, (r, n)."""
-        answer = np.zeros(reward.shape)
+    @cached_property
+    def gone(self) -> Leaving:
+        """What happens in a period."""
+        return leaving(self.chain, self.nodes, self.moved, self.until_exit)
+
+    @cached_property
+    def by_row(self) -> Callable[[Floats], Floats]:
+        """What sums over the pairs of each row."""
+        return gathering(self.chain.src, self.chain.rows)
+
+    def of_level(self, terms: Polynomial) -> Polynomial:
+        """Return terms times the level, which is 1 where there is none."""
+        return terms if self.value.level is None else [np.zeros_like(terms[0]), *terms]
+
+    def begun(self, terms: Polynomial) -> Floats:
+        """Return the value of rows' terms at the start, (n,)."""
+        first = 0.0 if self.value.level is None else self.value.level.first
+        return np.asarray(sum(one[self.chain.start] * first**d for d, one in enumerate(terms)))
+
+    def then(self, terms: Polynomial) -> Polynomial:
+        """Return rows' terms as they are in the row that each pair leads to, (pair, n), in the level held before the move."""
+        found = [one[self.chain.dst] for one in terms]
+        if self.value.level is not None:
+            back = self.value.level.back
+            for d, one in enumerate(found[1:], start=1):
+                found[0][back] += self.value.level.again**d * one[back]
+                one[back] = 0.0
+        return found
+
+    @np.errstate(invalid="ignore")
+    def solved(self, factor: float, reward: Polynomial) -> Polynomial:
+        """Return the value to come, by row and powers of the level brought along, at this factor of a period.
+
+        reward: of a period, by pair and powers of the level held.
+        """
+        found = [np.zeros((self.chain.rows, len(self.nodes.weights))) for _ in reward]
+        held = list(found)
+        for d in reversed(range(len(reward))):
+            gain = self.by_row(self.gone.pairs[:, 0] * (reward[d] + factor * self.then(found)[d]))
+            right = self.powers[d].kept[:, None] * gain
+            for e in range(d + 1, len(reward)):
+                assert self.value.level is not None
+                right += math.comb(e, d) * (self.value.level.pull ** (e - d) * self.value.level.keep**d)[:, None] * held[e]
+            found[d] = self.system(factor, d, right)
+            held[d] = self.by_row(self.gone.pairs[:, 0] * (reward[d] + factor * self.then(found)[d]))
+        return found
+
+    def system(self, factor: float, power: int, reward: Floats) -> Floats:
+        """Solve for a coefficient, (r, n), from what a period adds to it."""
+        own, answer = self.powers[power], np.zeros(reward.shape)
+        if (factor, power) not in self.matrices:
+            self.matrices[factor, power] = _system(self.chain, self.gone, factor * own.kept, own.live, own.carried)
         try:
-            answer[self.live] = np.linalg.solve(matrix, reward[self.live].T[..., None])[..., 0].T
+            answer[own.live] = np.linalg.solve(self.matrices[factor, power], reward[own.live].T[..., None])[..., 0].T
         except np.linalg.LinAlgError:  # without discounting, some customers for ever: no sum
-            answer[self.live] = np.inf
+            answer[own.live] = np.inf
         return answer
 
 

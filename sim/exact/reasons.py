@@ -48,7 +48,7 @@ def _unsolved(scenario: Scenario) -> Iterator[str]:
 
 
 def unending(scenario: Scenario) -> str | None:
-    """Name what changes for ever, or depends on the path without end, under an infinite horizon."""
+    """Name what changes for ever under an infinite horizon."""
     for key in chain.endless(scenario):
         stage, name = key.split(".")
         return f"stages.{stage}.to.{name}.weibull: changes with stage age for ever, under horizon: inf"
@@ -59,7 +59,7 @@ def unending(scenario: Scenario) -> str | None:
         used = any(getattr(edge.effects, driver) for stage in scenario.stages.values() for edge in stage.to.values())
         if used and market.moves(scenario, driver):
             return f"drivers.{driver}: changes with the calendar, under horizon: inf"
-    return "level: depends on the path, under horizon: inf" if scenario.level is not None else None
+    return None
 
 
 def overflowing(scenario: Scenario, worth: value.Value, phases: Floats) -> str | None:

@@ -165,14 +165,21 @@ def worth(chain: Chain, value: Value, tenure: int, orders: Floats, margin: Float
     )
 
 
-def paying(chain: Chain, value: Value) -> Flags:
-    """Return the rows that hold or lead to any money, (r,)."""
-    live: Flags = (value.gain * value.orders != 0) | (value.serve != 0) | value.streams.any(0) | (value.known != 0)
+def paying(chain: Chain, value: Value, spending: Flags | None = None) -> Flags:
+    """Return the rows that hold or lead to any money, (r,). spending: those that purchases give any."""
+    live = value.gain * value.orders != 0 if spending is None else spending
+    live = live | (value.serve != 0) | value.streams.any(0) | (value.known != 0)
     moved = (chain.cash != 0) | (chain.converts & value.conversion & (value.acquisition != 0))
     live[chain.src[moved]] = True
+    return leading(chain, live, np.ones(len(chain.src), bool))
+
+
+def leading(chain: Chain, rows: Flags, pairs: Flags) -> Flags:
+    """Return these rows and all that lead to them along some pairs, (r,)."""
+    src, dst, live = chain.src[pairs], chain.dst[pairs], rows.copy()
     for _ in range(chain.rows):
         before = live.sum()
-        live[chain.src[live[chain.dst]]] = True
+        live[src[live[dst]]] = True
         if live.sum() == before:
             break
     return live

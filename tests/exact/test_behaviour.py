@@ -115,6 +115,44 @@ def test_streams_without_end(due: str) -> None:
     assert (endless.clv_before_mean, endless.clv_before_sd) == pytest.approx((long.clv_before_mean, long.clv_before_sd), rel=1e-10)
 
 
+@pytest.mark.parametrize("exposure", ["whole", "until_exit"])
+@pytest.mark.parametrize("purchases", WAYS)
+def test_level_without_end(exposure: str, purchases: dict[str, Any]) -> None:
+    """Won back at the level of re-entry again and again, knowing something, frail, from prospect on: systems and recursion agree."""
+    stages = overlay(CASE["stages"], {"lost": {"to": {"new": {"probability": 0.2}}}})
+    keys = {**CASE, "stages": stages, "drivers": None, "knowledge": {"share": 0.4, "cv": 0.7}, "frailty": {"variance": 0.3}}
+    keys |= {"exposure": exposure, "purchases": purchases, "acquisition": {"cost": 5.0, "due": "conversion"}}
+    endless, long = exact(scenario(**{**keys, "horizon": "inf"})), exact(scenario(**{**keys, "horizon": 400}))
+    assert (endless.clv_mean, endless.clv_sd) == pytest.approx((long.clv_mean, long.clv_sd), rel=1e-10)
+    assert (endless.clv_before_mean, endless.clv_before_sd) == pytest.approx((long.clv_before_mean, long.clv_before_sd), rel=1e-10)
+    assert endless.level.size == 0
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.3, 1.0])
+def test_level_heads_for_its_target_for_ever(speed: float) -> None:
+    """By hand: w_t = T - (T - w) k**(t+1), k = 1 - speed; a share r stays, so that E[V] = T/(1-rv) - (T-w) k/(1-rvk)."""
+    r, target, first = 0.85, 0.9, 0.2
+    stages = {"s": {"price": 10.0, "level": {"target": target, "speed": speed}, "to": {"lost": {"probability": 1 - r}}}, "lost": LOST}
+    found = answer(horizon="inf", discount_rate_annual=0.1, stages=stages, level={"initial": first})
+    v, k = 1 / 1.1, 1 - speed
+    assert found.clv_mean == pytest.approx(10 * (target / (1 - r * v) - (target - first) * k / (1 - r * v * k)), rel=1e-12)
+    assert found.clv_sd is not None
+    w = target - (target - first) * k ** np.arange(1, 301)
+    values = 10 * np.cumsum(v ** np.arange(300) * w)  # of those who stay t more periods, a share of r**t (1-r)
+    square = float((1 - r) * r ** np.arange(300) @ values**2)
+    assert found.clv_sd == pytest.approx(math.sqrt(square - (found.clv_mean or 0.0) ** 2), rel=1e-9)
+
+
+def test_a_level_that_fades_has_a_sum() -> None:
+    """Nobody ever leaves and nothing is discounted: with w halved every period its sum is 1, and a target above 0 has none."""
+    keys: dict[str, Any] = {"start": "s", "horizon": "inf", "discount_rate_annual": 0.0, "level": {"initial": 1.0}}
+    fading = {"price": 10.0, "level": {"target": 0.0, "speed": 0.5}}
+    found = exact(scenario(**keys, stages={"s": fading}))
+    assert (found.clv_mean, found.clv_sd) == pytest.approx((10.0, 0.0), abs=1e-6)
+    for costly in ({"level": {"target": 0.1, "speed": 0.5}}, {"cost_to_serve": 1.0}, {"level": {"target": 0.0, "speed": 0.0}}):
+        assert (exact(scenario(**keys, stages={"s": {**fading, **costly}})).reason or "").startswith("horizon: the sum of all future cash")
+
+
 def test_level_of_a_sure_life() -> None:
     """Nobody leaves: w is known in every period, and so is the value."""
     stages = {"s": {"price": 10.0, "level": {"target": 0.9, "speed": 0.3}, "to": STAYS}, "lost": LOST}

@@ -48,12 +48,20 @@ def test_any_graph(graph: dict[str, Any], rate: float, more: float) -> None:
     assert (dearer.clv_mean or 0.0) < (one.clv_mean or 0.0)
 
 
+LEVELS = st.one_of(st.none(), st.tuples(*[st.floats(0.0, 1.0)] * 10))
+
+
 @settings(max_examples=20, deadline=None)
-@given(graphs(), st.floats(0.1, 0.5))
-def test_a_long_horizon_comes_to_the_infinite_one(graph: dict[str, Any], rate: float) -> None:
+@given(graphs(), st.floats(0.1, 0.5), LEVELS)
+def test_a_long_horizon_comes_to_the_infinite_one(graph: dict[str, Any], rate: float, levels: tuple[float, ...] | None) -> None:
+    if levels is not None:
+        stages = dict(graph["stages"])
+        for k, name in enumerate([name for name in stages if name != "lost"]):
+            stages[name] = {**stages[name], "level": {"target": levels[2 * k], "speed": levels[2 * k + 1]}}
+        graph = {**graph, "stages": stages, "level": {"initial": levels[8], "re_entry": levels[9]}}
     endless = exact(Scenario.model_validate({**graph, "horizon": "inf", "discount_rate_annual": rate}))
     long = exact(Scenario.model_validate({**graph, "horizon": 800, "discount_rate_annual": rate}))
-    assert (long.clv_mean, long.clv_sd) == pytest.approx((endless.clv_mean, endless.clv_sd), rel=1e-9)
+    assert (long.clv_mean, long.clv_sd) == pytest.approx((endless.clv_mean, endless.clv_sd), rel=1e-9, abs=1e-12)
     for stage in graph["stages"]:
         if stage != "lost":
             assert long.periods_per_stage[stage] == pytest.approx(endless.periods_per_stage[stage], rel=1e-8)

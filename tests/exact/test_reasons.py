@@ -74,10 +74,6 @@ REGIMES = {"regimes": {"calm": {"to": {"calm": 0.5, "war": 0.5}}, "war": {"to": 
             "correlations.knowledge.wallet: the worth of knowledge depends on another trait",
         ),
         (
-            {"horizon": "inf", "level": {}, "stages": {"s": {"level": {"target": 1.0, "speed": 0.5}}}},
-            "level: depends on the path, under horizon: inf",
-        ),
-        (
             {
                 "horizon": "inf",
                 "drivers": {"brand": {"fame": {"own": [1.0, 2.0]}}},

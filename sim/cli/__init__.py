@@ -100,6 +100,9 @@ def simulate(
                         within P of it (0.01 is
                         1 %); run.customers is
                         then the most
+      run.control=true  estimate mean CLV also
+                        beside the nearest case
+                        with an exact answer
       run.seed=N        other draws
       run.threads=N     1 to 256, same results
       KEY=VALUE         any of the scenario

@@ -65,6 +65,8 @@ def show_result(result: "Result", folder: Path) -> None:
         _line("exact", _number(answer["clv_mean"]), f"SD {_number(answer['clv_sd'])}", f"z {_number(answer['z'])}")
     else:
         _line("exact", f"none: {summary['exact_reason']}")
+    if result.scenario.run.control:
+        _line("controlled", *_controlled(summary))
     kept = [_number(value, 4) for value in retention[:SHOWN]]
     _line("retention", *kept, more, f"({UNDEFINED} where nobody is active)" if UNDEFINED in kept else "")
     firm = f"for {_number(float(result.sample.firm.sum()), 0)} customers"
@@ -72,6 +74,19 @@ def show_result(result: "Result", folder: Path) -> None:
     _copied("folder", folder)
     if (folder / "report.html").exists():
         _copied("report", folder / "report.html")
+
+
+def _controlled(summary: Mapping[str, Any]) -> list[str]:
+    """Return the mean by control variate, what it saves, and beside what case."""
+    found = summary["controlled"]
+    if found is None:
+        return [f"none: {summary['controlled_reason']}"]
+    saved = f"variance saved {100 * found['variance_saved']:.0f} %"
+    return [
+        f"{_number(found['mean'])} ± {_number(found['se'])} SE",
+        saved,
+        f"beside {_number(found['exact'])} exact without {', '.join(found['without'])}",
+    ]
 
 
 def _precision(found: Mapping[str, Any], currency: str) -> list[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sim.measures.sample import Sample
     from sim.studies.result import Result
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Changes whenever a key of the summary does."""
 
 RESIDUAL_WARNING = 0.05
@@ -34,7 +34,8 @@ def summary(result: "Result") -> dict[str, Any]:
     concentration: share of all value that the most valuable fifth of the customers brings, and Gini; market: how customer equity differs
     between paths of the market or of arrivals, None where customers are independent (on one path standard errors are None: all is
     conditional on it); referral: recruits a customer wins, as found and exact, None where customers bring nobody;
-    exact: after acquisition, z = (mean - exact mean) / se, with ``exact_reason`` where null.
+    exact: after acquisition, z = (mean - exact mean) / se, with ``exact_reason`` where null; controlled: mean CLV after acquisition by
+    control variate where ``run.control`` asks for it (``sim.studies.control``), with ``controlled_reason`` where there is none.
     """
     scenario, sample = result.scenario, result.sample
     tenure = result.retention[result.retention["by"] == "all"]
@@ -66,6 +67,7 @@ def summary(result: "Result") -> dict[str, Any]:
         "residual": result.residual,
         "exact": exact,
         "exact_reason": reason,
+        **_controlled(result),
         "warnings": result.warnings,
         "timing": result.timing,
     }
@@ -114,6 +116,18 @@ def _exact(result: "Result") -> tuple[dict[str, Any] | None, str | None]:
     mean = _digits(answer.clv_mean)
     z = (row["mean"] - mean) / row["se"] if row["se"] > 0 else None
     return {"clv_mean": mean, "clv_sd": answer.clv_sd and _digits(answer.clv_sd), "z": z}, answer.sd_reason
+
+
+def _controlled(result: "Result") -> dict[str, Any]:
+    """Return the mean by control variate, the variance it saves, and the exact mean of the case without what ``without`` lists."""
+    if not result.scenario.run.control:
+        return {"controlled": None, "controlled_reason": None}
+    found = result.controlled
+    if found.clv is None:
+        return {"controlled": None, "controlled_reason": found.reason}
+    mean, se, saved, _, exact = (_digits(value) for value in found.clv)
+    told = {"mean": mean, "se": se, "variance_saved": saved, "exact": exact, "without": list(found.without)}
+    return {"controlled": told, "controlled_reason": None}
 
 
 def residual(result: "Result") -> dict[str, Any]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -203,6 +203,7 @@ def _checks(result: "Result") -> list[tuple[str, str, str, str]]:
         apart = f"{words.percent(abs(row['sd'] / spread - 1))} apart" if spread and math.isfinite(row["sd"]) else reason
         apart = "equal" if spread == row["sd"] else apart
         checks.append(("Standard deviation of CLV between customers", words.plain(row["sd"]), words.plain(spread), apart))
+    checks += _controlled(result, summary)
     beyond = result.residual
     share = f"{words.percent(beyond['share'])} of the value over an endless life" if math.isfinite(beyond["share"]) else "share not defined"
     how = "from theory" if beyond["method"] == "exact" else "estimated: the last year's cash and retention carried on"
@@ -212,6 +213,18 @@ def _checks(result: "Result") -> list[tuple[str, str, str, str]]:
     if exact.node_error > 1e-9:
         checks.append(("Rounding of the exact answer", DASH, f"{exact.node_error:.0e}", "relative; by halving its quadrature"))
     return checks
+
+
+def _controlled(result: "Result", summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return the mean by control variate, where it was asked for."""
+    if not result.scenario.run.control:
+        return []
+    found = summary["controlled"]
+    name = "Mean CLV, helped by the nearest solvable case"
+    if found is None:
+        return [(name, DASH, DASH, f"none: {summary['controlled_reason']}")]
+    what = f"variance saved {words.percent(found['variance_saved'])}; exact is the case without {', '.join(found['without'])}"
+    return [(name, _interval(found["mean"], found["se"]), words.plain(found["exact"]), what)]
 
 
 def _verdict(z: float | None, mean: float, exact: float) -> str:

@@ -62,7 +62,8 @@ class Run(Model):
     precision: stop as soon as the 95 % interval of mean CLV before acquisition is no wider than this share of the mean on either side,
     precision_money: than this much currency; ``customers`` is then the most that are simulated (``sim.scenario.sample.looks``);
     replicates: independent repetitions; keep_customers: keep one row a customer (memory grows with them; quantiles are then exact);
-    driver: ``group`` runs each group of customers through life, ``period`` steps the whole population (same result).
+    driver: ``group`` runs each group of customers through life, ``period`` steps the whole population (same result);
+    control: where there is no exact answer, estimate mean CLV with the nearest solvable case as control variate too, in a second run.
     """
 
     customers: Annotated[Count, Field(ge=1, le=10**12)] | None = None
@@ -73,3 +74,4 @@ class Run(Model):
     replicates: Annotated[Count, Field(ge=1, le=65_536)] = 1
     keep_customers: bool = False
     driver: Literal["group", "period"] = "group"
+    control: bool = False

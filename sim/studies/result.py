@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # pandas takes longer to import than many a run takes: the mo
     from sim.exact import Exact
     from sim.measures.sample import Sample
     from sim.report.style import Drawn
+    from sim.studies.control import Controlled
 
 FRAMES = (
     "clv",
@@ -191,6 +192,13 @@ class Result:
         from sim.exact import exact
 
         return exact(self.scenario)
+
+    @cached_property
+    def controlled(self) -> "Controlled":
+        """Mean CLV with the nearest solvable case as control variate, which is simulated for it; see ``sim.studies.control``."""
+        from sim.studies.control import controlled
+
+        return controlled(self)
 
     @cached_property
     def residual(self) -> dict[str, Any]:

@@ -134,7 +134,7 @@ class _Pass:
         self.active = chain.of_kind("active").astype(float)
         self.paid = np.flatnonzero((chain.cash != 0) | (chain.converts & value.conversion))  # pairs with cash of their own
         self.kinds, self.tells = 2 if value.conversion else 1, bool(value.known.any())
-        self.changing = changing(scenario, chain)
+        self.changing, self.factors = changing(scenario, chain), hazard_factors(scenario, chain)
         self.total = np.zeros((KINDS + len(KIND) * self.kinds, len(phases), len(nodes.weights)))  # moments of a life, by node
 
     def run(self) -> None:
@@ -146,7 +146,7 @@ class _Pass:
             self.look(t, paths.at)
             season = [factors(s, self.phases + t, scenario.periods_per_year) for s in (calendar.orders, calendar.margin)]
             if gone is None or self.changing:
-                factor = hazard_factors(scenario, self.chain, self.phases[: None if self.changing else 1] + t)
+                factor = self.factors(self.phases[: None if self.changing else 1] + t)
                 gone = leaving(self.chain, self.nodes, factor, scenario.exposure == "until_exit")
             money = worth(self.chain, self.value, t, *season)
             self.deepen(paths)

@@ -40,7 +40,7 @@ def infinite(scenario: Scenario, chain: Chain, value: Value, nodes: Nodes) -> Pa
     """Solve for all of the future, or say why it has no sum."""
     calendar = scenario.calendar
     season = [factors(s, np.zeros(1), scenario.periods_per_year) for s in (calendar.orders, calendar.margin)]
-    moved = hazard_factors(scenario, chain, np.zeros(1))
+    moved = hazard_factors(scenario, chain)(np.zeros(1))
     money = worth(chain, value, 0, *season)
     until_exit = scenario.exposure == "until_exit"
     typical = leaving(chain, nodes.part(np.arange(len(nodes.weights)) == int(nodes.weights.argmax())), moved, until_exit)

@@ -1,5 +1,7 @@
 """What the calendar does to the hazards: seasons, and the drivers of equity against a rival's."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sim.exact.chain import Chain, Floats
@@ -35,8 +37,15 @@ def changing(scenario: Scenario, chain: Chain) -> bool:
     return moved or (varies(scenario.calendar.hazards) and bool(chain.seasonal.any()))
 
 
-def hazard_factors(scenario: Scenario, chain: Chain, periods: Floats) -> Floats:
-    """Return what the calendar multiplies each move's hazard by, (move, phase). periods: (phase,) calendar periods."""
-    seasons = factors(scenario.calendar.hazards, periods, scenario.periods_per_year)
-    gaps = np.array([[change(scenario, name, int(y)) for y in periods] for name in DRIVERS])
-    return np.asarray(np.where(chain.seasonal[:, None], seasons, 1.0) * np.exp(-(chain.driven.T @ gaps)), float)
+def hazard_factors(scenario: Scenario, chain: Chain) -> Callable[[Floats], Floats]:
+    """Return what gives, of calendar periods (phase,), what the calendar multiplies each move's hazard by, (move, phase)."""
+    last = settled(scenario)
+    gaps = np.array([[change(scenario, name, y) for y in range(last + 1)] for name in DRIVERS])
+    driven = np.exp(-(chain.driven.T @ gaps))  # (move, period until they no longer change)
+
+    def multiplied(periods: Floats) -> Floats:
+        seasons = factors(scenario.calendar.hazards, periods, scenario.periods_per_year)
+        now = driven[:, np.minimum(periods, last).astype(np.intp)]
+        return np.asarray(np.where(chain.seasonal[:, None], seasons, 1.0) * now, float)
+
+    return multiplied

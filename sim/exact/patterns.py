@@ -87,7 +87,7 @@ class Classes:
 def patterns(scenario: Scenario, chain: Chain, nodes: Nodes, phases: Floats) -> Floats:
     """Return the share of each pattern at a finite horizon, (pattern, p or 1), by the coarse rule: shares need no more nodes."""
     classes = Classes.build(scenario, chain)
-    changes = changing(scenario, chain)
+    changes, factors = changing(scenario, chain), hazard_factors(scenario, chain)
     arrivals = phases if changes else phases[:1]
     gathered, nodes = gathering(chain.dst, chain.rows), nodes.part(nodes.coarse > 0)
     found = np.zeros((len(PATTERNS), len(arrivals)))
@@ -98,7 +98,7 @@ def patterns(scenario: Scenario, chain: Chain, nodes: Nodes, phases: Floats) -> 
         gone: Leaving | None = None
         for t in range(int(scenario.horizon)):
             if gone is None or changes:
-                gone = leaving(chain, some, hazard_factors(scenario, chain, arrivals + t), until_exit=False)
+                gone = leaving(chain, some, factors(arrivals + t), until_exit=False)
                 chances = gone.pairs[:, None]
             lives = classes.fold(gathered(classes.held(lives)[chain.src] * chances))
         found += classes.shares(lives @ some.coarse)

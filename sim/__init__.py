@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sim.config import load, scenarios
     from sim.exact import exact
     from sim.scenario import Scenario, ScenarioError
+    from sim.studies.drivers import drivers
     from sim.studies.explain import explain
     from sim.studies.folder import verify, write_run
     from sim.studies.result import Result
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Result", "Scenario", "ScenarioError", "exact", "explain", "load", "scenarios", "simulate", "verify", "write_run"]
+__all__ = ["Result", "Scenario", "ScenarioError", "drivers", "exact", "explain", "load", "scenarios", "simulate", "verify", "write_run"]
 
 _HOME = {
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",
+    "drivers": "sim.studies.drivers",
     "exact": "sim.exact",
     "explain": "sim.studies.explain",
     "load": "sim.config",

@@ -80,7 +80,8 @@ def test_every_column() -> None:
     plain, mindful = (sim.simulate(sim.load(name, *small)).tables() for name in ("lifecycle", "adoption"))
     mindful |= sim.simulate(sim.load("club", "horizon=12", configs=DOCS.parent / "experiments")).tables()
     listed = {name: [row[0].strip("`") for row in rows] for name, rows in sections("frames.md").items()}
-    assert listed == {name: list(frame.columns) for name, frame in (mindful | plain).items()}
+    levers = sim.drivers(sim.load("adoption", *small, "market=null", "run.replicates=1")).frame
+    assert listed == {name: list(frame.columns) for name, frame in (mindful | plain | {"drivers": levers}).items()}
 
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -101,12 +101,12 @@ def _by_customer(result: "Result", case: Scenario, exact: dict[int, float]) -> t
     mine = result if some == customers and result.outcome.kept is not None else simulate(_run(result.scenario, some, keep=True))
     found = []
     for kind in (AFTER, BEFORE):
-        moments = _moments(list(_pairs(mine, other, kind)), result.sample)
+        moments = _moments(list(pairs(mine, other, kind)), result.sample)
         found.append(_estimate(_mean(result.sample, kind), _mean(whole.sample, kind), moments, exact[kind]))
     return found[0], found[1]
 
 
-def _pairs(one: "Result", other: "Result", kind: int) -> Iterator["tuple[Floats, Floats]"]:
+def pairs(one: "Result", other: "Result", kind: int) -> Iterator["tuple[Floats, Floats]"]:
     """Yield the CLV of the same customers in two runs, cell by cell."""
     assert one.outcome.kept is not None
     assert other.outcome.kept is not None
@@ -125,12 +125,12 @@ class _Moments(NamedTuple):
     left: float
 
 
-def _moments(pairs: "list[tuple[Floats, Floats]]", sample: "Sample") -> _Moments:
+def _moments(found: "list[tuple[Floats, Floats]]", sample: "Sample") -> _Moments:
     """Return the moments of the stratified means: sums of share**2 times covariance over customers, cell by cell; NaN with too few."""
     share = sample.firm / math.fsum(sample.firm.tolist())
-    paired = sum(len(y) for y, _ in pairs) - sum(len(y) > 0 for y, _ in pairs)
+    paired = sum(len(y) for y, _ in found) - sum(len(y) > 0 for y, _ in found)
     total = [0.0, 0.0, 0.0]
-    for (y, x), part, n in zip(pairs, share.tolist(), sample.customers.tolist(), strict=True):
+    for (y, x), part, n in zip(found, share.tolist(), sample.customers.tolist(), strict=True):
         if part == 0.0:
             continue
         if len(y) < 2 or paired < 2:

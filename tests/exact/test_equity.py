@@ -1,8 +1,11 @@
 """Identities of equity and flows: Little's law, profit of a steady firm, value of constant cohorts (renewal reward; four-stage case)."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 
-from sim.exact import exact
+from sim.exact import Exact, exact
 from sim.scenario.model import Scenario
 from tests.exact.answers import LOST, answer
 from tests.exact.test_four_stages import REWARD, ROWS, four_stages
@@ -75,6 +78,39 @@ def test_segments_add_up() -> None:
     assert None not in (found.clv_sd, small.clv_sd, large.clv_sd)
     second = 0.7 * ((small.clv_sd or 0) ** 2 + small.clv_mean**2) + 0.3 * ((large.clv_sd or 0) ** 2 + large.clv_mean**2)
     assert (found.clv_sd or 0) ** 2 + (found.clv_mean or 0) ** 2 == pytest.approx(second, rel=1e-12)
+
+
+LEVELLED = {
+    "price": 6.0, "information": 0.3, "knowledge": 0.5, "fees": 0.2, "sales_cost": 0.1, "cost_to_serve": 0.4,
+    "level": {"target": 0.9, "speed": 0.15}, "to": {"lost": {"probability": 0.12, "cash": -1.0}},
+}  # fmt: skip
+
+
+def levelled(first: float, **keys: Any) -> Exact:
+    """Return the exact answer of one stage with a level that starts at ``first``, and with every stream that has an exact answer."""
+    stages = {"s": LEVELLED, "lost": LOST}
+    keys = {"horizon": "inf", "discount_rate_annual": DISCOUNT} | keys
+    return answer(stages=stages, level={"initial": first}, knowledge={"share": 0.5, "cv": 2.0}, **keys)
+
+
+def test_steady_firm_with_a_level_and_streams() -> None:
+    """Profit of the base in the long run is that of a life; what it holds now and will win is its profit for ever, moves at a period's end.
+
+    The base is worth what it is worth at its mean level, for what is to come is linear in it: levels at the start of a period.
+    """
+    life, endless = levelled(0.1, discount_rate_annual=0.0, horizon=600), levelled(0.1, discount_rate_annual=0.0)
+    profit = ARRIVALS * sum(float(cash.sum()) for cash in life.cash.values())
+    assert profit == pytest.approx(ARRIVALS * (endless.clv_mean or 0.0), rel=1e-9)
+    there = life.active[:-1]
+    assert ARRIVALS * there.sum() == pytest.approx(ARRIVALS * endless.periods_per_stage["s"], rel=1e-9)  # Little 1961
+    spent = 6.0 * float(there @ life.level)
+    assert float(life.cash["purchase"].sum()) == pytest.approx(spent, rel=1e-12)
+    brought = np.concatenate([[0.1], life.level[:-1]])
+    mean = float(there @ brought / there.sum())
+    existing = ARRIVALS * there.sum() * (levelled(mean).clv_mean or 0.0)
+    future = ARRIVALS * (levelled(0.1).clv_mean or 0.0) / DISCOUNT
+    moves = ARRIVALS * float(life.cash["transition"].sum())
+    assert (profit - moves) * (1.0 + DISCOUNT) / DISCOUNT + moves / DISCOUNT == pytest.approx(existing + future, rel=1e-9)
 
 
 def test_streams_add_up() -> None:

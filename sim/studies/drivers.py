@@ -18,7 +18,7 @@ from sim.measures.paths import cell_means, path_error, path_means
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.market import DRIVERS
 from sim.scenario.model import Scenario
-from sim.scenario.sample import cohorts
+from sim.scenario.sample import cohorts, looks
 from sim.studies.control import pairs
 from sim.studies.simulate import simulate
 
@@ -81,13 +81,14 @@ class Equity:
 def drivers(scenario: Scenario, step: float = 0.1) -> Equity:
     """Return what ``step`` more points of each attribute of the drivers, and of quality where satisfaction is on, are worth to the firm.
 
-    Raises ScenarioError where there are none, or where a score would leave its scale. Arrivals follow value and brand by fractions of a
-    customer here, and each side simulates the customers that the scenario has; a precision asked for is not waited for.
+    Raises ScenarioError where there are none, where a score would leave its scale, or under an endless horizon. Arrivals follow value and
+    brand by fractions of a customer here. Each side simulates the customers that the scenario has; where it asks for a precision, those
+    of the first look.
     """
     import pandas as pd
 
     found = levers(scenario)
-    _check(found, step)
+    _check(scenario, found, step)
     solved = exact(steady(scenario)).reason is None
     differ = _solved if solved else _simulated
     worth = _worth(scenario, solved)
@@ -116,7 +117,9 @@ def levers(scenario: Scenario) -> list[Lever]:
     return found
 
 
-def _check(found: list[Lever], step: float) -> None:
+def _check(scenario: Scenario, found: list[Lever], step: float) -> None:
+    if scenario.horizon == "inf":
+        raise ScenarioError([Fault("horizon", "inf", "must be a whole number of periods: scores change with the calendar")])
     if not found:
         raise ScenarioError([Fault("drivers", "", "must have an attribute, or satisfaction must be on: there is nothing to step")])
     if not 0.0 < step <= MOST_STEP:
@@ -152,8 +155,10 @@ def steady(scenario: Scenario, like: Scenario | None = None) -> Scenario:
         entry["customers"] = [float(cohort.customers) for cohort in arriving if cohort.id == key]
     if raw.get("drivers"):
         raw["drivers"].pop("acquisition", None)
-    raw["run"] = {key: value for key, value in raw.get("run", {}).items() if key not in ("precision", "precision_money", "control")}
-    return Scenario.model_validate(raw)
+    run = {key: value for key, value in raw.get("run", {}).items() if key not in ("precision", "precision_money", "control")}
+    if scenario.run.precision is not None or scenario.run.precision_money is not None:
+        run["customers"] = next(looks(scenario)) or None
+    return Scenario.model_validate({**raw, "run": run})
 
 
 def _pull(scenario: Scenario, side: Scenario, arrival: int) -> float:

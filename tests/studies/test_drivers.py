@@ -130,7 +130,11 @@ def test_what_does_nothing_is_worth_nothing() -> None:
     assert found["satisfaction.quality"]["change"] > 4 * found["satisfaction.quality"]["se"] > 0
 
 
-@pytest.mark.jit
+def test_a_precision_is_not_waited_for() -> None:
+    assert steady(case(run={"customers": 10**9, "precision": 0.001})).run.customers == 131_072
+    assert steady(case(run={"customers": 500, "precision": 0.001})).run.customers == 500
+
+
 def test_quality_of_a_segment_is_stepped_too() -> None:
     segments = {"one": {"share": 0.5}, "two": {"share": 0.5, "satisfaction": {"quality": [2.0, 2.5, 2.0]}}}
     scenario = case(**LOYAL, segments=segments)
@@ -170,6 +174,7 @@ def test_market_paths_are_what_is_paired() -> None:
     ("changes", "step", "said"),
     [
         ({"drivers": None, "stages": {"s": {"to": {"lost": {"effects": None}}}}}, 0.1, "drivers: must have an attribute, or satisfaction"),
+        ({"horizon": "inf"}, 0.1, "horizon: must be a whole number of periods"),
         ({}, 0.0, "step: must be above 0 and at most 10 points"),
         ({}, 11.0, "step: must be above 0 and at most 10 points"),
         ({}, math.nan, "step: must be above 0 and at most 10 points"),

@@ -68,6 +68,8 @@ def controlled(result: "Result") -> Controlled:
         return Controlled("base: existing customers have no exact answer, and no solvable case")
     if result.exact.reason is None:
         return Controlled("the exact answer is known")
+    if scenario.coupled:
+        return Controlled(f"{coupled_by(scenario)}: arrivals depend on customers, and no solvable case has the same")
     if not sample.independent and sample.replicates < FEW_PATHS:
         return Controlled(f"market: its paths are the pairs, and run.replicates must be {FEW_PATHS} or more to tell how they go together")
     case, without, answer = nearest(scenario)
@@ -82,6 +84,11 @@ def controlled(result: "Result") -> Controlled:
     if not math.isfinite(found[0].se):
         return Controlled("it takes three simulated customers, two in every segment and cohort, to tell how they go together")
     return Controlled(None, without, *found)
+
+
+def coupled_by(scenario: Scenario) -> str:
+    """Return what makes arrivals depend on customers."""
+    return "crowd" if scenario.crowd is not None else "word_of_mouth.recruits"
 
 
 def _run(scenario: Scenario, customers: int, keep: bool = False) -> Scenario:

@@ -19,7 +19,7 @@ from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.market import DRIVERS
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cohorts, looks
-from sim.studies.control import pairs
+from sim.studies.control import coupled_by, pairs
 from sim.studies.simulate import simulate
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ class Equity:
 def drivers(scenario: Scenario, step: float = 0.1) -> Equity:
     """Return what ``step`` more points of each attribute of the drivers, and of quality where satisfaction is on, are worth to the firm.
 
-    Raises ScenarioError where there are none, where a score would leave its scale, or under an endless horizon. Arrivals follow value and
-    brand by fractions of a customer here. Each side simulates the customers that the scenario has; where it asks for a precision, those
-    of the first look.
+    Raises ScenarioError where there are none, where a score would leave its scale, under an endless horizon, or where arrivals depend on
+    customers. Arrivals follow value and brand by fractions of a customer here. Each side simulates the customers that the scenario has;
+    where it asks for a precision, those of the first look.
     """
     import pandas as pd
 
@@ -120,6 +120,9 @@ def levers(scenario: Scenario) -> list[Lever]:
 def _check(scenario: Scenario, found: list[Lever], step: float) -> None:
     if scenario.horizon == "inf":
         raise ScenarioError([Fault("horizon", "inf", "must be a whole number of periods: scores change with the calendar")])
+    if scenario.coupled:
+        rule = "must be off: arrivals that depend on customers are not the same on both sides of a step"
+        raise ScenarioError([Fault(coupled_by(scenario), "", rule)])
     if not found:
         raise ScenarioError([Fault("drivers", "", "must have an attribute, or satisfaction must be on: there is nothing to step")])
     if not 0.0 < step <= MOST_STEP:

@@ -128,6 +128,8 @@ def test_market_paths_are_the_pairs() -> None:
     [
         ({"word_of_mouth": None}, "the exact answer is known"),
         ({"market": TURNING, "run": {"replicates": 19}}, "market: its paths are the pairs, and run.replicates must be 20 or more"),
+        ({"crowd": {"strength": 0.1, "market": 1000.0}}, "crowd: arrivals depend on customers"),
+        ({"word_of_mouth": {"value": None, "reach": 0.1, "recruits": {}}}, "word_of_mouth.recruits: arrivals depend on customers"),
         ({"firm": {"customers": 3}}, "it takes three simulated customers"),
         (
             {

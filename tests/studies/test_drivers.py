@@ -175,6 +175,7 @@ def test_market_paths_are_what_is_paired() -> None:
     [
         ({"drivers": None, "stages": {"s": {"to": {"lost": {"effects": None}}}}}, 0.1, "drivers: must have an attribute, or satisfaction"),
         ({"horizon": "inf"}, 0.1, "horizon: must be a whole number of periods"),
+        ({"crowd": {"strength": 0.1, "market": 9000.0}}, 0.1, "crowd: must be off"),
         ({}, 0.0, "step: must be above 0 and at most 10 points"),
         ({}, 11.0, "step: must be above 0 and at most 10 points"),
         ({}, math.nan, "step: must be above 0 and at most 10 points"),

@@ -30,7 +30,8 @@ def exact(scenario: Scenario) -> Exact:
     for key, segment in scenario.by_segment.items():
         part = _part(segment, phases)
         if isinstance(part, str):
-            return Exact(reason=part if key == "all" and not scenario.segments else f"segments.{key}: {part}")
+            everywhere = not scenario.segments or part == _reason(scenario)
+            return Exact(reason=part if everywhere else f"segments.{key}: {part}")
         parts[key] = part
     limits = all(len(part.patterns) for part in parts.values())
     for part in parts.values():
@@ -66,9 +67,14 @@ def _phases(scenario: Scenario, arrivals: list[int]) -> tuple[Floats, dict[int, 
     return np.array(distinct, float), {arrival: distinct.index(one) for arrival, one in stands.items()}
 
 
+def _reason(scenario: Scenario) -> str | None:
+    """Return the feature that prevents an answer, as far as the scenario alone tells it."""
+    return reasons.unsolved(scenario) or (reasons.unending(scenario) if scenario.horizon == "inf" else None)
+
+
 def _part(scenario: Scenario, phases: Floats) -> Part | str:
     """Return one segment's answers, or the feature that prevents them."""
-    reason = reasons.unsolved(scenario) or (reasons.unending(scenario) if scenario.horizon == "inf" else None)
+    reason = _reason(scenario)
     if reason is not None:
         return reason
     links = chain.build(scenario)

@@ -91,9 +91,21 @@ def test_a_missing_answer_names_its_reason(keys: dict[str, Any], reason: str) ->
     assert repr(found) == f"<Exact: none, for {found.reason}>"
     assert html.escape(found.reason or "") in found._repr_html_()
     assert (found.cash, found.level.size, found.by_segment) == ({}, 0, {})
-    segments = {"one": {"share": 0.5}, "two": {"share": 0.5}}
-    split = exact(Scenario.model_validate({**base, **keys, "segments": segments}))
-    assert split.reason == f"segments.one: {found.reason}"
+    split = exact(Scenario.model_validate({**base, **keys, "segments": {"one": {"share": 0.5}, "two": {"share": 0.5}}}))
+    of_segments = ("more than two", "orders:", "horizon:")  # found on the way to the answer of a segment
+    assert split.reason == ("segments.one: " if reason.startswith(of_segments) else "") + (found.reason or "")
+
+
+def test_a_reason_names_the_segment_that_has_it_alone() -> None:
+    swayed = {"stages": {"s": {"to": {"lost": {"effects": {"loyalty": 1.0}}}}}}
+    why = "stages.s.to.lost.effects.loyalty: hazards depend on satisfaction"
+    raw: dict[str, Any] = {"period": "year", "horizon": 5, "start": "s", "satisfaction": {}, "competition": {}}
+    raw["stages"] = {"s": {"to": {"lost": {"probability": 0.2}}}, "lost": LOST}
+    segments = {"one": {"share": 0.5}, "two": {"share": 0.5, **swayed}}
+    assert exact(Scenario.model_validate({**raw, "segments": segments})).reason == f"segments.two: {why}"
+    stages = {"s": {"to": {"lost": {"probability": 0.2, "effects": {"loyalty": 1.0}}}}, "lost": LOST}
+    plain = {"one": {"share": 0.5}, "two": {"share": 0.5}}
+    assert exact(Scenario.model_validate({**raw, "stages": stages, "segments": plain})).reason == why
 
 
 def test_an_infinite_variance_leaves_the_mean() -> None:

@@ -200,7 +200,7 @@ def _move(result: "Result", stage: str, edge: str, target: str) -> str:
     return f"{name} ({way})" if parallel and way else name
 
 
-CAUSES = {"own": "own wish", "rival": "a rival", "natural": "natural", "unforeseen": "unforeseen", "": ""}
+CAUSES = {"own": "the firm itself", "rival": "a rival", "natural": "natural", "unforeseen": "unforeseen", "": ""}
 
 
 def _rows(axes: "Axes", frame: pd.DataFrame) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FEW = 30
 """The mean of fewer simulated customers says nothing and is not drawn."""
 
+MOST_STEPS = 48
+"""Most steps in which losses are drawn: in longer runs a step is a mean over several periods, whose luck would hide what it shows."""
+
 LOOKS = {
     "satisfaction": (BLUE, "-"),
     "trust": (ORANGE, "--"),
@@ -51,6 +54,7 @@ def feelings(result: "Result") -> Drawn:
             _lines(axes, frame, names)
         if panels[0] == ["satisfaction"]:
             drawn[0].set_ylabel("satisfaction,\n1 to 5")
+            _no_closer(drawn[0])
             ticks(drawn[0].yaxis)
         if len(panels[-1]) > 1:
             drawn[-1].set_ylabel("0 to 1; retention:\nshare of the active")
@@ -60,6 +64,13 @@ def feelings(result: "Result") -> Drawn:
         drawn[0].set_title(title)
         laid_out(figure)
     return Drawn("feelings", figure, frame, title, _feelings_caption(result, frame))
+
+
+def _no_closer(axes: "Axes") -> None:
+    """Show a point of satisfaction at least, so that no trifle looks like a fall."""
+    low, high = axes.get_ylim()
+    missing = max(1.0 - (high - low), 0.0)
+    axes.set_ylim(low - missing / 2, high + missing / 2)
 
 
 def _lines(axes: "Axes", frame: pd.DataFrame, names: list[str]) -> None:
@@ -97,16 +108,20 @@ SHADES = {
 }
 """Colour and hatch of each cause."""
 
-CAUSE_LABELS = {"own": "own wish", "rival": "a rival", "natural": "natural", "unforeseen": "unforeseen", "not stated": "not stated"}
+CAUSE_LABELS = {"own": "the firm itself", "rival": "a rival", "natural": "natural", "unforeseen": "unforeseen", "not stated": "not stated"}
 
 
 def leaving(result: "Result") -> Drawn:
-    """Draw by which causes customers are lost, by tenure, stacked. Frame: t, cause, rate (losses a period per customer active); see FEW."""
+    """Draw by which causes customers are lost, by tenure, stacked.
+
+    Frame: t (of a step's first period), cause, rate (losses a period per customer active); see FEW, MOST_STEPS.
+    """
     scenario = result.scenario
     whole = everybody(result.leaving)
-    active = everybody(result.retention).set_index("t")["at_risk"]
-    whole = thinned(whole[(whole["move"] == "lost") & (whole["t"].map(active) >= FEW)])
-    frame = whole[["t", "cause", "rate"]].reset_index(drop=True)
+    active = everybody(result.retention).set_index("t")
+    whole = whole[(whole["move"] == "lost") & (whole["t"].map(active["at_risk"]) >= FEW)]
+    wide = max(-(-whole["t"].nunique() // MOST_STEPS), 1)
+    frame = _stepped(whole[["t", "cause", "rate"]].reset_index(drop=True), active["active"], wide)
     title = "Why customers are lost"
     with drawing(scenario):
         figure, (axes,) = new_figure(3.4)
@@ -114,7 +129,7 @@ def leaving(result: "Result") -> Drawn:
         below = np.zeros(periods.size)
         for cause in [cause for cause in CAUSES.values() if (frame["cause"] == cause).any()]:
             rate = frame.loc[frame["cause"] == cause, "rate"].to_numpy()
-            _stack(axes, periods, below, rate, cause)
+            _stack(axes, np.append(periods, whole["t"].max() + 1), below, rate, cause)
             below = below + rate
         axes.set_ylim(0, 1.08 * max([*below.tolist(), 1e-9]))
         axes.set_ylabel(f"share of the active lost\nin a {scenario.period}")
@@ -125,25 +140,37 @@ def leaving(result: "Result") -> Drawn:
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
         axes.set_title(title)
         laid_out(figure)
-    return Drawn("leaving", figure, frame, title, _leaving_caption(result))
+    return Drawn("leaving", figure, frame, title, _leaving_caption(result, wide))
 
 
-def _stack(axes: "Axes", periods: Any, below: Any, rate: Any, cause: str) -> None:
-    """Draw a cause's part of the losses: a step a period."""
+def _stepped(frame: pd.DataFrame, active: pd.Series, wide: int) -> pd.DataFrame:
+    """Return the rates of steps of so many periods. active: share of customers active, by tenure."""
+    if wide == 1:
+        return frame
+    frame = frame.assign(t=frame["t"] // wide * wide, active=frame["t"].map(active))
+    frame["lost"] = frame["rate"] * frame["active"]
+    sums = frame.groupby(["t", "cause"], sort=False)[["lost", "active"]].sum()
+    return (sums["lost"] / sums["active"]).rename("rate").reset_index()
+
+
+def _stack(axes: "Axes", ends: Any, below: Any, rate: Any, cause: str) -> None:
+    """Draw a cause's part of the losses, step by step."""
     colour, hatch = SHADES[cause]
-    ends, low, high = np.append(periods, periods[-1] + 1), np.append(below, below[-1]), np.append(below + rate, below[-1] + rate[-1])
+    low, high = np.append(below, below[-1]), np.append(below + rate, below[-1] + rate[-1])
     look: dict[str, Any] = {"facecolor": colour, "edgecolor": "white" if colour != "#f0f0f0" else GREY, "hatch": hatch, "linewidth": 0.4}
     axes.fill_between(ends, low, high, step="post", label=CAUSE_LABELS[cause], **look)
 
 
-def _leaving_caption(result: "Result") -> str:
+def _leaving_caption(result: "Result", wide: int) -> str:
     rows = everybody(result.causes)
     lost = rows[rows["move"] == "lost"].set_index("cause")
     shares = lost["share"].drop("premature").sort_values(ascending=False, kind="stable")
     said = ", ".join(f"{CAUSE_LABELS[str(cause)]} {_share(lost, str(cause))}" for cause in shares.index)
     either = rows[(rows["move"] == "either") & (rows["cause"] == "premature")].iloc[0]
     early = f" Of declines and losses together {words.percent(either['share'])} are premature, that is by a cause not natural."
-    return f"Of the losses within {_span(result.scenario, result.sample.horizon)}: {said}." + (early if "natural" in shares.index else "")
+    steps = f" Each step is the mean of {_span(result.scenario, wide)}." if wide > 1 else ""
+    whole = f"Of the losses within {_span(result.scenario, result.sample.horizon)}: {said}."
+    return whole + (early if "natural" in shares.index else "") + steps
 
 
 def _share(lost: pd.DataFrame, cause: str) -> str:

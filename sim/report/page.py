@@ -196,7 +196,8 @@ def _checks(result: "Result") -> list[tuple[str, str, str, str]]:
     mean, half = words.estimate(row["mean"], row["se"] * widening(result.sample))
     said = mean if half == DASH else f"{mean} ± {half}"
     if found is None:
-        checks = [("Mean CLV", said, DASH, f"no exact answer: {reason}")]
+        where, _, why = reason.rpartition(": ")
+        checks = [("Mean CLV", said, DASH, f"no exact answer: {why}" + (f" ({where})" if where else ""))]
     else:
         checks = [("Mean CLV", said, words.plain(found["clv_mean"]), _verdict(found["z"], row["mean"], found["clv_mean"]))]
         spread = found["clv_sd"]

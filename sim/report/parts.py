@@ -91,7 +91,7 @@ def concentration(result: "Result") -> Drawn:
         axes.plot([0.2, 0.2, 0.0], [0.0, fifth, fifth], color=ORANGE, linewidth=1.0, linestyle="--")
         axes.plot(0.2, fifth, marker="D", color=ORANGE, markersize=6, zorder=4)
         low = fifth > 0.55 * float(frame["value"].max())
-        text = f"best 20{SPACE}%: {words.percent(fifth)} of the value"
+        text = f"best 20{SPACE}%: {_whole(fifth)} of the value"
         axes.annotate(text, (0.2, fifth), xytext=(9, -4 if low else 4), textcoords="offset points", va="top" if low else "bottom")
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1.05 * max(1.0, float(frame["value"].max())))
@@ -114,14 +114,17 @@ def _concentration_caption(result: "Result", fifth: float) -> str:
     frame = result.concentration
     if not np.isfinite(fifth):
         return "Customers bring no value in all, of which there could be shares."
-    said = f"The most valuable fifth of the customers brings {words.percent(fifth)} of all CLV."
+    said = f"The most valuable fifth of the customers brings {_whole(fifth)} of all CLV."
     top = frame.iloc[int(frame["value"].to_numpy().argmax())]
     if top["value"] > 1.0005:
-        said += (
-            f" The best {words.percent(float(top['customers']))} bring {words.percent(float(top['value']))}, of which the rest lose a part."
-        )
+        said += f" The best {_whole(float(top['customers']))} bring {_whole(float(top['value']))}, of which the rest lose a part."
     found = gini(result.sample)
     return said + (f" Coefficient of Gini: {words.plain(found)}." if np.isfinite(found) else "") + " Dotted: if all were worth the same."
+
+
+def _whole(share: float) -> str:
+    """Return a share in whole per cent: of a few customers who bring much, more is not known."""
+    return f"{100 * share:,.0f}{SPACE}%"
 
 
 def concentrated(result: "Result") -> bool:
@@ -170,7 +173,7 @@ def _marked(axes: "Axes", quantiles: list[float], mean: float) -> None:
 
 def _risk_caption(result: "Result", row: pd.Series) -> str:
     scenario, half = result.scenario, float(row["sd"])
-    low, middle, high = (words.told_apart(float(row[name]), half) for name in ("q05", "q50", "q95"))
+    low, middle, high = (words.estimate(float(row[name]), half / words.LEVEL)[0] for name in ("q05", "q50", "q95"))
     unit = f"{SPACE}{scenario.currency}" if scenario.currency else ""
     below = float(row["share_negative"])
     loss = f"{words.percent(below)} of them end below 0" if below > 0 else "none of them ends below 0"

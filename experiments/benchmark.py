@@ -167,7 +167,7 @@ def figures_drawn(customers: int, rounds: int) -> dict[str, Any]:
         for name in fitting(result):
             FIGURES[name](result).svg()
 
-    results = [sim.simulate(sim.load("lifecycle", f"run.customers={customers}", f"run.seed={seed}")) for seed in range(rounds + 1)]
+    results = [sim.simulate(sim.load("markov_lifecycle", f"run.customers={customers}", f"run.seed={seed}")) for seed in range(rounds + 1)]
     draw(results.pop())  # imports, and reads the fonts
     timers = {name: lambda number: seconds(partial(draw, results[number])) for name in ("from a fresh Result", "from ready frames")}
     return compared(dict.fromkeys(timers, customers), timers, rounds, base="from ready frames")

@@ -19,7 +19,7 @@ PATTERNS = ["early_lapse", "midway_lapse", "early_retreat", "long_lasting"]
 def main(*settings: str) -> None:
     """Simulate, print and draw; settings: as for ``clvsim simulate``."""
     settings = ("run.customers=1e6", *settings)
-    result = sim.simulate(sim.load("lifecycle", *settings))
+    result = sim.simulate(sim.load("markov_lifecycle", *settings))
     stages = [stage for stage, one in result.scenario.stages.items() if one.kind == "active"]
     months = result.sojourns.query("by == 'all'").set_index("stage")["periods"]
     tables = {"Months in each stage": beside(None, pd.Series(result.exact.periods_per_stage), months, None).loc[stages]}
@@ -28,7 +28,7 @@ def main(*settings: str) -> None:
         lives = []
         for stage in stages:
             question = " ".join((counts if stage == one else NOTHING).format(one) for one in stages)
-            alone = sim.simulate(sim.load("lifecycle", *settings, "discount_rate_annual=0", *question.split()))
+            alone = sim.simulate(sim.load("markov_lifecycle", *settings, "discount_rate_annual=0", *question.split()))
             lives.append((stage, None, alone.exact.clv_before_mean, *alone.clv.loc[1, ["mean", "se"]]))
             curves[title, stage] = alone.cash.query("by == 'all'").set_index("t")[["purchase", "service"]].sum(axis=1)
         tables[f"{title} of a life, USD"] = listed(lives).assign(month=[f"{life[3] / months[life[0]]:.1f}" for life in lives])

@@ -24,6 +24,7 @@ SHIPS = (
     "four_stage_reference",
     "gupta_lehmann",
     "lifecycle",
+    "markov_lifecycle",
     "publisher",
     "publisher_cohorts",
     "publisher_plus2",
@@ -90,6 +91,13 @@ class TestShipped:
         bare = [line for line in text.splitlines() if _has_number(line) and "#" not in line]
         assert bare == []
 
+    @pytest.mark.parametrize("name", ["adoption", "lifecycle", "markov_lifecycle"])
+    def test_each_assumed_number_says_so(self, name: str) -> None:
+        text = (ROOT / "configs" / "scenario" / f"{name}.yaml").read_text(encoding="utf-8")
+        said = [line.partition("#")[2] for line in text.splitlines() if _has_number(line)]
+        assert len(said) > 20
+        assert [comment for comment in said if "assumed" not in comment and "; model" not in comment] == []
+
     def test_the_default(self) -> None:
         assert load().name == "lifecycle"
         assert [stage.label for stage in load().stages.values()] == ["Investigation", "Formation", "Stability", "Decline", "Lost"]
@@ -153,7 +161,7 @@ class TestOverrides:
         assert (scenario.acquisition.cost, scenario.timing.service, scenario.timing.purchase) == (0, "mid", "end")
 
     def test_a_new_edge(self) -> None:
-        scenario = load("lifecycle", "stages.lost.to.investigation.probability=0.01")
+        scenario = load("markov_lifecycle", "stages.lost.to.investigation.probability=0.01")
         assert scenario.stages["lost"].to["investigation"].probability == (0.01,)
 
     @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_a_template_of_existing_customers(clvsim: Clvsim, tmp_path: Path) -> Non
     assert (done.code, done.err) == (0, "")
     assert done.out.endswith("\ntemplate   base.csv\n")
     lines = (tmp_path / "base.csv").read_text().splitlines()
-    assert lines[0] == "id,stage,age,tenure,segment,wallet"
+    assert lines[0] == "id,stage,age,tenure,level,segment,wallet"
     assert [line.split(",")[1] for line in lines[1:]] == ["investigation", "formation", "stability", "decline"]
     told = " ".join(clvsim("explain", "scenario=lifecycle", "+base.file=base.csv").out.split())
     assert "existing customers: 4 (investigation 1, formation 1, stability 1, decline 1), from base.csv" in told

@@ -177,7 +177,7 @@ def test_a_run_that_stops_leaves_those_before_it(clvsim: Clvsim, tmp_path: Path,
 
 
 def test_exact_answers_of_several(clvsim: Clvsim, tmp_path: Path) -> None:
-    done = clvsim("exact", "-m", "scenario=publisher,lifecycle", "horizon=inf,120")
+    done = clvsim("exact", "-m", "scenario=publisher,markov_lifecycle", "horizon=inf,120")
     assert (done.code, done.err) == (0, "")
     assert [line.split()[3] for line in done.out.splitlines()] == ["CLV", "18.8668", "18.8668", "219.1015", "211.0215"]
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ from sim.scenario.model import Scenario, overlay
 
 LOST = {"kind": "lost"}
 
-MOVED_BY_MINDS = frozenset({"adoption"})
+MOVED_BY_MINDS = frozenset({"adoption", "lifecycle"})
 """Scenarios that ship and whose hazards depend on what customers think: they have no exact answer."""
 
 

@@ -16,7 +16,7 @@ def test_stages_add_up(tmp_path: Path) -> None:
     done = run(NAME, tmp_path, "run.customers=20000")
     assert (done.returncode, done.stderr) == (0, "")
     found = tables(done.stdout)
-    whole = sim.exact(sim.load("lifecycle", "discount_rate_annual=0"))
+    whole = sim.exact(sim.load("markov_lifecycle", "discount_rate_annual=0"))
     profit = found["Profit of a life, USD"][1:]
     assert sum(number(row[-4]) for row in profit) == pytest.approx(whole.clv_before_mean, abs=0.21)
     for title in ("Volume of a life, USD", "Profit of a life, USD"):
@@ -34,7 +34,7 @@ def test_stages_add_up(tmp_path: Path) -> None:
 @pytest.mark.jit
 def test_patterns(tmp_path: Path) -> None:
     found = tables(run(NAME, tmp_path, "run.customers=20000").stdout)
-    exact = sim.exact(sim.load("lifecycle")).patterns
+    exact = sim.exact(sim.load("markov_lifecycle")).patterns
     rows = found["Life patterns, % of customers"][1:]
     assert {row[0]: number(row[1]) for row in rows} == {row[0]: pytest.approx(100 * exact[row[0]], abs=0.051) for row in rows}
     assert all(abs(number(row[2]) - number(row[1])) < 5 * (number(row[3]) + 0.05) for row in rows)

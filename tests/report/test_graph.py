@@ -12,7 +12,7 @@ from sim.report.style import drawing
 from sim.studies.explain import explain
 from tests.measures import cases
 
-NAMES = ["lifecycle", "publisher", "recency_chain", "four_stage_reference", "bgbb"]
+NAMES = ["lifecycle", "markov_lifecycle", "publisher", "recency_chain", "four_stage_reference", "bgbb"]
 
 
 @pytest.mark.parametrize("name", NAMES)

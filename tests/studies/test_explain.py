@@ -59,8 +59,8 @@ def test_frames() -> None:
     explanation = sim.explain(sim.load("lifecycle"))
     assert tuple(explanation.stages.columns) == StageRow._fields
     assert tuple(explanation.edges.columns) == EdgeRow._fields
-    assert len(explanation.stages) == 3 * 5
-    assert len(explanation.edges) == 3 * 12
+    assert len(explanation.stages) == 3 * (4 + 7)  # lost by its 7 ages
+    assert len(explanation.edges) == 3 * (3 + 3 + 4 + 4 + 7)
     leave = explanation.edges.groupby(["segment", "stage", "age"])["chance"].sum()
     held = explanation.stages.set_index(["segment", "stage", "age"])["leave"]
     assert held.loc[leave.index].to_numpy() == pytest.approx(leave.to_numpy())
@@ -132,7 +132,7 @@ def test_purchases(purchases: dict[str, Any], said: str) -> None:
 
 def test_segments_stand_beside_each_other() -> None:
     tells(
-        sim.load("lifecycle"),
+        sim.load("markov_lifecycle"),
         "-> decline (rival): budget 0.035; mainstream 0.02333; premium 0.01556",
         "-> formation (own): 0.1625 (given as 0.65 of those who leave, after 4 months on average)",
         "acquisition on arrival, a customer: budget 60.00; mainstream 120.00; premium 220.00",

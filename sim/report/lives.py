@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sim.scenario.model import Scenario
     from sim.studies.result import Result
 
-MOST_FLOWS = 14
+MOST_FLOWS = 16
 """Most moves that are drawn one by one."""
 
 FEW = 30
@@ -186,7 +186,8 @@ def _flows_caption(scenario: "Scenario", made: pd.DataFrame) -> str:
         caption += f"The most frequent loss {more}is “{top['label']}”: {words.told_apart(top['per_100'], 10.0)} moves. "
     others = made.iloc[MOST_FLOWS:]
     if len(others):
-        caption += f"{len(others)} rarer moves, {words.told_apart(others['per_100'].sum(), 10.0)} in all, are not drawn."
+        rarer = "1 rarer move is" if len(others) == 1 else f"{len(others)} rarer moves are"
+        caption += f"{rarer} not drawn, {words.told_apart(others['per_100'].sum(), 10.0)} in all."
     return caption.strip()
 
 

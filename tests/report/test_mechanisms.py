@@ -6,7 +6,7 @@ import pytest
 import sim
 from sim.measures.paths import widening
 from sim.report.figures import FIGURES, fitting
-from sim.report.minds import FEW
+from sim.report.minds import FEW, MOST_STEPS
 from sim.report.page import SHARED, cards, page
 from sim.report.words import LEVEL, estimate
 from tests.measures import mindful
@@ -58,6 +58,25 @@ def test_losses_are_stacked_to_all_that_are_lost() -> None:
     moves = result.flows[(result.flows["by"] == "all") & (result.flows["target"] == "lost")].groupby("t")["per_customer"].sum()
     active = result.retention[result.retention["by"] == "all"].set_index("t")["active"]
     np.testing.assert_allclose(frame.groupby("t")["rate"].sum(), (moves / active).dropna(), rtol=1e-9)
+
+
+def test_steps_of_long_runs_are_means_over_the_customers_of_several_periods() -> None:
+    result = cases.shipped("lifecycle")
+    frame = FIGURES["leaving"](result).frame
+    wide = int(np.diff(frame["t"].unique())[0])
+    assert wide > 1
+    assert frame["t"].nunique() <= MOST_STEPS
+    assert f"the mean of {wide}" in FIGURES["leaving"](result).caption
+    moves = result.flows[(result.flows["by"] == "all") & (result.flows["target"] == "lost")].groupby("t")["per_customer"].sum()
+    active = result.retention[result.retention["by"] == "all"].set_index("t")["active"].loc[moves.index]
+    step = moves.index // wide * wide
+    expected = (moves.groupby(step).sum() / active.groupby(step).sum()).loc[frame["t"].unique()[:-1]]
+    np.testing.assert_allclose(frame.groupby("t")["rate"].sum().iloc[:-1], expected, rtol=1e-9)
+
+
+def test_trifles_do_not_look_like_a_fall() -> None:
+    low, high = FIGURES["feelings"](cases.shipped("lifecycle")).figure.axes[0].get_ylim()
+    assert high - low >= 1
 
 
 def test_market_paths_are_counted() -> None:

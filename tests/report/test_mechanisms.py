@@ -93,6 +93,7 @@ def test_the_curve_is_the_frame() -> None:
     drawn = FIGURES["concentration"](result)
     np.testing.assert_array_equal(drawn.figure.axes[0].get_lines()[1].get_ydata(), result.concentration["value"])
     assert "of which the rest lose a part" in drawn.caption
+    assert "." not in drawn.caption.split(" of all CLV")[0]  # whole per cents
     assert "of which the rest" not in FIGURES["concentration"](cases.shipped("bgbb")).caption
 
 

@@ -13,7 +13,13 @@ import sim
 from showing import run, save, say, show
 
 REACHES = (0.0, 0.01, 0.02, 0.03, 0.04)
-PLAN = ("satisfaction.initial=5", "cohorts.members.periods=1", "cohorts.members.customers=200", "word_of_mouth.recruits.until=240", "run.replicates=20")
+PLAN = (
+    "satisfaction.initial=5",
+    "cohorts.members.periods=1",
+    "cohorts.members.customers=200",
+    "word_of_mouth.recruits.until=240",
+    "run.replicates=20",
+)
 
 
 def main(*settings: str) -> None:

@@ -4,13 +4,15 @@ import heapq
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from sim.scenario.arrivals import MOST_WAVES, Coupling
 from sim.scenario.base import at
 from sim.scenario.model import Scenario
+
+if TYPE_CHECKING:  # numpy takes longer to import than a listing of scenarios takes
+    import numpy as np
+    from numpy.typing import NDArray
 
 DEFAULT_CUSTOMERS = 100_000
 
@@ -172,7 +174,7 @@ def cells(scenario: Scenario, customers: int | None = None) -> tuple[Cell, ...]:
     return tuple(found)
 
 
-def arrived(planned: Sequence[Cell], customers: NDArray[np.int64]) -> tuple[Cell, ...]:
+def arrived(planned: Sequence[Cell], customers: "NDArray[np.int64]") -> tuple[Cell, ...]:
     """Return the cells with the customers who came, where that depends on customers; customers: (replicate, g).
 
     The firm's are the mean over replicates; so are those simulated, to whole customers.

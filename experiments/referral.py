@@ -13,7 +13,8 @@ import sim
 from showing import run, save, say, show
 
 REACHES = (0.0, 0.01, 0.02, 0.03, 0.04)
-PLAN = (
+PLAN = ("satisfaction.initial=5", "cohorts.members.periods=1", "cohorts.members.customers=200")
+ENOUGH = ("word_of_mouth.recruits.until=240", "run.replicates=20")
     "satisfaction.initial=5",
     "cohorts.members.periods=1",
     "cohorts.members.customers=200",
@@ -28,7 +29,7 @@ def main(*settings: str) -> None:
 
     rows = []
     for reach in REACHES:
-        scenario = sim.load("club", *PLAN, *settings, f"word_of_mouth.reach={reach}", configs=Path(__file__).parent)
+        scenario = sim.load("club", *PLAN, *ENOUGH, *settings, f"word_of_mouth.reach={reach}", configs=Path(__file__).parent)
         found, result = referral(scenario), sim.simulate(scenario)
         assert found is not None
         planned = sum(cohort.customers[0] for cohort in scenario.cohorts.values() if cohort.customers)

@@ -43,7 +43,7 @@ def feelings(sample: Sample) -> pd.DataFrame:
 
 def _feelings(sample: Sample, group: Group) -> dict[str, Any]:
     active = sample.active[:, :-1]
-    found = {name: _felt(sample, group, name, active) for name in felt(sample)}
+    found = {name: mean_felt(sample, group, name, active) for name in felt(sample)}
     found["retention"] = share_in(sample, group, sample.stayed_active, active)
     return {
         "t": np.tile(np.arange(sample.horizon), len(found)),
@@ -54,7 +54,7 @@ def _feelings(sample: Sample, group: Group) -> dict[str, Any]:
     }
 
 
-def _felt(sample: Sample, group: Group, name: str, active: Array) -> tuple[Floats, Floats]:
+def mean_felt(sample: Sample, group: Group, name: str, active: Array) -> tuple[Floats, Floats]:
     """Return mean and standard error of a measure by tenure ``(t,)``, over customers in active stages."""
     base = active.astype(np.float64)
     if name in FEELINGS:

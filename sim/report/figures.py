@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sim.report.classes import classes, migration, sorted_out
+from sim.report.followed import arpu_tenure, forecast, foretold, profit_curves, scorecard, several_patterns, uneven
 from sim.report.lives import flows, occupancy, retention
 from sim.report.minds import feelings, leaving, told_by_cause
 from sim.report.parts import arrivals, concentrated, concentration, equity_risk, ledger, risky, streams
@@ -27,6 +29,12 @@ FIGURES: dict[str, Callable[["Result"], Drawn]] = {
     "concentration": concentration,
     "feelings": feelings,
     "leaving": leaving,
+    "classes": classes,
+    "migration": migration,
+    "profit_curves": profit_curves,
+    "forecast": forecast,
+    "scorecard": scorecard,
+    "arpu_tenure": arpu_tenure,
 }
 """Every figure by name, in the order in which a report shows them, two by two."""
 
@@ -46,5 +54,14 @@ def fitting(result: "Result") -> tuple[str, ...]:
         "feelings": "feelings" in result.names,
         "leaving": told_by_cause(result),
     }
-    leave |= {name for name, there in mechanisms.items() if not there}
+    followed = result.scenario.run.panel > 0
+    panel = {
+        "classes": followed and sorted_out(result),
+        "migration": followed and sorted_out(result),
+        "profit_curves": followed and several_patterns(result),
+        "forecast": followed and foretold(result),
+        "scorecard": followed and bool(result.scorecard["value"].notna().any()),
+        "arpu_tenure": followed and uneven(result),
+    }
+    leave |= {name for name, there in (mechanisms | panel).items() if not there}
     return tuple(name for name in FIGURES if name not in leave)

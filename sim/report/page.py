@@ -13,7 +13,7 @@ from sim.report import assumptions, words
 from sim.report.panels import quantile
 from sim.report.parts import COLUMNS
 from sim.report.style import Drawn, inline
-from sim.report.words import DASH
+from sim.report.words import DASH, PATTERNS
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
     from sim.studies.result import Result
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
-
-PATTERNS = {
-    "unconverted": ("Unconverted", "never became active"),
-    "early_lapse": ("Early lapse", "lost, at most at rank 1 before"),
-    "midway_lapse": ("Midway lapse", "lost, at most at rank 2 before"),
-    "early_retreat": ("Early retreat", "lost after a short time at rank 3"),
-    "long_lasting": ("Long-lasting", "long at rank 3, lost or not"),
-    "open": ("Open", "still undecided at the horizon"),
-}
 
 NO_ERROR = "no error can be told: it takes two simulated customers in every segment and cohort"
 
@@ -250,6 +241,7 @@ def _receipt(result: "Result", draws: int) -> list[tuple[str, str]]:
         ("Scenario", scenario.name),
         ("Seed", str(run.seed)),
         ("Customers simulated", f"{customers:,}{several}"),
+        *([("Of them followed", f"{len(result.followed.panel.cell):,}")] if run.panel else []),
         ("clvsim", __version__),
         ("Scheme of the random numbers", str(draws)),
         ("Figures by", f"matplotlib {version('matplotlib')}"),

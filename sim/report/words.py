@@ -14,6 +14,16 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 LEVEL = TWO_SIDED_95
 
+PATTERNS = {
+    "unconverted": ("Unconverted", "never became active"),
+    "early_lapse": ("Early lapse", "lost, at most at rank 1 before"),
+    "midway_lapse": ("Midway lapse", "lost, at most at rank 2 before"),
+    "early_retreat": ("Early retreat", "lost after a short time at rank 3"),
+    "long_lasting": ("Long-lasting", "long at rank 3, lost or not"),
+    "open": ("Open", "still undecided at the horizon"),
+}
+"""What life patterns are called, and what they are."""
+
 
 def plain(value: float | None) -> str:
     """Return a number whose error is not known or 0: whole if it is or from 1,000 on, two decimals from 1 on, else three digits."""

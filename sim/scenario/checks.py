@@ -2,7 +2,7 @@
 
 A rule is a function that yields a Fault for every breach and stays silent about what is malformed: the models speak of that. The
 rules about customers and money are in checks_customers.py and checks_spread.py, those about behaviour and market in
-checks_behaviour.py; ``faults`` and ``whole_faults`` run them all.
+checks_behaviour.py, those about classes in checks_classes.py; ``faults`` and ``whole_faults`` run them all.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +13,7 @@ from sim.scenario.checks_arrivals import coupled
 from sim.scenario.checks_behaviour import EACH as BEHAVIOUR_EACH
 from sim.scenario.checks_behaviour import WHOLE as BEHAVIOUR_WHOLE
 from sim.scenario.checks_behaviour import unheard
+from sim.scenario.checks_classes import WHOLE as CLASSES_WHOLE
 from sim.scenario.checks_customers import EACH as CUSTOMERS_EACH
 from sim.scenario.checks_customers import WHOLE as CUSTOMERS_WHOLE
 from sim.scenario.checks_spread import EACH as SPREAD_EACH
@@ -53,7 +54,7 @@ def faults(raw: Raw) -> list[Fault]:
 
 def whole_faults(raw: Raw) -> list[Fault]:
     """Return what is wrong between the values that segments share."""
-    return [fault for rule in (*WHOLE, *CUSTOMERS_WHOLE, *BEHAVIOUR_WHOLE, *ARRIVALS_WHOLE) for fault in rule(raw)]
+    return [fault for rule in (*WHOLE, *CUSTOMERS_WHOLE, *BEHAVIOUR_WHOLE, *ARRIVALS_WHOLE, *CLASSES_WHOLE) for fault in rule(raw)]
 
 
 def start(raw: Raw) -> Iterator[Fault]:
@@ -296,6 +297,13 @@ def warnings(scenario: Scenario) -> tuple[str, ...]:
     found = [f"stages.{key}: no way leads here from start ({scenario.start})" for key in scenario.stages if key not in reached]
     if not any(scenario.stages[key].kind == "lost" for key in reached):
         found.insert(0, f"stages: no stage of kind lost can be reached from start ({scenario.start}): nobody is ever lost")
+    if scenario.classes and not scenario.run.panel:
+        found.append("classes: without run.panel nobody is followed, and nobody classed")
+    found += [
+        f"classes.{key}: without level every customer spends its whole wallet here, and has no growth potential"
+        for key, how in scenario.classes.items()
+        if "growth" in how.cuts and scenario.level is None
+    ]
     return (*found, *unheard(scenario), *dict.fromkeys(_percents(scenario)), *(existing.warnings if existing else ()))
 
 

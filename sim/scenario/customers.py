@@ -5,17 +5,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from sim.scenario.base import Cost, Count, Id, Model, NonNegative, Positive, _listed
+from sim.scenario.classes import Match
 
 
 class Segment(Model):
     """A share of every cohort that overrides what it likes: ``segments.<id>.stages.<id>.price`` and so on.
 
     The overrides have the shape of the scenario's own keys of the same name and are laid over them; stages and edges can be
-    changed, not added or removed, and mechanisms changed, not switched on or off.
+    changed, not added or removed, and mechanisms changed, not switched on or off. match: how well its customers fit the firm's strategy.
     """
 
     label: str = ""
     share: float = Field(ge=0, le=1)
+    match: Match | None = None
     stages: dict[str, Any] = {}
     purchases: dict[str, Any] = {}
     frailty: dict[str, Any] = {}

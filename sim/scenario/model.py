@@ -10,6 +10,7 @@ from sim.scenario import shown
 from sim.scenario.arrivals import Crowd
 from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period
 from sim.scenario.behaviour import Competition, Level, Satisfaction, SwitchingCost, Trust
+from sim.scenario.classes import SHIPPED, Classes, Classification, laid_over
 from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Frailty, Patterns, Segment
 from sim.scenario.market import Drivers, Market
 from sim.scenario.purchases import Purchases, Subscription
@@ -34,7 +35,8 @@ class Scenario(Model):
     exposure: ``whole``: a customer earns the whole of its last period; ``until_exit``: the fraction it lives through;
     correlations: of ``wallet`` (or order value), ``rate`` (or ordering chance), ``frailty``, ``influence``, ``knowledge`` and
     ``satisfaction`` (the first), in a Gaussian copula;
-    crowd, satisfaction … transaction: mechanisms, each off where it is not given.
+    crowd, satisfaction … transaction: mechanisms, each off where it is not given;
+    classes: how customers of the panel (``run.panel``) are classed, by id.
     Sources: docs of the single parts, model conventions in DECISIONS.md.
     """
 
@@ -70,6 +72,7 @@ class Scenario(Model):
     knowledge: Knowledge | None = None
     transaction: Transaction = Transaction()
     patterns: Patterns = Patterns()
+    classes: Classes = {}
     firm: Firm = Firm()
     run: Run = Run()
 
@@ -102,6 +105,16 @@ class Scenario(Model):
     def long_lasting_periods(self) -> int:
         """Periods in rank 3 that make a life long-lasting."""
         return self.patterns.long_lasting or 2 * self.periods_per_year
+
+    @property
+    def classifications(self) -> dict[str, Classification]:
+        """Ways to class customers: those given, else all that ship and say something: metals need a level, strategic a match."""
+        if self.classes:
+            return self.classes
+        matched = any(segment.match is not None for segment in self.segments.values())
+        told = {"metals": self.level is not None, "strategic": matched}
+        shipped = laid_over({key: None for key in SHIPPED if told.get(key, True)})
+        return {key: Classification.model_validate(entry) for key, entry in shipped.items()}
 
     @cached_property
     def by_segment(self) -> dict[str, "Scenario"]:

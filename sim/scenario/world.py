@@ -64,6 +64,7 @@ class Run(Model):
     replicates: independent repetitions; keep_customers: keep one row a customer (memory grows with them; quantiles are then exact);
     driver: ``group`` runs each group of customers through life, ``period`` steps the whole population (same result);
     control: where there is no exact answer, estimate mean CLV with the nearest solvable case as control variate too, in a second run.
+    panel: customers of the run who are followed period by period, for classes, profit curves and scorecard; 0: none.
     """
 
     customers: Annotated[Count, Field(ge=1, le=10**12)] | None = None
@@ -75,3 +76,4 @@ class Run(Model):
     keep_customers: bool = False
     driver: Literal["group", "period"] = "group"
     control: bool = False
+    panel: Annotated[Count, Field(ge=0, le=10**6)] = 0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # pandas takes longer to import than many a run takes: the mo
 
     from sim.engine import Outcome
     from sim.exact import Exact
+    from sim.measures.followed import Followed
     from sim.measures.sample import Sample
     from sim.report.style import Drawn
     from sim.studies.control import Controlled
@@ -41,21 +42,27 @@ FRAMES = (
 )
 """Frames of every Result. Others join them: ``feelings`` where satisfaction, level or a delivered value is on, ``equity_risk``
 where customers share luck, ``arrivals`` where those depend on customers, ``referral`` where customers bring others, ``customers`` where
-they were kept."""
+they were kept, PANEL_FRAMES where customers are followed (``run.panel``)."""
+
+PANEL_FRAMES = ("classes", "migration", "scorecard", "profit_curves", "resemblance", "forecast", "arpu_tenure")
+"""Frames that join where ``run.panel`` is set: of single customers over time."""
 
 
 class _Frame:
-    """A frame of a Result, made when first asked for by the function of the same name in ``sim.measures``, whose docstring it shows."""
+    """A frame of a Result, made when first asked for by the function of the same name in ``sim.measures``, whose docstring it shows.
 
-    def __init__(self, module: str) -> None:
-        self.module = module
+    source: what the function reads, an attribute of the Result.
+    """
+
+    def __init__(self, module: str, source: str = "sample") -> None:
+        self.module, self.source = module, source
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
     @property
-    def function(self) -> "Callable[[Sample], pd.DataFrame]":
-        made: Callable[[Sample], pd.DataFrame] = getattr(importlib.import_module(f"sim.measures.{self.module}"), self.name)
+    def function(self) -> "Callable[[Any], pd.DataFrame]":
+        made: Callable[[Any], pd.DataFrame] = getattr(importlib.import_module(f"sim.measures.{self.module}"), self.name)
         return made
 
     @overload
@@ -65,7 +72,7 @@ class _Frame:
     def __get__(self, result: "Result | None", owner: type) -> "Self | pd.DataFrame":
         if result is None:
             return self
-        frame = result.__dict__[self.name] = self.function(result.sample)
+        frame = result.__dict__[self.name] = self.function(getattr(result, self.source))
         return frame
 
     @property
@@ -147,6 +154,25 @@ class Result:
     equity_risk = _Frame("equity")
     referral = _Frame("referral")
     arrivals = _Frame("referral")
+    classes = _Frame("classes", "followed")
+    migration = _Frame("classes", "followed")
+    scorecard = _Frame("scorecard")
+    profit_curves = _Frame("curves", "followed")
+    resemblance = _Frame("resemblance", "followed")
+    forecast = _Frame("resemblance", "followed")
+    arpu_tenure = _Frame("arpu", "followed")
+
+    @cached_property
+    def followed(self) -> "Followed":
+        """The panel: the first ``run.panel`` customers of the run, followed period by period, in the first replicate."""
+        from sim.engine import follow
+        from sim.measures.followed import Followed, counts, stood
+
+        if not self.scenario.run.panel:
+            raise AttributeError("customers were not followed: simulate with run.panel=10000, or as many as you like")
+        each = counts(self.sample)
+        panel = follow(self.tables_read, each, self.sample.horizon, stood(self.sample, each))
+        return Followed(self.sample, panel, self.tables_read)
 
     @cached_property
     def customers(self) -> "pd.DataFrame":
@@ -244,7 +270,8 @@ class Result:
             "referral": self.scenario.recruiting,
             "customers": self.outcome.kept is not None,
         }
-        return (*FRAMES, *(name for name, there in joining.items() if there))
+        joined = [name for name, there in joining.items() if there]
+        return (*FRAMES, *joined, *(PANEL_FRAMES if self.scenario.run.panel else ()))
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""

@@ -41,7 +41,7 @@ class Ratings:
         current, cost = self.over_year(followed.cash), self.over_year(followed.served[:-1])
         before = np.concatenate([np.full_like(current[:1], np.nan), current[:-1]])
         level = followed.level[self.ends]
-        growth = followed.full[self.ends] * (1.0 - np.nan_to_num(level)) * self.outlook.remaining
+        growth = followed.full[self.ends] * (1.0 - level) * self.outlook.remaining
         segments, felt = followed.sample.scenario.segments, followed.panel.mind
         match = [entry.match.total if (entry := segments.get(cell.segment)) and entry.match else np.nan for cell in followed.sample.cells]
         minds = {name: np.concatenate([values[:1] * np.nan, values])[self.ends] for name, values in felt.items()}

@@ -115,7 +115,7 @@ class Followed:
 
     @cached_property
     def level(self) -> Floats:
-        """Share of wallet that t begins with ``(T + 1, n)``: 1 where the level is off, NaN where it is not known."""
+        """Share of wallet that t begins with ``(T + 1, n)``: 1 where the level is off."""
         share, on = np.ones(self.panel.row.shape), self.tables.levelled[self.panel.variant] != 0
         if on.any():
             share[:, on] = self.tables.level[self.panel.variant[on], 0]

@@ -22,7 +22,7 @@ BORROWED = 20.0
 
 
 class Outlook(NamedTuple):
-    """Expectations at the end of each year ``(years + 1, n)``; NaN for customers whose spending is not known.
+    """Expectations at the end of each year ``(years + 1, n)``.
 
     remaining: periods in active stages; future: cash to come before acquisition cost, discounted to then, currency.
     """
@@ -46,7 +46,7 @@ def outlook(followed: Followed) -> Outlook:
             at = panel.stage[ends][:, judged], np.minimum(panel.stay[ends][:, judged], life.shape[1] - 1)
             remaining[:, judged] = life[at]
             future[:, judged] = panel.spend[judged] * each[at] + rest[at]
-    return Outlook(np.where(np.isnan(panel.spend), np.nan, remaining), future)
+    return Outlook(remaining, future)
 
 
 def _forward(followed: Followed, records: Array) -> tuple[Floats, Floats, Floats]:
@@ -76,15 +76,13 @@ def _records(followed: Followed, records: Array) -> tuple[Floats, Floats, Floats
     """Return chances to move ``(stage, stay, to)``, customer-periods, profit per unit of spending and other cash ``(stage, stay)``."""
     panel, horizon = followed.panel, followed.sample.horizon
     n_stages, oldest = len(followed.sample.stages), min(horizon, OLDEST * followed.year) + 1
-    known = records[~np.isnan(panel.spend[records])]
-    stage, stay = panel.stage[:-1, known].astype(np.int64), np.minimum(panel.stay[:-1, known], oldest - 1)
+    stage, stay = panel.stage[:-1, records].astype(np.int64), np.minimum(panel.stay[:-1, records], oldest - 1)
     state = (stage * oldest + stay).ravel()
-    target = panel.stage[1:, known].astype(np.int64)
-    moved = (panel.stay[1:, known] <= panel.stay[:-1, known]).ravel()
-    full = np.where(panel.spend[known] > 0, followed.full[:-1, known] / np.where(panel.spend[known] > 0, panel.spend[known], 1.0), 0.0)
-    level = _level(followed)[:, known]
-    unit = full * np.nan_to_num(level)
-    other = followed.cash[:, known] - unit * panel.spend[known]
+    target = panel.stage[1:, records].astype(np.int64)
+    moved = (panel.stay[1:, records] <= panel.stay[:-1, records]).ravel()
+    spend, level = panel.spend[records], followed.level[1:, records]
+    unit = divide(followed.full[:-1, records], np.broadcast_to(spend, level.shape), 0.0) * level
+    other = followed.cash[:, records] - unit * spend
 
     def total(values: Floats | None = None, where: Array | None = None) -> Floats:
         chosen = state if where is None else state[where]
@@ -98,9 +96,3 @@ def _records(followed: Followed, records: Array) -> tuple[Floats, Floats, Floats
     seen = total()
     moves = [smooth(total(where=moved & (target.ravel() == s))) for s in range(n_stages)]
     return np.stack(moves, axis=2), seen, smooth(total(unit)), smooth(total(other))
-
-
-def _level(followed: Followed) -> Floats:
-    """Return the share of wallet that counts in each period ``(T, n)``: that after the period's move."""
-    level = followed.level[1:]
-    return np.where(np.isnan(level), followed.level[:-1], level)

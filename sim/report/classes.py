@@ -113,7 +113,8 @@ def _shares(axes: "Axes", first: pd.DataFrame) -> None:
 
 
 def _caption(result: "Result", first: pd.DataFrame) -> str:
-    best = first.iloc[int(np.argmax(first["value"].fillna(-np.inf)))]
+    more = first["value"].fillna(0.0) / first["share"].where(first["share"] > 0, np.inf)
+    best = first.iloc[int(np.argmax(more))]
     year = int(first["year"].iloc[0])
     said = f"Judged at the end of each year on what a firm can see, {int(first['customers'].sum()):,} customers followed after {year} "
     said += f"year{'s' if year > 1 else ''}. "

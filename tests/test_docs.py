@@ -76,7 +76,7 @@ def test_every_section_is_a_model() -> None:
 
 @pytest.mark.jit
 def test_every_column() -> None:
-    small = "run.customers=500", "run.keep_customers=true", "horizon=12"
+    small = "run.customers=500", "run.keep_customers=true", "run.panel=100", "horizon=12"
     plain, mindful = (sim.simulate(sim.load(name, *small)).tables() for name in ("markov_lifecycle", "adoption"))
     mindful |= sim.simulate(sim.load("club", "horizon=12", configs=DOCS.parent / "experiments")).tables()
     listed = {name: [row[0].strip("`") for row in rows] for name, rows in sections("frames.md").items()}

@@ -64,24 +64,25 @@ def classes(result: "Result") -> Drawn:
     )
     names, title = list(dict.fromkeys(frame["class"])), _title(result)
     several = frame[frame["customers"] > 0].groupby("year")["class"].count()
-    first = frame[frame["year"] == several.index[several > 1].min()]
+    first = frame[frame["year"] == min(several.index[several > 1], default=0)]
     with drawing(result.scenario):
-        figure, (axes, bars) = new_figure(3.1 + 0.42 * len(names), 2, height_ratios=[2.0, 0.46 * len(names)])
-        years, below = np.unique(frame["year"]), np.zeros(frame["year"].nunique())
+        figure, (axes, bars) = new_figure(3.1 + 0.42 * len(names), 2, height_ratios=[2.0, 0.46 * max(len(names), 1)])
+        years = np.unique(frame["year"])
+        below = np.zeros(years.size)
         for name, (colour, hatch) in zip(names, SHADES * 3, strict=False):
             share = frame.loc[frame["class"] == name, "share"].to_numpy()
             look: dict[str, Any] = {"color": colour, "edgecolor": GREY if hatch == "////" else "white", "hatch": hatch, "linewidth": 0.4}
             axes.bar(years, share, 0.86, bottom=below, label=called(name), **look)
             below = below + share
         axes.set_ylim(0, 1)
-        axes.set_xlim(years[0] - 0.5, years[-1] + 0.5)
+        axes.set_xlim(0.5, max([1, *years]) + 0.5)
         axes.set_xlabel("years since arrival")
         axes.set_ylabel("share of those\nstill here")
         _whole(axes)
         percent(axes)
         _shares(bars, first)
         handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(names), 4))
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(max(len(names), 1), 4))
         axes.set_title(title)
         laid_out(figure)
     return Drawn("classes", figure, frame, title, _caption(result, first))
@@ -105,14 +106,16 @@ def _shares(axes: "Axes", first: pd.DataFrame) -> None:
             axes.annotate(text, (max(at, 0), height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=SMALL - 1)
     axes.axvline(0, color=INK, linewidth=0.9)
     axes.set_yticks(places, [called(name) for name in first["class"]], fontsize=SMALL)
-    low = min(0.0, float(value.min()))
-    axes.set_xlim(low, 1.45 * max(float(first["share"].max()), float(value.max())))
+    low = min([0.0, *value])
+    axes.set_xlim(low, 1.45 * max([0.01, *first["share"], *value]))
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"after {int(first['year'].iloc[0])} year{'s' if first['year'].iloc[0] > 1 else ''}")
+    axes.set_xlabel("".join(f"after {year} year{'s' if year > 1 else ''}" for year in np.unique(first["year"])))
     ticks(axes.xaxis, 100.0, f"{SPACE}%")
 
 
 def _caption(result: "Result", first: pd.DataFrame) -> str:
+    if first.empty:
+        return "At no year's end are customers in several classes."
     more = first["value"].fillna(0.0) / first["share"].where(first["share"] > 0, np.inf)
     best = first.iloc[int(np.argmax(more))]
     year = int(first["year"].iloc[0])
@@ -138,7 +141,8 @@ def migration(result: "Result") -> Drawn:
     title = "Where customers go in a year"
     with drawing(result.scenario):
         figure, (axes,) = new_figure(1.7 + 0.42 * len(sources))
-        axes.imshow(shares.to_numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        if shares.size:
+            axes.imshow(shares.to_numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for i, row in enumerate(shares.to_numpy()):
             for j, share in enumerate(row):
                 text = f"{100 * share:.0f}" if share >= 0.005 else "<1" if share > 0 else "0"

@@ -103,10 +103,10 @@ def forecast(result: "Result") -> Drawn:
                 words.percent(share), (place, max(share, 0)), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=SMALL - 1
             )
         below.axhline(0, color=INK, linewidth=0.9)
-        below.set_ylim(min(0.0, float(frame["explained"].min())), max(0.1, 1.25 * float(frame["explained"].max())))
+        below.set_ylim(min([0.0, *frame["explained"].dropna()]), max([0.1, *(1.25 * frame["explained"].dropna())]))
         below.set_ylabel("variance of cash\nto come explained")
         percent(below)
-        below.set_xlim(-0.5, len(frame) - 0.5)
+        below.set_xlim(-0.5, max(len(frame), 1) - 0.5)
         below.set_xticks(places, [f"{periods:,}" for periods in frame["history"]])
         below.set_xlabel(f"{scenario.period}s of history, of customers still active")
         handles, labels = axes.get_legend_handles_labels()
@@ -118,6 +118,8 @@ def forecast(result: "Result") -> Drawn:
 
 
 def _forecast_caption(result: "Result", frame: pd.DataFrame) -> str:
+    if frame.empty:
+        return f"Fewer than {FEW} customers are followed so long."
     gain = (frame["right"] - frame["commonest"]).to_numpy()
     best = frame.iloc[int(np.argmax(gain))]
     said = "Each customer's cash so far is fitted to the typical curves of other customers. "
@@ -208,8 +210,8 @@ def scorecard(result: "Result") -> Drawn:
                     _line(result, grid[place, column], frame[frame["measure"] == names[place]], names[place])
                 else:
                     grid[place, column].set_visible(False)
+            grid[max(len(names), 1) - 1, column].set_xlabel("year", fontsize=SMALL)
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
-        figure.supxlabel("year", fontsize=SMALL)
         laid_out(figure)
     return Drawn("scorecard", figure, frame, title, _scorecard_caption(result, frame))
 

@@ -26,14 +26,21 @@ from sim.report.style import FontWarning, shortened, spread, width_of
 from sim.report.worth import MOST_BARS
 from sim.studies.result import Result
 from tests.measures import cases as measured
+from tests.measures import followed as panels
 from tests.measures import mindful
 from tests.report import cases
+
+PANEL = {"classes", "migration", "profit_curves", "forecast", "scorecard", "arpu_tenure"}
+"""Figures of customers followed."""
 
 
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("minds", [False, True])
 def test_every_figure_draws_its_frame(name: str, minds: bool) -> None:
-    drawn = FIGURES[name](mindful.result() if minds else cases.relationship())
+    if name in PANEL:
+        drawn = FIGURES[name](panels.deepening() if minds else panels.ordering())
+    else:
+        drawn = FIGURES[name](mindful.result() if minds else cases.relationship())
     assert drawn.name == name
     assert drawn.caption.endswith((".", ")"))
     assert len(drawn.frame) > 0

@@ -42,8 +42,8 @@ def _yearly(sample: Sample, group: Group, values: Floats) -> Floats:
     for g in group.cells:
         if sample.customers[g] > 0:
             total += values[g] * (sample.firm[g] / sample.customers[g])
-    parts = total[: years * sample.scenario.periods_per_year].reshape(years, -1)
-    return np.asarray(np.cumsum(parts, axis=1)[:, -1])
+    year = sample.scenario.periods_per_year
+    return np.asarray(np.cumsum(total[: years * year].reshape(years, year), axis=1)[:, -1])
 
 
 def _cash(sample: Sample, columns: tuple[str, ...]) -> Floats:
@@ -79,10 +79,10 @@ def purchase_cycle(sample: Sample, group: Group) -> Estimate | None:
 def retention(sample: Sample, group: Group) -> Estimate:
     """Return the year's retention: the product of its periods', as far as anybody is active in them, with Greenwood's (1926) error."""
     kept, se = share_in(sample, group, sample.stayed_active, sample.active[:, :-1])
-    years = _years(sample)
+    years, year = _years(sample), sample.scenario.periods_per_year
 
     def of_year(values: Floats) -> Floats:
-        return values[: years * sample.scenario.periods_per_year].reshape(years, -1)
+        return values[: years * year].reshape(years, year)
 
     held = ~np.isnan(of_year(kept))
     product = np.cumprod(np.where(held, of_year(kept), 1.0), axis=1)[:, -1]

@@ -42,7 +42,8 @@ def _rated(result: "Result") -> pd.DataFrame:
     whole = everybody(result.classes)
     rows = whole[(whole["classification"] == shown(result)) & ~whole["class"].isin([UNRATED, GONE])]
     held = rows.groupby("year")["share"].transform("sum")
-    return rows[held > 0].assign(of_rated=rows["share"] / held, equity=rows["equity"].fillna(0.0)).reset_index(drop=True)
+    rows = rows.assign(of_rated=rows["share"] / held.where(held > 0), equity=rows["equity"].fillna(0.0))
+    return rows[held > 0].reset_index(drop=True)
 
 
 def sorted_out(result: "Result") -> bool:
@@ -147,10 +148,10 @@ def migration(result: "Result") -> Drawn:
             for j, share in enumerate(row):
                 text = f"{100 * share:.0f}" if share >= 0.005 else "<1" if share > 0 else "0"
                 axes.text(j, i, text, ha="center", va="center", color="white" if share > 0.55 else INK, fontsize=SMALL)
-        axes.set_xticks(range(len(targets)), [_broken(name) for name in targets], fontsize=SMALL)
+        axes.set_xticks(range(len(targets)), [_broken(name) for name in targets], fontsize=SMALL - 1)
         axes.set_yticks(range(len(sources)), [called(name) for name in sources], fontsize=SMALL)
         axes.tick_params(length=0)
-        axes.set_xlabel(f"class a year later, {SPACE}% of the row")
+        axes.set_xlabel("class a year later, per cent of the row")
         axes.set_ylabel("class at a year's end")
         for side in ("left", "bottom"):
             axes.spines[side].set_visible(False)

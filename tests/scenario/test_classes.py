@@ -111,9 +111,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "crowd": (
         {"run": {"panel": 10**6}, "horizon": 100},
-        [
-            "run.panel: a panel holds every period of every customer: together they must be at most 50,000,000 (got 1000000); give"
-        ],
+        ["run.panel: a panel holds every period of every customer: together they must be at most 50,000,000 (got 1000000); give"],
     ),
     "no_number": ({"run": {"panel": -1}}, ["run.panel: must be at least 0 (got -1)"]),
     "no_year": (

@@ -56,6 +56,9 @@ def alone(raw: Raw) -> Iterator[Fault]:
     if run.get("keep_customers"):
         rule = "customers cannot be kept where it depends on others how many come"
         yield Fault("run.keep_customers", show(run["keep_customers"]), rule, "leave it out")
+    if run.get("panel"):
+        rule = "customers are not followed where it depends on others how many come"
+        yield Fault("run.panel", show(run["panel"]), rule, "leave it out")
     if run.get("customers") is not None:
         rule = "the firm itself is simulated where arrivals depend on customers"
         yield Fault("run.customers", show(run["customers"]), rule, "leave it out, and set firm.customers or cohorts")

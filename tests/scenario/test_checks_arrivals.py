@@ -58,6 +58,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         for kind in (TALK, CROWD)
         for setting, said in (
             ({"run": {"keep_customers": True}}, "run.keep_customers: customers cannot be kept where it depends on others how many come"),
+            ({"run": {"panel": 5}}, "run.panel: customers are not followed where it depends on others how many come (got 5); leave it out"),
             ({"run": {"customers": 5}}, "run.customers: the firm itself is simulated where arrivals depend on customers (got 5)"),
             ({"run": {"driver": "period"}}, "run.driver: arrivals that depend on customers are simulated cohort by cohort (got period)"),
             ({"run": {"precision": 0.1}}, "run.precision: more customers do not make a run precise where all share luck"),

@@ -15,12 +15,6 @@ from showing import run, save, say, show
 REACHES = (0.0, 0.01, 0.02, 0.03, 0.04)
 PLAN = ("satisfaction.initial=5", "cohorts.members.periods=1", "cohorts.members.customers=200")
 ENOUGH = ("word_of_mouth.recruits.until=240", "run.replicates=20")
-    "satisfaction.initial=5",
-    "cohorts.members.periods=1",
-    "cohorts.members.customers=200",
-    "word_of_mouth.recruits.until=240",
-    "run.replicates=20",
-)
 
 
 def main(*settings: str) -> None:

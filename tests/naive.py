@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.kernels.maths import exponent, exponential, log, minus_log_complement, normal
+from sim.kernels.maths import exp, exponent, exponential, ln, log, minus_log_complement, normal
 from sim.kernels.samplers import look_up, poisson
 from sim.kernels.types import (
     ACQUISITION,
@@ -55,6 +55,7 @@ class Life:
     felt: dict[int, list[int]] = field(default_factory=dict)  # t -> steps of satisfaction, trust, loyalty, level
     converted: int | None = None
     lost: int | None = None
+    last_order: float = -1.0
     paid_back: int | None = None
     recruits: list[tuple[int, int]] = field(default_factory=list)  # (t, identity)
     dissuaded: Counter[int] = field(default_factory=Counter)  # t -> people reached, in steps
@@ -101,11 +102,18 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
     if tables.wallet_by_rate[v]:
         wallet = wallet / rate
     mind = Mind(tables, v, z, words(TRAIT_PERIOD, 1)[3])
+    gone = False
     known = int(tables.base_first[cell]) + serial if tables.base_first[cell] >= 0 else None
     w = 0
     if known is not None:
         w = int(tables.standing_first[v]) + int(tables.base_standing[known])
         frailty = frailty * tables.standing_scale[w]
+        if tables.base_alive.size:
+            past = known + int(tables.buyers_first[v])
+            alpha, spread = tables.buyers[v]
+            rate = look_up(tables.quantiles, int(tables.base_rate[past]), z[1]) / (alpha + tables.base_seen[past])
+            frailty = frailty / (F(1.0) + spread * tables.base_seen[past])
+            gone = not words(TRAIT_PERIOD, 5)[0] * 2.0**-32 < float(tables.base_alive[past])
         if tables.base_wallet.size and not np.isnan(tables.base_wallet[known]):
             wallet = tables.base_wallet[known] / tables.wallet_mean[v]
             wallet = wallet / rate if tables.wallet_by_rate[v] else wallet
@@ -130,10 +138,13 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
     if known is not None:
         stage = int(tables.row_stage[v, tables.standing_row[w]])
         age = int(tables.standing_row[w]) - int(tables.first_row[v, stage])
-        at_top = int(tables.standing_history[w]) >> 16 & 0xFFFF
+        at_top = 0 if gone else int(tables.standing_history[w]) >> 16 & 0xFFFF
     entered, highest = 0, int(tables.stage_rank[stage])
     active = int(tables.stage_kind[stage]) == 1
     was_active = active
+    if gone:
+        edge = int(tables.edge[v, int(tables.standing_row[w]), 0])
+        stage, age, life.lost = int(tables.row_stage[v, tables.edge_row[v, edge]]), 0, -2
     total = 0
     for t in range(horizon):
         y = int(tables.arrival[cell]) + t
@@ -175,6 +186,9 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
             )
             share = F(1.0) if tables.purchase[v] == POISSON else mind.level
             life.orders[t] += count
+            if count > 0:
+                late = (words(t // 2, 5)[t % 2 * 2] + 0.5) * 2.0**-32
+                life.last_order = t + float(exposure) * exp(ln(late) / count)
             spend = np.float64(0.0)
             if count > 0:
                 cv = np.float64(tables.amount_cv[v, stage])

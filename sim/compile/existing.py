@@ -7,6 +7,7 @@ import numpy as np
 
 from sim.compile.hazards import stage_hazards
 from sim.compile.market import named_edges
+from sim.compile.posterior import busiest, compile_buyers
 from sim.compile.quantiles import Library, beta
 from sim.compile.variant import Variant
 from sim.kernels.life import reached
@@ -42,24 +43,28 @@ def standing(existing: Existing, segment: int) -> Standing:
     return Standing(found // ages, found % ages, place[key])
 
 
-def most(existing: Existing | None, segment: int) -> tuple[int, float]:
-    """Return the highest stage age and the largest wallet of a segment's existing customers, 0 where there are none."""
+def most(existing: Existing | None, segment: int, scenario: Scenario) -> tuple[int, float, float]:
+    """Return the highest stage age, the largest wallet and the highest ordering rate that existing customers have or may have.
+
+    Of a segment, whose scenario is given; 0 where there are none, or nothing is known.
+    """
     if existing is None:
-        return 0, 0.0
+        return 0, 0.0, 0.0
     mine = existing.of(segment)
     wallets = existing.wallet[mine]
-    return int(existing.age[mine].max(initial=0)), float(np.fmax.reduce(wallets, initial=0.0))
+    return int(existing.age[mine].max(initial=0)), float(np.fmax.reduce(wallets, initial=0.0)), busiest(existing, segment, scenario)
 
 
 def compile_existing(
     scenarios: Sequence[Scenario], cells: Sequence[Cell], variants: Sequence[Variant], library: Library
 ) -> dict[str, Array]:
-    """Return the fields of Tables named ``base_*`` and ``standing_*``.
+    """Return the fields of Tables named ``base_*``, ``standing_*`` and ``buyers*``.
 
     scenarios: of each case; variants: case by case, segment by segment. Raises ScenarioError where nobody could be as old as somebody is.
     """
     existing = scenarios[0].existing
-    every = [view for scenario in scenarios for view in scenario.by_segment.values()]
+    cases = [list(scenario.by_segment.values()) for scenario in scenarios]
+    every = [view for case in cases for view in case]
     if existing is None:
         held = [Standing(*(np.zeros(0, np.int64) for _ in range(3)))] * len(scenarios[0].segment_shares)
         level = wallet = np.zeros(0, np.float32)
@@ -68,19 +73,21 @@ def compile_existing(
         level, wallet = existing.level, existing.wallet
     everywhere = held * len(scenarios)
     sizes = np.array([places.stage.size for places in everywhere])
-    parts = [_standings(view, variant, places, library) for view, variant, places in zip(every, variants, everywhere, strict=True)]
+    timed = existing is not None and existing.T.size > 0
+    parts = [_standings(view, variant, places, library, timed) for view, variant, places in zip(every, variants, everywhere, strict=True)]
     before = np.cumsum([0, *(cell.sampled if cell.base else 0 for cell in cells)])
     return {
         "base_first": np.array([place if cell.base else -1 for cell, place in zip(cells, before[:-1], strict=True)], np.int64),
         "base_standing": np.concatenate([places.of for places in held]).astype(np.uint32, copy=False),
         "base_level": level,
         "base_wallet": wallet,
+        **compile_buyers(existing, cases, library),
         "standing_first": (np.cumsum(sizes) - sizes).astype(np.uint32),
         **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
     }
 
 
-def _standings(scenario: Scenario, variant: Variant, held: Standing, library: Library) -> dict[str, Array]:
+def _standings(scenario: Scenario, variant: Variant, held: Standing, library: Library, timed: bool) -> dict[str, Array]:
     """Return what is known of those who stand at each stage and age: row, history, frailty, investment, beta edges.
 
     All periods of the present stay were at risk of the stage's edges at their base rates: seasons, regimes and feelings of the past are
@@ -101,7 +108,8 @@ def _standings(scenario: Scenario, variant: Variant, held: Standing, library: Li
         exposed = _exposed(scenario, s, int(age.max()))[age]
         row[mine] += np.minimum(age, np.sum(variant.row_stage[: _rows(variant)] == s) - 1)
         past = exposed[:, [j for k, j in frail if k == s]].sum(axis=1)
-        scale[mine] = 1.0 / (1.0 + scenario.frailty.variance * past)
+        if not timed:  # else by each customer's own time since acquisition, to fractions of a period
+            scale[mine] = 1.0 / (1.0 + scenario.frailty.variance * past)
         invested[mine] = 1.0 - (1.0 - float(variant.invest[s])) ** age
         top = np.minimum(age, int(SHORT) - horizon) if stage.rank == 3 else np.zeros_like(age)
         active = int(WAS_ACTIVE) if stage.kind == "active" else 0

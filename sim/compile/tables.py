@@ -55,7 +55,7 @@ def compile_tables(*scenarios: Scenario) -> Tables:
     sampled = cells(first)
     last = max(cell.arrival for cell in sampled) + horizon
     nodes = AMOUNT_NODES if any(s.purchases.kind == "poisson" for s in everything) else (1,)
-    known = [most(first.existing, segment) for _ in scenarios for segment in range(len(first.segment_shares))]
+    known = [most(first.existing, segment, view) for case in by_case for segment, view in enumerate(case)]
     variants = [compile_variant(view, betas, library, nodes, last, ends) for view, ends in zip(everything, known, strict=True)]
     if not all(variant.fixed for variant in variants) or (first.existing is not None and first.existing.wallet.size > 0):
         variants = [variant.unfixed() for variant in variants]

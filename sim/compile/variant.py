@@ -12,6 +12,7 @@ from sim.compile.quantiles import Library, beta, positive, standardised
 from sim.kernels.types import BERNOULLI, LIMIT, POISSON, SUBSCRIPTION, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import PERIODS_PER_YEAR, at
+from sim.scenario.checks_spread import MAX_ORDERS
 from sim.scenario.purchases import Bernoulli, Poisson, Trait
 from sim.scenario.world import OFFSET
 
@@ -122,12 +123,12 @@ def _marked(shape: tuple[int, int], places: Sequence[tuple[int, int]]) -> Array:
 
 
 def compile_variant(
-    scenario: Scenario, betas: Sequence[str], library: Library, nodes: Sequence[int], last: int, most: tuple[int, float]
+    scenario: Scenario, betas: Sequence[str], library: Library, nodes: Sequence[int], last: int, most: tuple[int, float, float]
 ) -> Variant:
     """Return one variant's numbers.
 
-    betas: names of all beta edges; nodes: counts of orders tabled; last: calendar periods; most: highest stage age and largest wallet
-    (or order value) of existing customers.
+    betas: names of all beta edges; nodes: counts of orders tabled; last: calendar periods; most: highest stage age, largest wallet
+    (or order value) and highest ordering rate of existing customers.
     """
     parts: dict[str, Array] = {}
     parts |= _rows(scenario, most[0])
@@ -142,7 +143,7 @@ def compile_variant(
     parts |= _amounts(scenario, library, nodes)
     parts["streaming"] = np.any(parts["stream_units"] != 0, axis=0).astype(np.uint32)
     parts |= _fixed(scenario, parts)
-    parts["square_shift"] = _square_shift(scenario, parts, library, most[1])
+    parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:])
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
 
 
@@ -359,10 +360,10 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
     return {"fixed": np.array(1, np.uint32), "fixed_purchase": bought.astype(np.int64), "fixed_service": served.astype(np.int64)}
 
 
-def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library, wallet: float) -> Array:
+def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library, wallet: float, rate: float) -> Array:
     """Return how far a period's money is shifted before it is squared, and check that no sum of a life can overflow.
 
-    wallet: the largest of an existing customer.
+    wallet: the largest of an existing customer; rate: the highest at which one can order.
     """
 
     def highest(table: str) -> float:
@@ -372,7 +373,11 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     spend = max(highest("wallet_table"), wallet / float(parts["wallet_mean"]))
     count = 1.0
     if scenario.purchases.kind == "poisson":
-        mean = highest("rate_table") * float(parts["rate_value"]) * float(parts["orders"].max()) * float(parts["season_orders"].max())
+        factor = float(parts["orders"].max()) * float(parts["season_orders"].max())
+        if rate * factor > MAX_ORDERS:
+            rule = f"by its past orders a customer may place {rate * factor:,.0f} a period, and {MAX_ORDERS:g} is the most"
+            raise ScenarioError([Fault("base", "", rule, "use a shorter period")])
+        mean = max(highest("rate_table") * float(parts["rate_value"]), rate) * factor
         count = mean + 12.0 * mean**0.5 + 40.0
     if parts["wallet_by_rate"]:
         number = int(parts["rate_table"])

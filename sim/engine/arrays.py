@@ -36,6 +36,7 @@ def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
         by_cohort=zeros(k, cohorts, 2, BINS),
         replicates=zeros(replicates, k, g, 2, 2),
         talk=zeros(k, g, horizon, 2 if tables.reach.any() else 0),
+        gone=zeros(k, g if tables.base_alive.size > 0 else 0),
         feelings=zeros(k, g, horizon, len(FEELINGS) if tables.minded.any() else 0, 2),
     )
 
@@ -69,8 +70,8 @@ def canonical(tally: Tally) -> Tally:
     return tally
 
 
-def empty_state(tables: Tables, groups: int) -> State:
-    """Return room for ``groups`` groups of customers."""
+def empty_state(tables: Tables, groups: int, timed: bool = False) -> State:
+    """Return room for ``groups`` groups of customers; timed: the time of the last order is kept."""
 
     def room(kind: type, *more: int) -> Array:
         return np.zeros((groups, *more, GROUP), kind)
@@ -89,6 +90,7 @@ def empty_state(tables: Tables, groups: int) -> State:
         beta=room(np.float32, tables.beta_purpose.size),
         mind=room(np.float32, 5 if tables.minded.any() else 0),
         gift=room(np.float32, 2 if tables.gifted.any() or tables.streaming.any() or tables.reach.any() else 0),
+        last=np.zeros((groups, GROUP if timed else 0)),
     )
 
 
@@ -117,11 +119,12 @@ def empty_scratch(tables: Tables) -> Scratch:
     )
 
 
-def empty_kept(cases: int, customers: int) -> Kept:
-    """Return room for one entry a customer."""
+def empty_kept(cases: int, customers: int, ordering: bool = True) -> Kept:
+    """Return room for one entry a customer; ordering: orders are random, and the last one's time is kept."""
     return Kept(
         clv=np.zeros((cases, customers, 2), np.int64),
         pattern=np.zeros((cases, customers), np.uint8),
         lost_at=np.zeros((cases, customers), np.int32),
         orders=np.zeros((cases, customers), np.int32),
+        last_order=np.full((cases, customers if ordering else 0), -1.0),
     )

@@ -16,7 +16,7 @@ import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
 from sim.kernels.drivers import COUNT, FIRST, run_groups, run_period
-from sim.kernels.types import GROUP, Array, Kept, Scratch, Tables, Tally
+from sim.kernels.types import GROUP, SUBSCRIPTION, Array, Kept, Scratch, Tables, Tally
 from sim.scenario.world import Run
 
 SMALLEST_CHUNK, LARGEST_CHUNK = 4, 64
@@ -94,7 +94,8 @@ def run(
     """
     done = before.sampled if before else (0,) * len(sampled)
     total = (sum(sampled) - sum(done)) * settings.replicates
-    kept = empty_kept(tables.variant.shape[0], sum(sampled) * settings.replicates if settings.keep_customers else 0)
+    room = sum(sampled) * settings.replicates if settings.keep_customers else 0
+    kept = empty_kept(tables.variant.shape[0], room, bool((tables.purchase != SUBSCRIPTION).any()))
     threads = min(settings.threads or available_threads(), 256)
     every = groups(done, sampled, settings.replicates, settings.keep_customers)
     n_groups = count_groups(done, sampled) * settings.replicates
@@ -115,12 +116,18 @@ def run(
     return Outcome(tuple(sampled), canonical(tally), kept if settings.keep_customers else None, threads, seconds)
 
 
+def timed(kept: Kept) -> bool:
+    """Return whether the time of the last order is kept."""
+    return kept.last_order.size > 0
+
+
 def _keep(kept: Kept, sampled: Sequence[int], before: Kept, done: Sequence[int], replicates: int) -> None:
     """Put the customers kept by an earlier run at the head of their cells."""
     place = source = 0
     for count, first in zip([*sampled] * replicates, [*done] * replicates, strict=True):
         for mine, theirs in zip(kept, before, strict=True):
-            mine[:, place : place + first] = theirs[:, source : source + first]
+            if mine.size > 0:
+                mine[:, place : place + first] = theirs[:, source : source + first]
         place, source = place + count, source + first
 
 
@@ -135,7 +142,9 @@ def chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterato
 def compile_now(driver: Callable[..., None], tables: Tables, kept: Kept, horizon: int, replicates: int, *when: int) -> None:
     """Run a driver on nobody: what is not compiled yet is compiled in this thread, where Ctrl-C is obeyed."""
     nobody = np.empty((0, FIRST + 1), np.int64)
-    driver(tables, empty_tally(tables, horizon, replicates), kept, empty_state(tables, 1), empty_scratch(tables), nobody, *when)
+    driver(
+        tables, empty_tally(tables, horizon, replicates), kept, empty_state(tables, 1, timed(kept)), empty_scratch(tables), nobody, *when
+    )
 
 
 def _by_period(
@@ -146,7 +155,7 @@ def _by_period(
     cases = tables.variant.shape[0]
     parts = np.array_split(every, threads)
     compile_now(run_period, tables, kept, horizon, replicates, 0, 0)
-    states = [empty_state(tables, len(part)) for part in parts]
+    states = [empty_state(tables, len(part), timed(kept)) for part in parts]
     tallies = [empty_tally(tables, horizon, replicates) for _ in parts]
     scratches = [empty_scratch(tables) for _ in parts]
     with ThreadPoolExecutor(threads) as pool:
@@ -187,7 +196,7 @@ def by_group(
 
     def work(number: int) -> tuple[Tally, list[Array]]:
         tally = empty_tally(tables, horizon, replicates)
-        state, scratch = empty_state(tables, 1), empty_scratch(tables)
+        state, scratch = empty_state(tables, 1, timed(kept)), empty_scratch(tables)
         recruits = []
         while not stop.is_set():
             with lock:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from sim.kernels.jit import inner, jit
-from sim.kernels.maths import TO_UNIT, normal
+from sim.kernels.maths import TO_UNIT, exp, ln, normal
+from sim.kernels.philox import HALF, MASK, philox
 from sim.kernels.samplers import amount_node, look_up, poisson
 from sim.kernels.sums import add
 from sim.kernels.types import LEVEL, POISSON, PURCHASE, SERVICE, SUBSCRIPTION, Array, Scratch, State, Tables, Tally
@@ -72,6 +73,8 @@ def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q:
     word = scratch.order_words[t % 2 * 2]
     normal(scratch.order_words[t % 2 * 2 + 1], scratch.floats[0], scratch.floats[1], scratch.floats[3], n)
     placed = 0
+    if state.last.shape[1] > 0:
+        scratch.after[:n] = np.uint32(0)
     for i in range(n):
         mean = rate[i] * tables.orders[v, row[i]] * season * exposure[i]
         count = 0
@@ -85,9 +88,30 @@ def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q:
             spend[i] = np.float64(wallet[i]) * total_of(tables, v, s, count, scratch.floats[3, i])
             state.orders[q, i] += np.uint32(count)
             placed += count
+            if state.last.shape[1] > 0:
+                scratch.after[i] = np.uint32(count)
     orders[t] += placed
     if tables.levelled[v] != 0 and tables.purchase[v] != POISSON:
         scale(spend, level, n)
+
+
+@inner
+def time_last(
+    state: State, scratch: Scratch, q: int, identity: np.uint64, upper: tuple[np.uint64, np.uint64], key: Array, t: int, n: int
+) -> None:
+    """Note when each customer placed the last order of period t, of which ``fill_spend`` has left the number in ``after``.
+
+    n orders come at any times of the part of the period lived through: the last of them at its U ** (1 / n). identity: of the group;
+    upper: counter words 2 and 3. Only those who ordered are drawn for.
+    """
+    counts, place, last, exposure = scratch.after, state.place[q], state.last[q], scratch.exposure
+    low, high = identity & MASK, identity >> HALF
+    for i in range(n):
+        if counts[i] > 0:
+            words = philox(low | np.uint64(place[i]), high, upper[0], upper[1], key[0], key[1])
+            word = words[0] if t % 2 == 0 else words[2]
+            u = (np.float64(word) + 0.5) * 2.0**-32
+            last[i] = np.float64(t) + np.float64(exposure[i]) * exp(ln(u) / np.float64(counts[i]))
 
 
 @inner

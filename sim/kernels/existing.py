@@ -3,14 +3,34 @@
 import numpy as np
 
 from sim.kernels.jit import inner
+from sim.kernels.maths import normal
+from sim.kernels.philox import counter, draw
 from sim.kernels.samplers import look_up
-from sim.kernels.types import INVESTED, LEVEL, Array, Integer, State, Tables
+from sim.kernels.types import (
+    AT_TOP,
+    BLOCK_ALIVE,
+    BLOCK_TRAITS,
+    GONE,
+    INVESTED,
+    LEVEL,
+    SHORT,
+    TRAIT_PERIOD,
+    WAS_LOST,
+    Array,
+    Integer,
+    Scratch,
+    State,
+    Tables,
+)
+
+ONE = np.float32(1.0)
 
 
 @inner
-def start_existing(tables: Tables, state: State, q: int, v: int, at: int, n: int) -> None:
+def start_existing(tables: Tables, state: State, scratch: Scratch, q: int, v: int, at: int, who: tuple[int, np.uint64], n: int) -> None:
     """Put the existing customers ``at`` … ``at + n - 1`` of ``Tables.base_*`` into place q of ``state``, whose traits are drawn.
 
+    who: replicate, identity of the group.
     A survivor's gamma frailty is that of a new customer, scaled: the posterior Gamma(1/v, 1/v + H) has the prior's shape.
     """
     row, history, frailty, wallet = state.row[q], state.history[q], state.frailty[q], state.wallet[q]
@@ -20,6 +40,8 @@ def start_existing(tables: Tables, state: State, q: int, v: int, at: int, n: int
         row[i] = tables.standing_row[w]
         history[i] = tables.standing_history[w]
         frailty[i] *= tables.standing_scale[w]
+    if tables.base_alive.size > 0:
+        start_buyers(tables, state, scratch, q, v, at, who, n)
     state.acquisition[q, :n] = np.int64(0)
     if tables.base_wallet.size > 0:
         by_rate = tables.wallet_by_rate[v] != 0
@@ -30,6 +52,30 @@ def start_existing(tables: Tables, state: State, q: int, v: int, at: int, n: int
                 wallet[i] = relative / state.rate[q, i] if by_rate else relative
     if tables.minded[v] != 0:
         start_level(tables, state.mind[q], first, at, n)
+
+
+@inner
+def start_buyers(tables: Tables, state: State, scratch: Scratch, q: int, v: int, at: int, who: tuple[int, np.uint64], n: int) -> None:
+    """Draw ordering rates given past orders, scale frailties by the time since acquisition, and put those who are gone where they went.
+
+    Given that a Pareto/NBD customer is alive its rate is Gamma(r + x, alpha + T), its frailty the prior's scaled (``standing_scale`` is 1
+    then). Who is alive is a draw of its own.
+    """
+    replicate, identity = who
+    row, history, rate, frailty = state.row[q], state.history[q], state.rate[q], state.frailty[q]
+    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS), tables.key)
+    normal(scratch.words[1], scratch.floats[0], scratch.floats[1], scratch.floats[2], n)
+    draw(scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_ALIVE), tables.key)
+    alpha, spread = tables.buyers[v, 0], tables.buyers[v, 1]
+    first = np.int64(at) + tables.buyers_first[v]
+    for i in range(n):
+        seen = tables.base_seen[first + i]
+        rate[i] = look_up(tables.quantiles, tables.base_rate[first + i], scratch.floats[2, i]) / (alpha + seen)
+        frailty[i] /= ONE + spread * seen
+        if not np.float64(scratch.words[0, i]) * 2.0**-32 < np.float64(tables.base_alive[first + i]):
+            edge = tables.edge[v, row[i], 0]
+            row[i] = tables.first_row[v, tables.row_stage[v, tables.edge_row[v, edge]]]
+            history[i] = (history[i] & ~(SHORT << AT_TOP)) | GONE | WAS_LOST
 
 
 @inner

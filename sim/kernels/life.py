@@ -17,6 +17,7 @@ from sim.kernels.types import (
     BEFORE,
     BLOCK_GIFTS,
     BLOCK_TRAITS,
+    GONE,
     KNOWN,
     LOST,
     LOST_AT,
@@ -38,6 +39,7 @@ ZERO, ONE = np.float32(0.0), np.float32(1.0)
 NOTHING = np.uint64(0)
 UNCONVERTED, EARLY, MIDWAY, RETREAT, LONG, OPEN = range(6)
 LOW = np.int64(2**26 - 1)
+BEFORE_NOW = np.int32(SHORT)
 
 
 @inner
@@ -60,6 +62,8 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
     state.orders[q, :count] = np.uint32(0)
     state.clv[q, :count] = np.int64(0)
     state.acquisition[q, :count] = cost
+    if state.last.shape[1] > 0:
+        state.last[q, :count] = -1.0
     place = state.place[q]
     for i in range(count):
         place[i] = np.uint16(skip + i)
@@ -75,7 +79,7 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
     at = tables.base_first[cell]
     if at >= 0:
         at += np.int64(serial + skip)
-        start_existing(tables, state, q, v, at, count)
+        start_existing(tables, state, scratch, q, v, at, (replicate, identity), count)
     for beta in range(tables.beta_purpose.size):
         draw_beta(tables, state, scratch, q, (replicate, v, count), (beta, at), identity)
 
@@ -196,6 +200,9 @@ def finish(
         if tables.stage_rank[stage] == 3:
             top += np.uint64(horizon) - (history[i] & SHORT)
         patterns[i] = pattern_of(tables.stage_kind[stage], history[i], top >= np.uint64(tables.long_lasting[v]))
+    if tally.gone.shape[1] > 0:
+        for i in range(count):
+            tally.gone[k, g] += np.int64((history[i] & GONE) == GONE)
     if first >= 0:
         keep(kept, state, patterns, q, k, first, count)
     for kind in (AFTER, BEFORE):
@@ -256,5 +263,8 @@ def keep(kept: Kept, state: State, patterns: Array, q: int, k: int, first: int, 
         kept.clv[k, at, BEFORE] = state.clv[q, i] - state.acquisition[q, i]
         kept.pattern[k, at] = np.uint8(patterns[i])
         kept.orders[k, at] = np.int32(state.orders[q, i])
+        if kept.last_order.shape[1] > 0:
+            kept.last_order[k, at] = state.last[q, i]
         lost = state.history[q, i] & WAS_LOST != NOTHING
-        kept.lost_at[k, at] = np.int32((state.history[q, i] >> LOST_AT) & SHORT) if lost else np.int32(-1)
+        period = np.int32((state.history[q, i] >> LOST_AT) & SHORT) if lost else np.int32(-1)
+        kept.lost_at[k, at] = np.int32(-2) if period == BEFORE_NOW else period

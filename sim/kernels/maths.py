@@ -26,6 +26,7 @@ LOG2_E_32 = np.float32(1.44269504088896341)
 LARGEST_POWER = np.float32(80.0)
 BIAS = np.int32(127)
 
+SQRT_HALF = 0.7071067811865476
 LOG2_E = 1.4426950408889634
 LN2_HIGH_64 = 6.93147180369123816490e-01
 LN2_LOW_64 = 1.90821492927058770002e-10
@@ -144,6 +145,20 @@ def exponent(x: Array, out: Array, n: int) -> None:
         p = p * r + np.float32(1.6666665459e-1)
         p = p * r + np.float32(5.0000001201e-1)
         out[i] = (p * (r * r) + r + ONE) * out[i]
+
+
+@jit
+def ln(x: float) -> float:
+    """Return the natural logarithm of a normal x > 0 (float64, within 2 ulp): of x = m 2**e by the series of artanh((m - 1) / (m + 1))."""
+    m, e = math.frexp(x)
+    if m < SQRT_HALF:
+        m, e = 2.0 * m, e - 1
+    s = (m - 1.0) / (m + 1.0)
+    square = s * s
+    total = 0.0
+    for j in range(23, 0, -2):
+        total = total * square + 1.0 / j
+    return e * LN2_HIGH_64 + (2.0 * s * total + e * LN2_LOW_64)
 
 
 @jit

@@ -10,7 +10,7 @@ book the cash on their edges → add up → drop those who are done.
 
 import numpy as np
 
-from sim.kernels.cash import book, book_acquisition, book_fixed
+from sim.kernels.cash import book, book_acquisition, book_fixed, time_last
 from sim.kernels.jit import inner
 from sim.kernels.maths import TO_UNIT, exponential
 from sim.kernels.mind import return_home, sway, think
@@ -21,6 +21,7 @@ from sim.kernels.talk import draw_for, identity_of, spread_word
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
+    BLOCK_LAST,
     BLOCK_MIND,
     BLOCK_MOVES,
     BLOCK_ORDERS,
@@ -29,6 +30,7 @@ from sim.kernels.types import (
     LOST_AT,
     PAID_BACK,
     SHORT,
+    SUBSCRIPTION,
     TRANSITION,
     WAS_ACTIVE,
     WAS_LOST,
@@ -80,6 +82,8 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         book_fixed(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     else:
         book(tables, tally, state, scratch, q, (k, g, v), (t, y, m), n)
+        if state.last.shape[1] > 0 and tables.purchase[v] != SUBSCRIPTION:
+            time_last(state, scratch, q, identity, counter(replicate, t // 2, BLOCK_LAST), tables.key, t, n)
     if tables.streaming[v].any():
         book_streams(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     if tables.reach[v] > ZERO:
@@ -318,6 +322,8 @@ def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int,
         scratch.order_words[2, i], scratch.order_words[3, i] = scratch.order_words[2, last], scratch.order_words[3, last]
         state.wallet[q, i] = state.wallet[q, last]
         state.rate[q, i] = state.rate[q, last]
+    if state.last.shape[1] > 0:
+        swap(state.last[q], i, last)
     if tables.plain[v] == 0:
         state.frailty[q, i] = state.frailty[q, last]
     for beta in range(state.beta.shape[1]):

@@ -79,6 +79,11 @@ class Tables(NamedTuple):
     base_standing: Array  # (n,) uint32: w, from ``standing_first`` on
     base_level: Array  # (n,) float32: share of wallet, NaN where not known; of length 0 where nobody's is
     base_wallet: Array  # (n,) float32: own mean wallet or order value, currency, NaN where it is drawn; of length 0 where everybody's is
+    base_alive: Array  # (k * n,) float32: chance of being there at calendar 0, given past orders; this and the next two 0 long without
+    base_rate: Array  # (k * n,) uint32: table of the ordering rate given past orders, to be divided by alpha + T
+    base_seen: Array  # (k * n,) float32: T, periods since acquisition
+    buyers_first: Array  # (v,) int64: place of the case's first customer in the three above
+    buyers: Array  # (v, 2) float32: alpha, and frailty's variance times the hazard of leaving
     standing_first: Array  # (v,) uint32
     standing_row: Array  # (w,) uint32
     standing_history: Array  # (w,) uint64: ``State.history`` at calendar 0
@@ -202,6 +207,7 @@ class Tally(NamedTuple):
     by_cohort: Array  # (k, cohort, kind, b); counted only where there are several cohorts, else summed from the segments'
     replicates: Array  # (replicate, k, g, kind, 2): sum of CLV, two words
     talk: Array  # (k, g, t, 2 or 0): recruits made, and talk of the dissatisfied in people reached, in steps of 1 / FELT
+    gone: Array  # (k, g or 0): existing customers who were lost by calendar 0, as past orders let guess; 0 long where nobody is
     feelings: Array  # (k, g, t, feeling, 2): sum over customers in active stages, in steps of 1 / FELT, and of squares; 0 long where off
 
 
@@ -210,8 +216,9 @@ class Kept(NamedTuple):
 
     clv: Array  # (k, n, kind) int64, units
     pattern: Array  # (k, n) uint8
-    lost_at: Array  # (k, n) int32: period at whose end first lost, -1 for never
+    lost_at: Array  # (k, n) int32: period at whose end first lost, -1 for never, -2 for before calendar 0
     orders: Array  # (k, n) int32
+    last_order: Array  # (k, n) float64: time of the last order in periods of tenure, -1 without one; 0 long where none is random
 
 
 class State(NamedTuple):
@@ -230,6 +237,7 @@ class State(NamedTuple):
     beta: Array  # (group, beta, GROUP) float32: hazard
     mind: Array  # (group, 5 or 0, GROUP) float32: SATISFACTION … INVESTED
     gift: Array  # (group, 2 or 0, GROUP) float32: INFLUENCE, KNOWN
+    last: Array  # (group, GROUP) float64: time of the last order, -1 before the first; (group, 0) where it is not kept
 
 
 class Scratch(NamedTuple):
@@ -267,6 +275,8 @@ SHORT = np.uint64(0xFFFF)
 WAS_ACTIVE = np.uint64(1 << 52)
 WAS_LOST = np.uint64(1 << 53)
 PAID_BACK = np.uint64(1 << 54)
+GONE = np.uint64(0xFFFF << 32)
+"""Period of loss of those who were lost before calendar 0: all bits of ``LOST_AT``, which no period has."""
 
 Z_MAX = 6.5
 NODES = 2048
@@ -280,9 +290,13 @@ serves an even period and the next, its number is half the period's.
 RECRUITS = 2**18
 """Recruits that one call of a driver can make, by a few groups of customers."""
 
+BLOCK_LAST = 5
+"""Purpose of a customer's block for the time of the last order of a period, drawn where that is kept and somebody ordered."""
+
 TRAIT_PERIOD = 65_535
-BLOCK_TRAITS, BLOCK_GIFTS = 0, 1
-"""Purposes of a customer's trait blocks: wallet, rate, frailty, spare; influence, knowledge, first satisfaction, who has knowledge."""
+BLOCK_TRAITS, BLOCK_GIFTS, BLOCK_ALIVE = 0, 1, 5
+"""Purposes of a customer's trait blocks: wallet, rate, frailty, spare; influence, knowledge, first satisfaction, who has knowledge;
+who of the existing customers is still there."""
 
 RECRUIT_PURPOSE = 0x3FFE
 """Purpose at which a recruit's identity is drawn, from its parent's, the tenure and, in place of the replicate, its number."""

@@ -165,6 +165,11 @@ class Sample:
             for g, cell in enumerate(self.cells):
                 if cell.base:
                     found[g] = existing.counts[cell.slot] * replicates
+        if self.tally.gone.size > 0:  # by calendar 0 they have left the first stage by its one way out
+            start = self.stages.index(self.scenario.start)
+            lost = next(edge.target_index for edge in self.edges if edge.source_index == start)
+            found[:, start] -= self.tally.gone[0]
+            found[:, lost] += self.tally.gone[0]
         return found
 
     @cached_property

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.scenario.base import MAX_HORIZON, MOST_MONEY
+from sim.scenario import buyers
+from sim.scenario.columns import COLUMNS, PAST, Column, amount, choice, plain, quoted, time, together, wallet, whole
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.raw import show, suggest
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from sim.scenario.model import Scenario
-
-COLUMNS = ("id", "stage", "age", "tenure", "level", "segment", "wallet")
 
 LISTED = 20
 """Faults of a table that are told one by one."""
@@ -39,6 +38,7 @@ class Existing:
 
     stage, segment: (n,) uint8, places in the scenario's; age: (n,) uint16, periods spent in the stage; tenure: (n,) uint16, since
     acquisition; level: (n,) float32 share of wallet, wallet: (n,) float32 currency, NaN where not known, of length 0 without the column;
+    x: (n,) uint16 past orders, t_x, T: (n,) float32 periods since acquisition at the last of them and now, of length 0 without;
     row: (n,) uint32, place in the file from 0; counts: (segment, stage) int64 customers; digest: SHA-256 of the file;
     warnings: what is allowed but seldom meant.
     """
@@ -49,6 +49,9 @@ class Existing:
     tenure: NDArray[np.uint16]
     level: NDArray[np.float32]
     wallet: NDArray[np.float32]
+    x: NDArray[np.uint16]
+    t_x: NDArray[np.float32]
+    T: NDArray[np.float32]
     row: NDArray[np.uint32]
     counts: NDArray[np.int64]
     digest: str
@@ -84,8 +87,9 @@ def read(scenario: "Scenario") -> Existing:
 def template(scenario: "Scenario") -> str:
     """Return a table to fill in, as CSV: the columns that the scenario can use, and a customer in each stage that one can be in."""
     rows: list[dict[str, str]] = []
+    past = buyers.past(scenario, PAST) and not any(buyers.faults(scenario))
     for k, stage in enumerate(_stages(scenario)):
-        row = {"id": f"customer-{k + 1}", "stage": stage, "age": "0", "tenure": "0"}
+        row = {"id": f"customer-{k + 1}", "stage": stage, **dict.fromkeys(PAST if past else ("age", "tenure"), "0")}
         if scenario.level is not None:
             row["level"] = f"{scenario.level.initial:g}"
         if scenario.segments:
@@ -123,50 +127,21 @@ def _digest(file: Path) -> str:
 
 def _source(connection: "duckdb.DuckDBPyConnection", file: Path) -> tuple[str, list[str]]:
     """Return how SQL names the table of a file, and its columns."""
-    quoted = str(file).replace("'", "''")
     if file.suffix.lower() == ".parquet":
-        source = f"read_parquet('{quoted}')"
+        source = f"read_parquet({quoted(str(file))})"
         return source, [name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
     with file.open(encoding="utf-8-sig", newline="") as text:
         first = text.readline()
         separator = max(",;\t", key=first.count)
         header = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
     if not header:
-        raise ScenarioError([Fault(str(file), "", "is empty", f"begin with a line of column names: {','.join(COLUMNS)}")])
+        raise ScenarioError([Fault(str(file), "", "is empty", f"begin with a line of column names: {','.join(COLUMNS[:-3])}")])
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise ScenarioError([Fault(str(file), "", f"has two columns named {show(twice)}", "leave one of them out")])
-    types = ", ".join(f"{_text(name or 'column')}: 'VARCHAR'" for name in header)
-    how = f"delim={_text(separator)}, header=true, auto_detect=false, quote='\"', escape='\"'"
-    return f"read_csv({_text(str(file))}, {how}, columns={{{types}}})", header
-
-
-def _text(value: str) -> str:
-    """Return text as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _plain(column: str) -> str:
-    """Return a value as text without blanks around it; so it is read as text, and DuckDB does not give up at what is no number."""
-    return f"trim(CAST({column} AS VARCHAR))"
-
-
-def _number(column: str) -> str:
-    return f"TRY_CAST({_plain(column)} AS DOUBLE)"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column in SQL.
-
-    value: what is read, as its type; good: the condition that a row fulfils; rule: what holds, in words; choices: ids it is one of.
-    """
-
-    name: str
-    value: str
-    good: str
-    rule: str
-    choices: tuple[str, ...] = ()
+    types = ", ".join(f"{quoted(name or 'column')}: 'VARCHAR'" for name in header)
+    how = f"delim={quoted(separator)}, header=true, auto_detect=false, quote='\"', escape='\"'"
+    return f"read_csv({quoted(str(file))}, {how}, columns={{{types}}})", header
 
 
 def _columns(scenario: "Scenario", file: Path, given: Sequence[str]) -> list[Column]:
@@ -174,53 +149,32 @@ def _columns(scenario: "Scenario", file: Path, given: Sequence[str]) -> list[Col
     missing = [name for name in ("id", "stage") if name not in given]
     if len(scenario.segments) > 1 and "segment" not in given:
         missing.append("segment")
+    missing += buyers.missing(given)
     if missing:
         others = [name for name in given if name not in COLUMNS]
         raise ScenarioError([Fault(f"{file}: {name}", "", "column is missing", _near(name, others)) for name in missing])
-    found = [Column("id", f"hash({_plain('id')})", f"coalesce({_plain('id')}, '') <> ''", "must be given")]
-    found.append(_choice("stage", _stages(scenario), list(scenario.stages), scenario))
+    past = buyers.past(scenario, given)
+    _refuse(buyers.faults(scenario) if past else iter(()))
+    stages = (scenario.start,) if past else _stages(scenario)
+    found = [Column("id", f"hash({plain('id')})", f"coalesce({plain('id')}, '') <> ''", "must be given")]
+    found.append(choice("stage", stages, list(scenario.stages), scenario))
     if "segment" in given and scenario.segments:
         segments = list(scenario.segment_shares)
-        found.append(_choice("segment", segments, segments, scenario))
-    found += [_count(name) for name in ("age", "tenure") if name in given]
+        found.append(choice("segment", segments, segments, scenario))
+    found += [whole(name) for name in ("age", "tenure") if name in given]
     if "level" in given and scenario.level is not None:
-        found.append(_amount("level", 1.0, "must be from 0 to 1"))
+        found.append(amount("level", 1.0, "must be from 0 to 1"))
     if "wallet" in given:
-        found.append(_amount("wallet", MOST_MONEY, f"must be from 0 to {MOST_MONEY:g}"))
-    if {"age", "tenure"} <= set(given):
-        good = f"coalesce({_number('tenure')} >= {_number('age')}, true)"
-        found.append(Column("tenure", "", good, "must not be below the age in the stage"))
-    return found
+        found.append(wallet())
+    if past:
+        found += [whole("x", "a whole number of orders"), time("t_x"), time("T")]
+    return [*found, *together(given, past)]
 
 
 def _near(name: str, others: Sequence[str]) -> str:
     """Return which of a table's own columns is meant, where one looks like it."""
     near = next((other for other in others if suggest(other.lower(), [name]).startswith("did")), None)
     return f"rename {show(near)} to {name}" if near else ""
-
-
-def _choice(name: str, allowed: Sequence[str], every: Sequence[str], scenario: "Scenario") -> Column:
-    """Return a column of one of several ids, read as its place among all of them."""
-    listed = ", ".join(map(_text, allowed))
-    place = f"list_position([{', '.join(map(_text, every))}], {_plain(name)})"
-    rule = f"must be one of the {name}s" if name == "segment" else "must be a stage that is not lost"
-    if name == "stage" and len(allowed) < sum(stage.kind != "lost" for stage in scenario.stages.values()):
-        rule = "must be an active stage, for customers start active here"
-    good = f"coalesce({_plain(name)} IN ({listed}), false)"
-    return Column(name, f"CAST({place} - 1 AS UTINYINT)", good, rule, tuple(allowed))
-
-
-def _count(name: str) -> Column:
-    number = _number(name)
-    good = f"coalesce({number} >= 0 AND {number} <= {MAX_HORIZON} AND {number} = floor({number}), false)"
-    return Column(name, f"CAST({number} AS USMALLINT)", good, f"must be a whole number of periods from 0 to {MAX_HORIZON:,}")
-
-
-def _amount(name: str, most: float, rule: str) -> Column:
-    """Return a column of numbers that may be left blank where they are not known."""
-    number = _number(name)
-    good = f"(coalesce({_plain(name)}, '') = '' OR coalesce({number} >= 0 AND {number} <= {most!r}, false))"
-    return Column(name, f"coalesce(CAST({number} AS FLOAT), CAST('NaN' AS FLOAT))", good, f"{rule}, or blank")
 
 
 def _refuse(faults: Iterator[Fault]) -> None:
@@ -269,7 +223,7 @@ def _twice(connection: "duckdb.DuckDBPyConnection", file: Path, source: str, has
     rows = np.flatnonzero(np.isin(hashes, suspects)) + 1
     first: dict[str, int] = {}
     repeated = []
-    numbered = f"(SELECT row_number() OVER () AS row, {_plain('id')} AS id FROM {source})"
+    numbered = f"(SELECT row_number() OVER () AS row, {plain('id')} AS id FROM {source})"
     connection.execute("CREATE TEMP TABLE suspects (row BIGINT)")
     connection.executemany("INSERT INTO suspects VALUES (?)", [[int(row)] for row in rows[: 50 * LISTED]])
     for row, value in connection.execute(f"SELECT row, id FROM {numbered} SEMI JOIN suspects USING (row) ORDER BY row").fetchall():
@@ -298,6 +252,8 @@ def _unused(scenario: "Scenario", file: Path, given: Sequence[str]) -> Iterator[
     for name, used, what in (("level", scenario.level, "level"), ("segment", scenario.segments, "segments")):
         if name in given and not used:
             yield f"{file}: the column {name} is not used: the scenario has no {what}"
+    if set(PAST) <= set(given) and not buyers.past(scenario, given):
+        yield f"{file}: the columns x, t_x and T are not used: orders are not Poisson"
     for name in given:
         near = suggest(name.lower(), COLUMNS)
         if name not in COLUMNS and near.startswith("did"):
@@ -316,7 +272,8 @@ def _sorted(found: dict[str, NDArray[Any]], counts: NDArray[np.int64], digest: s
     def arranged(name: str, default: NDArray[Any]) -> NDArray[Any]:
         return found.pop(name)[order] if name in found else default
 
-    age = arranged("age", np.zeros(customers, np.uint16))
+    since = arranged("T", nothing)
+    age = arranged("age", since.astype(np.uint16) if since.size else np.zeros(customers, np.uint16))
     return Existing(
         stage=arranged("stage", nothing),
         segment=segment[order],
@@ -324,6 +281,9 @@ def _sorted(found: dict[str, NDArray[Any]], counts: NDArray[np.int64], digest: s
         tenure=arranged("tenure", age),
         level=arranged("level", nothing),
         wallet=arranged("wallet", nothing),
+        x=arranged("x", nothing),
+        t_x=arranged("t_x", nothing),
+        T=since,
         row=order,
         counts=counts,
         digest=digest,

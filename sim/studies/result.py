@@ -179,10 +179,14 @@ class Result:
         """One row a simulated customer, where ``run.keep_customers`` was set.
 
         Columns: replicate, cohort, segment, serial (in its cell), clv, clv_before_acquisition, pattern, lost_at (period at whose end first
-        lost after having been active; missing for never), orders. Where there is a base, row and tenure follow (in its table, from 1, and
-        since acquisition; missing for new customers). Cohort, segment and pattern are categories.
+        lost after having been active; missing for never), orders; where orders are random, last_order (when the last one was placed, in
+        periods since acquisition, to fractions of them; missing where there was none). Where there is a base, row and tenure follow (in
+        its table, from 1, and since acquisition; missing for new customers); of a base with past orders some are lost by calendar 0, at
+        the end of period -1. Cohort, segment and pattern are categories.
         """
         import pandas as pd
+
+        from sim.measures import buying
 
         kept, sample = self.outcome.kept, self.sample
         if kept is None:
@@ -191,7 +195,7 @@ class Result:
         replicates = sample.tally.replicates.shape[0]
         segments = list(dict.fromkeys(c.segment for c in sample.cells))
         serial = np.tile(np.concatenate([np.arange(n) for n in sampled]), replicates)
-        lost = pd.Series(kept.lost_at[0], dtype="Int32")
+        lost = pd.Series(np.where(kept.lost_at[0] < 0, -3 - kept.lost_at[0], kept.lost_at[0]), dtype="Int32")  # -2 never, -1 before
         columns = {
             "replicate": np.repeat(np.arange(replicates), sum(sampled)),
             "cohort": _labels(np.array([c.cohort for c in sample.cells])[cell], sample.cohort_ids),
@@ -200,9 +204,11 @@ class Result:
             "clv": kept.clv[0, :, AFTER] / UNIT,
             "clv_before_acquisition": kept.clv[0, :, BEFORE] / UNIT,
             "pattern": _labels(kept.pattern[0], PATTERNS),
-            "lost_at": lost.mask(lost < 0),
+            "lost_at": lost.mask(lost < -1),
             "orders": kept.orders[0],
         }
+        if kept.last_order.size > 0:
+            columns["last_order"] = buying.last_order(sample)
         existing = self.scenario.existing
         if existing is not None:
             base = np.array([c.base for c in sample.cells])[cell]
@@ -211,6 +217,21 @@ class Result:
                 held[base] = np.tile(values, replicates)
                 columns[name] = pd.Series(held, dtype="Int64").mask(~base)
         return pd.DataFrame(columns)
+
+    def rfm(self, period: str | None = None) -> "pd.DataFrame":
+        """Return the log of orders, a row a customer, as Pareto/NBD, BG/NBD and their kin are fitted to it.
+
+        period: of the times ("day", "week", "month", "quarter" or "year"; default: the scenario's). Columns: replicate, cohort, segment,
+        serial, frequency (orders), recency (time of the last one since arrival, 0 where there is none), T (time observed: the horizon).
+        Existing customers with past orders (columns x, t_x and T of the base) go on with theirs; others are left out.
+        A customer arrives with its first purchase, which is not among the orders: all of them are repeat orders, as these models
+        count. Names are those of the package lifetimes. Source: Fader, Hardie and Lee (2005), RFM and CLV, Journal of Marketing Research
+        42(4).
+        Raises AttributeError where customers were not kept, ScenarioError where orders are not random.
+        """
+        from sim.measures import buying
+
+        return buying.rfm(self.sample, self.customers, period)
 
     @cached_property
     def exact(self) -> "Exact":

@@ -45,6 +45,19 @@ def test_threads_and_drivers(name: str) -> None:
     assert_same(one, simulate(scenario, tables, driver="period").tally)
 
 
+@pytest.mark.parametrize("name", ["pareto_nbd", "mindful_orders", "chain"])
+def test_what_is_kept_by_either_driver(name: str) -> None:
+    """The same of every customer, in which batches ever; and keeping it moves no draw."""
+    scenario = zoo.scenario(name, customers=1500, replicates=2)
+    one, other = (simulate(scenario, keep_customers=True, driver=driver) for driver in ("group", "period"))
+    assert one.kept is not None
+    assert other.kept is not None
+    for mine, theirs in zip(one.kept, other.kept, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert_same(one.tally, simulate(scenario).tally)
+    assert one.kept.last_order.size == (0 if name == "chain" else 3000)
+
+
 @pytest.mark.jit
 def test_any_order_of_groups() -> None:
     scenario = zoo.scenario("frailty_seasons_cohorts", customers=20_000)

@@ -7,7 +7,7 @@ import pytest
 from scipy import special, stats
 
 from sim.compile import quantiles
-from sim.kernels.maths import exp, exponent, exponential, log, normal
+from sim.kernels.maths import exp, exponent, exponential, ln, log, normal
 from sim.kernels.samplers import amount_node, look_up, poisson
 
 WORDS = np.unique(np.concatenate([np.linspace(0, 2**32 - 1, 4001), 2.0 ** np.arange(33) - 1, 2**32 - 2.0 ** np.arange(1, 32)]))
@@ -52,6 +52,12 @@ def test_normal_quantile() -> None:
     assert np.all(np.abs(got - exact)[np.abs(exact) < 5] < 1e-5)
     assert np.all(np.abs(got - exact) < 3e-3)
     assert np.all(applied(normal, np.uint32(2**32 - 1) - WORDS) == -applied(normal, WORDS))
+
+
+def test_ln() -> None:
+    for x in (*np.geomspace(1e-300, 1e300, 4001), *(1.0 + np.linspace(-0.5, 0.5, 1001)), 2.0**-33, 1.0 - 2.0**-33):
+        assert abs(ln(float(x)) - math.log(x)) <= 2 * math.ulp(math.log(x))
+    assert ln(1.0) == 0.0
 
 
 def test_exp() -> None:

@@ -39,6 +39,25 @@ BASES: dict[str, dict[str, Any]] = {
 }
 
 
+def test_customers_with_past_orders_equal_their_twin(tmp_path: Path) -> None:
+    """One is gone by calendar 0, in every combination of segments with laws of their own, lists by age and moves with cash."""
+    past: list[dict[str, Any]] = [{"x": 0, "t_x": 0, "T": 3.25}, {"x": 0, "t_x": 0, "T": 0}, {"x": 9, "t_x": 6.5, "T": 11.0}, {"x": 2, "t_x": 2.5, "T": 9.75}]
+    rows = [{"stage": "customer", "segment": segment, "wallet": wallet, **row} for row in past for segment, wallet in SEGMENTS] * 3
+    assert_equal_twin(base.scenario("pareto_nbd", base.table(tmp_path, rows), {**RUN, "customers": 15}, **PAST))
+
+
+SEGMENTS = (("keen", ""), ("cool", 2.0), ("cool", ""))
+PAST: dict[str, Any] = {
+    "firm": {"customers": 20},
+    "correlations": {},
+    "segments": {"keen": {"share": 0.3}, "cool": {"share": 0.7, "frailty": {"variance": 0.4}, "purchases": {"rate": {"rate": 0.9}}}},
+    "stages": {
+        "customer": {"rank": 3, "price": [2.0, 3.0], "cost_to_serve": 0.1, "to": {"lost": {"hazard": 0.08, "cash": -1.0}}},
+        "lost": {"kind": "lost"},
+    },
+}
+
+
 @pytest.mark.parametrize("name", BASES)
 def test_existing_customers_equal_their_twin(name: str, tmp_path: Path) -> None:
     rows = {key: value for key, value in BASES[name].items() if key != "correlations"}
@@ -61,6 +80,7 @@ def assert_equal_twin(scenario: Scenario) -> None:
     events: Counter[tuple[str, int, int | None]] = Counter()
     squares: Counter[tuple[int, int]] = Counter()
     felt: Counter[tuple[int, ...]] = Counter()
+    gone: Counter[tuple[int, ...]] = Counter()
     for replicate in range(2):
         for g, cell in enumerate(cells(scenario)):
             for serial in range(cell.sampled):
@@ -69,11 +89,15 @@ def assert_equal_twin(scenario: Scenario) -> None:
                 assert kept.clv[0, at, BEFORE] == life.before
                 assert PATTERNS[kept.pattern[0, at]] == life.pattern
                 assert kept.lost_at[0, at] == (-1 if life.lost is None else life.lost)
+                gone[g,] += life.lost == -2
                 assert kept.orders[0, at] == life.orders.total()
+                if kept.last_order.size:
+                    assert kept.last_order[0, at] == life.last_order
                 cash.update({(g, t, column): amount for (t, column), amount in life.cash.items()})
                 flows.update((g, t, edge) for t, edge in life.moves)
                 sojourns.update((g, stage, periods) for stage, periods in life.sojourns)
-                events.update([("converted", g, life.converted), ("lost", g, life.lost), ("paid_back", g, life.paid_back)])
+                lost_in = None if life.lost == -2 else life.lost
+                events.update([("converted", g, life.converted), ("lost", g, lost_in), ("paid_back", g, life.paid_back)])
                 for t, steps in life.felt.items():
                     felt.update({(g, t, part, power): step ** (power + 1) for part, step in enumerate(steps) for power in (0, 1)})
                 shift = int(tables.square_shift[tables.variant[0, tables.segment[g]]])
@@ -91,6 +115,7 @@ def assert_equal_twin(scenario: Scenario) -> None:
     assert {place: n for place, n in np.ndenumerate(tally.flows[0]) if n} == flows
     assert {place: n for place, n in np.ndenumerate(tally.sojourns[0]) if n} == sojourns
     assert {place: n for place, n in np.ndenumerate(tally.feelings[0]) if n} == {place: n for place, n in felt.items() if n}
+    assert {place: n for place, n in np.ndenumerate(tally.gone[0]) if n} == {place: n for place, n in gone.items() if n}
     for what, counted in (("converted", tally.conversions), ("lost", tally.losses), ("paid_back", tally.payback)):
         assert {place: n for place, n in np.ndenumerate(counted[0]) if n} == {
             (g, t): n for (kind, g, t), n in events.items() if kind == what and t is not None

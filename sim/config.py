@@ -16,10 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sim.scenario import Fault, Scenario, ScenarioError, read
+from sim.scenario.frames import packed
 from sim.scenario.raw import mapping, show, suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_RUNS = 10_000
 """Runs that one multirun may ask for."""
@@ -50,11 +54,12 @@ def shadowed(configs: str | Path | None = None) -> tuple[str, ...]:
     return tuple(f"{file}: used instead of the {name} that ships" for name, file in sorted(_files(folders[:1]).items()) if name in ships)
 
 
-def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = None) -> Scenario:
+def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = None, base: "pd.DataFrame | None" = None) -> Scenario:
     """Return the scenario of this name with overrides such as ``run.seed=3`` or ``stages.renewed.price=80``.
 
     configs: a folder laid out like configs/, whose files win over those that ship. An override may begin with ``+`` (a key that
-    is not there yet; a new stage, segment or cohort needs it) or ``~`` (take a key out). Raises ScenarioError with every fault found.
+    is not there yet; a new stage, segment or cohort needs it) or ``~`` (take a key out). base: the firm's existing customers, one row each,
+    in the columns of a ``base.file`` and in its place; a run's folder keeps it. Raises ScenarioError with every fault found.
     """
     folders = _folders(configs)
     files = _files(folders)
@@ -67,7 +72,7 @@ def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = 
     content = {**_compose(name, [text for text in given if isinstance(text, str)], folders), "name": name}
     missing = list(_without_misspelt(content, name, overrides, folders))
     try:
-        scenario = read(content)
+        scenario = read(content, table=None if base is None else packed(base))
     except ScenarioError as error:
         raise ScenarioError(sorted([*missing, *error.faults]) if missing else error.faults) from None
     if missing:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from sim.scenario.base import Cost, Count, Id, Model, NonNegative, Positive, _listed
 from sim.scenario.classes import Match
@@ -64,13 +64,30 @@ class Cohort(Model):
     response: Response | None = None
 
 
+HELD = "base.parquet"
+"""File in a run's folder that holds the table of a base given as a DataFrame."""
+
+
 class Base(Model):
     """The customers that the firm has at calendar 0 already, from a table; ``sim.scenario.existing`` says how it is read.
 
-    file: CSV or Parquet, relative to the working directory.
+    file: CSV or Parquet, relative to the working directory; of a base given as a DataFrame, the file in a run's folder that holds it.
     """
 
     file: Annotated[str, Field(min_length=1)]
+    _held: bytes | None = PrivateAttr(default=None)
+
+    @property
+    def held(self) -> bytes | None:
+        """The table itself, as a Parquet file, where it was given as a DataFrame."""
+        return self._held
+
+    @classmethod
+    def holding(cls, table: bytes) -> "Base":
+        """Return a base that holds its own table, a Parquet file."""
+        found = cls(file=HELD)
+        found._held = table
+        return found
 
 
 class Frailty(Model):

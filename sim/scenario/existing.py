@@ -8,7 +8,8 @@ import codecs
 import csv
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from sim.scenario import buyers
 from sim.scenario.columns import COLUMNS, PAST, Column, amount, choice, plain, quoted, time, together, wallet, whole
 from sim.scenario.errors import Fault, ScenarioError
+from sim.scenario.frames import INDEX
 from sim.scenario.raw import show, suggest
 
 if TYPE_CHECKING:
@@ -63,25 +65,52 @@ class Existing:
         return slice(ends[segment], ends[segment + 1])
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table as it is read.
+
+    name: in what is said of it; source: in SQL; given: its columns; word, label: how its rows are named, and what names one, in SQL.
+    """
+
+    name: str
+    source: str
+    given: list[str]
+    word: str = "row"
+    label: str = "row"
+
+    @property
+    def numbered(self) -> str:
+        """The table with its rows, from 1."""
+        return f"(SELECT row_number() OVER () AS row, * FROM {self.source})"
+
+
 def read(scenario: "Scenario") -> Existing:
     """Return the existing customers of a scenario that has a base; raises ScenarioError with up to LISTED faults of its table."""
+    assert scenario.base is not None
+    if scenario.base.held is None:
+        return _read(scenario, Path(scenario.base.file), _source)
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "base.parquet"
+        file.write_bytes(scenario.base.held)
+        return _read(scenario, file, _held)
+
+
+def _read(scenario: "Scenario", file: Path, opened: "Callable[[duckdb.DuckDBPyConnection, Path], Table]") -> Existing:
     import duckdb
 
-    assert scenario.base is not None
-    file = Path(scenario.base.file)
     digest = _digest(file)
     settings: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     with duckdb.connect(":memory:", config=settings) as connection:
         try:
-            source, given = _source(connection, file)
-            columns = _columns(scenario, file, given)
-            _refuse(_misplaced(connection, file, source, columns))
-            found = _fetched(connection, source, columns)
-            _refuse(_twice(connection, file, source, found.pop("id")))
+            table = opened(connection, file)
+            columns = _columns(scenario, table)
+            _refuse(_misplaced(connection, table, columns))
+            found = _fetched(connection, table, columns)
+            _refuse(_twice(connection, table, found.pop("id")))
         except duckdb.Error as error:
-            raise ScenarioError([_broken(file, str(error))]) from None
+            raise ScenarioError([_broken("base" if scenario.base and scenario.base.held else str(file), str(error))]) from None
     counts = np.zeros((len(scenario.segment_shares), len(scenario.stages)), np.int64)
-    return _sorted(found, counts, digest, tuple(_unused(scenario, file, given)))
+    return _sorted(found, counts, digest, tuple(_unused(scenario, table)))
 
 
 def template(scenario: "Scenario") -> str:
@@ -125,11 +154,10 @@ def _digest(file: Path) -> str:
     return found.hexdigest()
 
 
-def _source(connection: "duckdb.DuckDBPyConnection", file: Path) -> tuple[str, list[str]]:
-    """Return how SQL names the table of a file, and its columns."""
+def _source(connection: "duckdb.DuckDBPyConnection", file: Path) -> Table:
+    """Return the table of a file."""
     if file.suffix.lower() == ".parquet":
-        source = f"read_parquet({quoted(str(file))})"
-        return source, [name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+        return _parquet(connection, file)
     with file.open(encoding="utf-8-sig", newline="") as text:
         first = text.readline()
         separator = max(",;\t", key=first.count)
@@ -141,18 +169,31 @@ def _source(connection: "duckdb.DuckDBPyConnection", file: Path) -> tuple[str, l
         raise ScenarioError([Fault(str(file), "", f"has two columns named {show(twice)}", "leave one of them out")])
     types = ", ".join(f"{quoted(name or 'column')}: 'VARCHAR'" for name in header)
     how = f"delim={quoted(separator)}, header=true, auto_detect=false, quote='\"', escape='\"'"
-    return f"read_csv({quoted(str(file))}, {how}, columns={{{types}}})", header
+    return Table(str(file), f"read_csv({quoted(str(file))}, {how}, columns={{{types}}})", header)
 
 
-def _columns(scenario: "Scenario", file: Path, given: Sequence[str]) -> list[Column]:
+def _parquet(connection: "duckdb.DuckDBPyConnection", file: Path) -> Table:
+    source = f"read_parquet({quoted(str(file))})"
+    return Table(str(file), source, [name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()])
+
+
+def _held(connection: "duckdb.DuckDBPyConnection", file: Path) -> Table:
+    """Return the table of a DataFrame, whose rows are named by its index."""
+    found = _parquet(connection, file)
+    given = [name for name in found.given if name != INDEX]
+    return Table("base", found.source, given, "index", INDEX if INDEX in found.given else "row - 1")
+
+
+def _columns(scenario: "Scenario", table: Table) -> list[Column]:
     """Return the columns that a table has, or should have; raises ScenarioError where one that it must have is missing."""
+    given = table.given
     missing = [name for name in ("id", "stage") if name not in given]
     if len(scenario.segments) > 1 and "segment" not in given:
         missing.append("segment")
     missing += buyers.missing(given)
     if missing:
         others = [name for name in given if name not in COLUMNS]
-        raise ScenarioError([Fault(f"{file}: {name}", "", "column is missing", _near(name, others)) for name in missing])
+        raise ScenarioError([Fault(f"{table.name}: {name}", "", "column is missing", _near(name, others)) for name in missing])
     past = buyers.past(scenario, given)
     _refuse(buyers.faults(scenario) if past else iter(()))
     stages = (scenario.start,) if past else _stages(scenario)
@@ -183,81 +224,83 @@ def _refuse(faults: Iterator[Fault]) -> None:
         raise ScenarioError(found)
 
 
-def _misplaced(connection: "duckdb.DuckDBPyConnection", file: Path, source: str, columns: Sequence[Column]) -> Iterator[Fault]:
+def _misplaced(connection: "duckdb.DuckDBPyConnection", table: Table, columns: Sequence[Column]) -> Iterator[Fault]:
     """Yield what is wrong with the values of a table: the first LISTED, then how many more."""
     wrong = ", ".join(f"count(*) FILTER (NOT ({column.good}))" for column in columns)
-    customers, *counts = connection.execute(f"SELECT count(*), {wrong} FROM {source}").fetchall()[0]
+    customers, *counts = connection.execute(f"SELECT count(*), {wrong} FROM {table.source}").fetchall()[0]
     if customers == 0:
-        yield Fault(str(file), "", "holds no customers")
+        yield Fault(table.name, "", "holds no customers")
     if not any(counts):
         return
-    listed, numbered = [], f"(SELECT row_number() OVER () AS row, * FROM {source})"
+    listed = []
     for k, (column, count) in enumerate(zip(columns, counts, strict=True)):
         if count:
-            query = f"SELECT row, {column.name} FROM {numbered} WHERE NOT ({column.good}) ORDER BY row LIMIT {LISTED}"
-            listed += [(row, k, value) for row, value in connection.execute(query).fetchall()]
-    for row, k, value in sorted(listed, key=lambda fault: fault[:2])[:LISTED]:
+            query = f"SELECT row, {table.label}, {column.name} FROM {table.numbered} WHERE NOT ({column.good}) ORDER BY row LIMIT {LISTED}"
+            listed += [(row, k, label, value) for row, label, value in connection.execute(query).fetchall()]
+    for _, k, label, value in sorted(listed, key=lambda fault: fault[:2])[:LISTED]:
         blank = value is None or str(value).strip() == ""
-        where, column = f"{file}: row {row}, {columns[k].name}", columns[k]
+        where, column = f"{table.name}: {table.word} {label}, {columns[k].name}", columns[k]
         if blank:
             yield Fault(where, "", "must be given")
         else:
             yield Fault(where, show(value), column.rule, suggest(str(value), column.choices) if column.choices else "")
     if sum(counts) > LISTED:
-        yield Fault(str(file), "", f"and {sum(counts) - LISTED:,} more such faults")
+        yield Fault(table.name, "", f"and {sum(counts) - LISTED:,} more such faults")
 
 
-def _fetched(connection: "duckdb.DuckDBPyConnection", source: str, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
+def _fetched(connection: "duckdb.DuckDBPyConnection", table: Table, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
     """Return the values of a table without fault, by column."""
     read_as = ", ".join(f"{column.value} AS {column.name}" for column in columns if column.value)
-    found = connection.execute(f"SELECT {read_as} FROM {source}").fetchnumpy()
+    found = connection.execute(f"SELECT {read_as} FROM {table.source}").fetchnumpy()
     return {name: np.ma.getdata(values) for name, values in found.items()}
 
 
-def _twice(connection: "duckdb.DuckDBPyConnection", file: Path, source: str, hashes: NDArray[np.uint64]) -> Iterator[Fault]:
+def _twice(connection: "duckdb.DuckDBPyConnection", table: Table, hashes: NDArray[np.uint64]) -> Iterator[Fault]:
     """Yield customers whose id another one has: those with equal hashes of 64 bits, told by the ids themselves."""
     ordered = np.sort(hashes)
     suspects = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not suspects.size:
         return
     rows = np.flatnonzero(np.isin(hashes, suspects)) + 1
-    first: dict[str, int] = {}
+    first: dict[str, Any] = {}
     repeated = []
-    numbered = f"(SELECT row_number() OVER () AS row, {plain('id')} AS id FROM {source})"
+    numbered = f"(SELECT row, {table.label} AS label, {plain('id')} AS id FROM {table.numbered})"
     connection.execute("CREATE TEMP TABLE suspects (row BIGINT)")
     connection.executemany("INSERT INTO suspects VALUES (?)", [[int(row)] for row in rows[: 50 * LISTED]])
-    for row, value in connection.execute(f"SELECT row, id FROM {numbered} SEMI JOIN suspects USING (row) ORDER BY row").fetchall():
+    for label, value in connection.execute(f"SELECT label, id FROM {numbered} SEMI JOIN suspects USING (row) ORDER BY row").fetchall():
         if value in first:
-            repeated.append((row, value))
-        first.setdefault(value, row)
-    for row, value in repeated[:LISTED]:
-        yield Fault(f"{file}: row {row}, id", show(value), f"must be unique, and row {first[value]} has it too")
+            repeated.append((label, value))
+        first.setdefault(value, label)
+    for label, value in repeated[:LISTED]:
+        rule = f"must be unique, and {table.word} {first[value]} has it too"
+        yield Fault(f"{table.name}: {table.word} {label}, id", show(value), rule)
     more = hashes.size - np.unique(ordered).size - LISTED
     if more > 0:
-        yield Fault(str(file), "", f"and {more:,} more such faults")
+        yield Fault(table.name, "", f"and {more:,} more such faults")
 
 
-def _broken(file: Path, said: str) -> Fault:
+def _broken(file: str, said: str) -> Fault:
     """Return what DuckDB says of a file that is no table, in one line."""
     line = re.search(r"CSV Error on Line: (\d+)", said)
     counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
     if line and counts:
         return Fault(f"{file}: line {line[1]}", f"{counts[2]} values", f"must have a value for each of the {counts[1]} columns")
     first = next(part for part in (*(text.strip() for text in said.splitlines()), "") if not part.endswith(":"))
-    return Fault(f"{file}: line {line[1]}" if line else str(file), "", f"cannot be read as a table: {first}")
+    return Fault(f"{file}: line {line[1]}" if line else file, "", f"cannot be read as a table: {first}")
 
 
-def _unused(scenario: "Scenario", file: Path, given: Sequence[str]) -> Iterator[str]:
+def _unused(scenario: "Scenario", table: Table) -> Iterator[str]:
     """Yield a warning for each column that is not read and may be meant to be."""
+    given = table.given
     for name, used, what in (("level", scenario.level, "level"), ("segment", scenario.segments, "segments")):
         if name in given and not used:
-            yield f"{file}: the column {name} is not used: the scenario has no {what}"
+            yield f"{table.name}: the column {name} is not used: the scenario has no {what}"
     if set(PAST) <= set(given) and not buyers.past(scenario, given):
-        yield f"{file}: the columns x, t_x and T are not used: orders are not Poisson"
+        yield f"{table.name}: the columns x, t_x and T are not used: orders are not Poisson"
     for name in given:
         near = suggest(name.lower(), COLUMNS)
         if name not in COLUMNS and near.startswith("did"):
-            yield f"{file}: the column {show(name)} is not used; {near}"
+            yield f"{table.name}: the column {show(name)} is not used; {near}"
 
 
 def _sorted(found: dict[str, NDArray[Any]], counts: NDArray[np.int64], digest: str, warnings: tuple[str, ...]) -> Existing:

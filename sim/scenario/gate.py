@@ -12,7 +12,7 @@ from sim.scenario.base import MAX_HORIZON
 from sim.scenario.checks import faults as cross_faults
 from sim.scenario.checks import whole_faults
 from sim.scenario.checks_customers import MAX_CUSTOMERS, segment_view
-from sim.scenario.customers import Acquisition, Frailty
+from sim.scenario.customers import HELD, Acquisition, Base, Frailty
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.raw import mapping, show, suggest
@@ -51,12 +51,15 @@ RULES = {
 """A rule in plain words for each of pydantic's error types that these models can raise."""
 
 
-def read(raw: Mapping[str, Any], name: str = "scenario") -> Scenario:
+def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = None) -> Scenario:
     """Return the Scenario that a mapping describes, or raise ScenarioError with every fault in it.
 
-    raw: as it comes from YAML: mappings, lists, numbers, text; name: for a mapping that has none.
+    raw: as it comes from YAML: mappings, lists, numbers, text; name: for a mapping that has none; table: of the firm's existing customers,
+    a Parquet file's content, in place of what the mapping says under ``base``.
     """
     plain, found = _plain(raw, ())
+    if table is not None:
+        plain["base"] = {"file": HELD}
     plain.setdefault("name", name)
     told = {fault.where for fault in found}
     scenario, wrong = _model_faults(plain)
@@ -65,6 +68,8 @@ def read(raw: Mapping[str, Any], name: str = "scenario") -> Scenario:
     found += _view_faults(plain, found)
     if scenario is None or found:
         raise ScenarioError(sorted(found))
+    if table is not None:
+        scenario = scenario.model_copy(update={"base": Base.holding(table)})
     assert scenario.base is None or scenario.existing is not None  # whose table is read here, and may be refused
     unseen = _crowd(scenario) or _unseen(scenario)
     if unseen:

@@ -16,6 +16,7 @@ import yaml
 
 from sim import store
 from sim.scenario import Scenario, ScenarioError, read
+from sim.scenario.customers import HELD
 from sim.scenario.raw import show
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def write_run(result: "Result", out: str | os.PathLike[str] | None = None, repor
     frames, summary = result.tables(), result.summary()
     texts = _texts(result.scenario, frames)
     files: dict[str, store.Content] = {"config.yaml": texts["config.yaml"], "summary.json": _json(summary)}
+    if result.scenario.base is not None and result.scenario.base.held is not None:
+        files[HELD] = result.scenario.base.held
     for name, frame in frames.items():
         files[_csv(name)] = texts[_csv(name)]
         files[f"tables/{name}.parquet"] = _parquet(frame)
@@ -144,12 +147,17 @@ def verify(folder: str | os.PathLike[str], progress: Callable[[int, int], None] 
     found = list(_changed(folder, manifest))
     try:
         raw = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        scenario = read(raw if isinstance(raw, dict) else {})
+        scenario = read(raw if isinstance(raw, dict) else {}, table=_table(folder, manifest))
     except ScenarioError as error:
         return [*found, *(f"config.yaml: cannot be run again: {fault}" for fault in error.faults)]
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return [*found, "config.yaml: cannot be run again: is missing or no YAML"]
     return found + list(_rerun(folder, scenario, manifest, {line.partition(": ")[0] for line in found}, progress))
+
+
+def _table(folder: Path, manifest: Mapping[str, Any]) -> bytes | None:
+    """Return the table of existing customers that a run's folder keeps, None where it keeps none."""
+    return (folder / HELD).read_bytes() if HELD in manifest["files"] else None
 
 
 def _changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -180,6 +188,7 @@ def _rerun(
     frames, summary = result.tables(), result.summary()
     texts = _texts(scenario, frames)
     wanted = {*texts, "summary.json", *(f"tables/{name}.parquet" for name in frames)}
+    wanted |= {HELD} if scenario.base is not None and scenario.base.held is not None else set()
     wanted |= names(result) if PAGE in manifest["files"] else set()
     found = list(_told_otherwise(scenario, manifest, wanted))
     differing = [

@@ -41,7 +41,12 @@ BASES: dict[str, dict[str, Any]] = {
 
 def test_customers_with_past_orders_equal_their_twin(tmp_path: Path) -> None:
     """One is gone by calendar 0, in every combination of segments with laws of their own, lists by age and moves with cash."""
-    past: list[dict[str, Any]] = [{"x": 0, "t_x": 0, "T": 3.25}, {"x": 0, "t_x": 0, "T": 0}, {"x": 9, "t_x": 6.5, "T": 11.0}, {"x": 2, "t_x": 2.5, "T": 9.75}]
+    past: list[dict[str, Any]] = [
+        {"x": 0, "t_x": 0, "T": 3.25},
+        {"x": 0, "t_x": 0, "T": 0},
+        {"x": 9, "t_x": 6.5, "T": 11.0},
+        {"x": 2, "t_x": 2.5, "T": 9.75},
+    ]
     rows = [{"stage": "customer", "segment": segment, "wallet": wallet, **row} for row in past for segment, wallet in SEGMENTS] * 3
     assert_equal_twin(base.scenario("pareto_nbd", base.table(tmp_path, rows), {**RUN, "customers": 15}, **PAST))
 

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import sim
 from sim.scenario import read
+from sim.scenario.frames import packed
 from sim.studies import folder
 from tests import base, zoo
 
@@ -34,6 +36,32 @@ def test_a_run_folder_knows_its_table(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("base.csv").unlink()
     rule = "base.file: cannot be read: no such file or directory (got base.csv); paths are relative to the working directory"
     assert folder.verify(run) == [f"config.yaml: cannot be run again: {rule}"]
+
+
+def test_a_run_folder_keeps_a_frame(tmp_path: Path) -> None:
+    """Whatever becomes of the frame, the folder verifies; and it notices another table."""
+    frames = [pd.DataFrame(base.spread(["stability", "decline"], ages)).rename_axis("id").reset_index() for ages in (5, 6)]
+    scenario, other = (read({**zoo.ZOO["chain"], "firm": {}}, table=packed(frame)) for frame in frames)
+    assert folder.default_folder(scenario) != folder.default_folder(other)
+    run = sim.write_run(sim.simulate(scenario), tmp_path / "run", report=False)
+    assert scenario.existing is not None
+    assert scenario.base is not None
+    assert (run / "base.parquet").read_bytes() == scenario.base.held
+    assert "base: {file: base.parquet}" in (run / "config.yaml").read_text()
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["base"] == scenario.existing.digest == manifest["files"]["base.parquet"]
+    assert folder.verify(run) == []
+    assert other.base is not None
+    assert other.base.held is not None
+    (run / "base.parquet").write_bytes(other.base.held)
+    told = folder.verify(run)
+    assert told[0] == "base.parquet: was changed after it was written"
+    assert "summary.json: comes out differently" in told
+    (run / "base.parquet").write_bytes(b"PAR1")
+    assert folder.verify(run)[1].startswith("config.yaml: cannot be run again: base: cannot be read as a table: ")
+    (run / "base.parquet").unlink()
+    told = folder.verify(run)
+    assert told == ["base.parquet: is missing", "config.yaml: cannot be run again: is missing or no YAML"]
 
 
 def test_equity_is_drawn_with_the_base_beside_the_cohorts(tmp_path: Path) -> None:

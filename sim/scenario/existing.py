@@ -32,6 +32,8 @@ LISTED = 20
 """Faults of a table that are told one by one."""
 
 CHUNK = 2**20
+PIECE = 2**18
+"""Customers read at once from Parquet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +43,8 @@ class Existing:
     stage, segment: (n,) uint8, places in the scenario's; age: (n,) uint16, periods spent in the stage; tenure: (n,) uint16, since
     acquisition; level: (n,) float32 share of wallet, wallet: (n,) float32 currency, NaN where not known, of length 0 without the column;
     x: (n,) uint16 past orders, t_x, T: (n,) float32 periods since acquisition at the last of them and now, of length 0 without;
-    row: (n,) uint32, place in the file from 0; counts: (segment, stage) int64 customers; digest: SHA-256 of the file;
+    order: (n,) uint32, place in the file from 0, of length 0 where it is the file's; counts: (segment, stage) int64 customers;
+    digest: SHA-256 of the file;
     warnings: what is allowed but seldom meant.
     """
 
@@ -54,10 +57,15 @@ class Existing:
     x: NDArray[np.uint16]
     t_x: NDArray[np.float32]
     T: NDArray[np.float32]
-    row: NDArray[np.uint32]
+    order: NDArray[np.uint32]
     counts: NDArray[np.int64]
     digest: str
     warnings: tuple[str, ...]
+
+    @property
+    def row(self) -> NDArray[np.uint32]:
+        """Place of each customer in the file, from 0, (n,)."""
+        return self.order if self.order.size else np.arange(self.stage.size, dtype=np.uint32)
 
     def of(self, segment: int) -> slice:
         """Return where the customers of a segment lie."""
@@ -69,12 +77,14 @@ class Existing:
 class Table:
     """A table as it is read.
 
-    name: in what is said of it; source: in SQL; given: its columns; word, label: how its rows are named, and what names one, in SQL.
+    name: in what is said of it; source: in SQL; given: its columns; pieces: in SQL where any rows of it can be read by themselves, else "";
+    word, label: how its rows are named, and what names one, in SQL.
     """
 
     name: str
     source: str
     given: list[str]
+    pieces: str = ""
     word: str = "row"
     label: str = "row"
 
@@ -105,8 +115,8 @@ def _read(scenario: "Scenario", file: Path, opened: "Callable[[duckdb.DuckDBPyCo
             table = opened(connection, file)
             columns = _columns(scenario, table)
             _refuse(_misplaced(connection, table, columns))
-            found = _fetched(connection, table, columns)
-            _refuse(_twice(connection, table, found.pop("id")))
+            _refuse(_twice(connection, table, columns[0]))
+            found = _fetched(connection, table, [column for column in columns[1:] if column.value])
         except duckdb.Error as error:
             raise ScenarioError([_broken("base" if scenario.base and scenario.base.held else str(file), str(error))]) from None
     counts = np.zeros((len(scenario.segment_shares), len(scenario.stages)), np.int64)
@@ -174,14 +184,15 @@ def _source(connection: "duckdb.DuckDBPyConnection", file: Path) -> Table:
 
 def _parquet(connection: "duckdb.DuckDBPyConnection", file: Path) -> Table:
     source = f"read_parquet({quoted(str(file))})"
-    return Table(str(file), source, [name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()])
+    given = [name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+    return Table(str(file), source, given, f"read_parquet({quoted(str(file))}, file_row_number=true)")
 
 
 def _held(connection: "duckdb.DuckDBPyConnection", file: Path) -> Table:
     """Return the table of a DataFrame, whose rows are named by its index."""
     found = _parquet(connection, file)
     given = [name for name in found.given if name != INDEX]
-    return Table("base", found.source, given, "index", INDEX if INDEX in found.given else "row - 1")
+    return Table("base", found.source, given, found.pieces, "index", INDEX if INDEX in found.given else "row - 1")
 
 
 def _columns(scenario: "Scenario", table: Table) -> list[Column]:
@@ -249,18 +260,30 @@ def _misplaced(connection: "duckdb.DuckDBPyConnection", table: Table, columns: S
 
 
 def _fetched(connection: "duckdb.DuckDBPyConnection", table: Table, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
-    """Return the values of a table without fault, by column."""
-    read_as = ", ".join(f"{column.value} AS {column.name}" for column in columns if column.value)
-    found = connection.execute(f"SELECT {read_as} FROM {table.source}").fetchnumpy()
-    return {name: np.ma.getdata(values) for name, values in found.items()}
+    """Return the values of a table without fault, by column: of Parquet piece by piece, so that none is in memory twice."""
+    read_as = ", ".join(f"{column.value} AS {column.name}" for column in columns)
+    if not table.pieces:
+        found = connection.execute(f"SELECT {read_as} FROM {table.source}").fetchnumpy()
+        return {name: np.ma.getdata(values) for name, values in found.items()}
+    [(customers,)] = connection.execute(f"SELECT count(*) FROM {table.source}").fetchall()
+    whole_table: dict[str, NDArray[Any]] = {}
+    for first in range(0, customers, PIECE):
+        rows = f"file_row_number >= {first} AND file_row_number < {first + PIECE}"
+        piece = connection.execute(f"SELECT {read_as} FROM {table.pieces} WHERE {rows}").fetchnumpy()
+        for name, values in piece.items():
+            into = whole_table.setdefault(name, np.empty(customers, np.ma.getdata(values).dtype))
+            into[first : first + PIECE] = np.ma.getdata(values)
+    return whole_table
 
 
-def _twice(connection: "duckdb.DuckDBPyConnection", table: Table, hashes: NDArray[np.uint64]) -> Iterator[Fault]:
+def _twice(connection: "duckdb.DuckDBPyConnection", table: Table, column: Column) -> Iterator[Fault]:
     """Yield customers whose id another one has: those with equal hashes of 64 bits, told by the ids themselves."""
-    ordered = np.sort(hashes)
+    ordered = _fetched(connection, table, [column])["id"]
+    ordered.sort()
     suspects = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not suspects.size:
         return
+    hashes = _fetched(connection, table, [column])["id"]
     rows = np.flatnonzero(np.isin(hashes, suspects)) + 1
     first: dict[str, Any] = {}
     repeated = []
@@ -305,21 +328,24 @@ def _unused(scenario: "Scenario", table: Table) -> Iterator[str]:
 
 def _sorted(found: dict[str, NDArray[Any]], counts: NDArray[np.int64], digest: str, warnings: tuple[str, ...]) -> Existing:
     """Return the customers in order of segment, rows of a segment in file order; counts: (segment, stage), filled here."""
-    customers = found["stage"].size
+    customers, segments = found["stage"].size, counts.shape[0]
     segment = found.pop("segment", np.zeros(customers, np.uint8))
-    places = np.bincount(segment.astype(np.uint16) * counts.shape[1] + found["stage"], minlength=counts.size)
-    counts += places.reshape(counts.shape)
-    order = np.argsort(segment, kind="stable").astype(np.uint32)
+    for first in range(0, customers, PIECE):
+        mine = slice(first, first + PIECE)
+        places = np.bincount(segment[mine].astype(np.uint16) * counts.shape[1] + found["stage"][mine], minlength=counts.size)
+        counts += places.reshape(counts.shape)
+    order = np.concatenate([np.flatnonzero(segment == s).astype(np.uint32) for s in range(segments)]) if segments > 1 else None
     nothing = np.zeros(0, np.float32)
 
     def arranged(name: str, default: NDArray[Any]) -> NDArray[Any]:
-        return found.pop(name)[order] if name in found else default
+        values = found.pop(name, None)
+        return default if values is None else values if order is None else values[order]
 
     since = arranged("T", nothing)
     age = arranged("age", since.astype(np.uint16) if since.size else np.zeros(customers, np.uint16))
     return Existing(
         stage=arranged("stage", nothing),
-        segment=segment[order],
+        segment=segment if order is None else segment[order],
         age=age,
         tenure=arranged("tenure", age),
         level=arranged("level", nothing),
@@ -327,7 +353,7 @@ def _sorted(found: dict[str, NDArray[Any]], counts: NDArray[np.int64], digest: s
         x=arranged("x", nothing),
         t_x=arranged("t_x", nothing),
         T=since,
-        row=order,
+        order=np.zeros(0, np.uint32) if order is None else order,
         counts=counts,
         digest=digest,
         warnings=warnings,

@@ -250,3 +250,24 @@ def test_segments_know_no_base(tmp_path: Path) -> None:
     assert found.existing is not None
     assert all(view.existing is None for view in found.by_segment.values())
     assert zoo.ZOO["frailty_seasons_cohorts"]["cohorts"].keys() == found.cohorts.keys()
+
+
+def test_parquet_is_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the size of a piece: the same customers, and the same twins wherever they lie."""
+    import duckdb
+
+    rows = base.spread(("new", "loyal"), 11, segment=["small", "large", "large"], wallet=["", 2.5, 4.0])
+    text = Path(base.table(tmp_path, rows))
+    twins = Path(base.table(tmp_path, [{"id": k % 20, **row} for k, row in enumerate(rows)], "twins.csv"))
+    for file in (text, twins):
+        duckdb.sql(f"COPY (FROM read_csv('{file}', all_varchar=true)) TO '{file.with_suffix('.parquet')}' (FORMAT parquet)")
+    one, told = reading(text).existing, faults(twins)
+    assert one is not None
+    assert len(told) == len(rows) - 20
+    for piece in (1, 7, 1000):
+        monkeypatch.setattr("sim.scenario.existing.PIECE", piece)
+        other = reading(text.with_suffix(".parquet")).existing
+        assert other is not None
+        for name in ("stage", "segment", "age", "tenure", "level", "wallet", "row", "counts"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+        assert faults(twins.with_suffix(".parquet")) == told

@@ -36,7 +36,7 @@ def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
         by_cohort=zeros(k, cohorts, 2, BINS),
         replicates=zeros(replicates, k, g, 2, 2),
         talk=zeros(k, g, horizon, 2 if tables.reach.any() else 0),
-        gone=zeros(k, g if tables.base_alive.size > 0 else 0),
+        gone=zeros(k, g, 1 if tables.base_alive.size > 0 else 0),
         feelings=zeros(k, g, horizon, len(FEELINGS) if tables.minded.any() else 0, 2),
     )
 

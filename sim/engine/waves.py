@@ -171,7 +171,7 @@ def active(tables: Tables, tally: Tally, counts: Array) -> Array:
     """Return how many customers of one wave are in an active stage at the start of each period, and at the horizon, (t + 1,)."""
     is_active = tables.stage_kind == ACTIVE
     variant = tables.variant[0, tables.segment]
-    starts = 0
+    starts = -int(tally.gone.sum())
     for g, count in enumerate(counts.tolist()):
         if tables.base_first[g] >= 0:
             at = slice(int(tables.base_first[g]), int(tables.base_first[g]) + count)

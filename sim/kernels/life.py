@@ -200,9 +200,9 @@ def finish(
         if tables.stage_rank[stage] == 3:
             top += np.uint64(horizon) - (history[i] & SHORT)
         patterns[i] = pattern_of(tables.stage_kind[stage], history[i], top >= np.uint64(tables.long_lasting[v]))
-    if tally.gone.shape[1] > 0:
+    if tally.gone.shape[2] > 0:
         for i in range(count):
-            tally.gone[k, g] += np.int64((history[i] & GONE) == GONE)
+            tally.gone[k, g, 0] += np.int64((history[i] & GONE) == GONE)
     if first >= 0:
         keep(kept, state, patterns, q, k, first, count)
     for kind in (AFTER, BEFORE):

@@ -207,7 +207,7 @@ class Tally(NamedTuple):
     by_cohort: Array  # (k, cohort, kind, b); counted only where there are several cohorts, else summed from the segments'
     replicates: Array  # (replicate, k, g, kind, 2): sum of CLV, two words
     talk: Array  # (k, g, t, 2 or 0): recruits made, and talk of the dissatisfied in people reached, in steps of 1 / FELT
-    gone: Array  # (k, g or 0): existing customers who were lost by calendar 0, as past orders let guess; 0 long where nobody is
+    gone: Array  # (k, g, 1 or 0): existing customers who were lost by calendar 0, as past orders let guess; 0 long where nobody is
     feelings: Array  # (k, g, t, feeling, 2): sum over customers in active stages, in steps of 1 / FELT, and of squares; 0 long where off
 
 

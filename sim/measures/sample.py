@@ -168,8 +168,8 @@ class Sample:
         if self.tally.gone.size > 0:  # by calendar 0 they have left the first stage by its one way out
             start = self.stages.index(self.scenario.start)
             lost = next(edge.target_index for edge in self.edges if edge.source_index == start)
-            found[:, start] -= self.tally.gone[0]
-            found[:, lost] += self.tally.gone[0]
+            found[:, start] -= self.tally.gone[0, :, 0]
+            found[:, lost] += self.tally.gone[0, :, 0]
         return found
 
     @cached_property

@@ -2,18 +2,20 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import sim
 from sim.compile import compile_tables
 from sim.engine import run_waves, waves
 from sim.kernels.types import AFTER, Tables
 from sim.scenario.errors import ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells, coupling, sainte_lague
-from tests import zoo
+from tests import base, zoo
 from tests.naive import Life, live
 from tests.running import assert_same, simulate
 
@@ -189,3 +191,16 @@ def test_progress_is_told_wave_by_wave() -> None:
     seen: list[tuple[int, int]] = []
     run_waves(compile_tables(scenario), coupling(scenario), scenario.run, 12, lambda done, total: seen.append((done, total)))
     assert seen == [(k + 1, 18) for k in range(18)]
+
+
+def test_who_is_gone_draws_no_crowd(tmp_path: Path) -> None:
+    """Of existing customers with past orders those who are there at calendar 0 count, and no others."""
+    rows = [{"stage": "customer", "x": x, "t_x": 2 * x, "T": 30} for x in (0, 1, 2)] * 40
+    changes = {"correlations": {}, "cohorts": {"own": {"periods": 2, "customers": 100}}, "crowd": {"strength": 1.0, "market": 1e6}}
+    scenario = base.scenario("pareto_nbd", base.table(tmp_path, rows), **changes)
+    result = sim.simulate(scenario)
+    gone = int(result.outcome.tally.gone.sum())
+    assert 0 < gone < 120
+    there = 120 - gone
+    first = result.occupancy.query("by == 'cohort' and clock == 'tenure' and period == 0 and stage == 'customer'")["customers"].iloc[0]
+    assert first == np.floor(100 + there * (1 - there / 1e6) + 0.5)

@@ -94,7 +94,7 @@ def assert_equal_twin(scenario: Scenario) -> None:
                 assert kept.clv[0, at, BEFORE] == life.before
                 assert PATTERNS[kept.pattern[0, at]] == life.pattern
                 assert kept.lost_at[0, at] == (-1 if life.lost is None else life.lost)
-                gone[g,] += life.lost == -2
+                gone[g, 0] += life.lost == -2
                 assert kept.orders[0, at] == life.orders.total()
                 if kept.last_order.size:
                     assert kept.last_order[0, at] == life.last_order

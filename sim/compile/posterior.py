@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from sim.compile.hazards import stage_hazards
 from sim.compile.quantiles import Library, Values, positive
 from sim.kernels.types import Z_MAX, Array
-from sim.scenario import Scenario
+from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import PERIODS_PER_YEAR
+from sim.scenario.checks_spread import MAX_ORDERS
 from sim.scenario.existing import Existing
 from sim.scenario.purchases import Poisson
 
@@ -82,6 +83,14 @@ def busiest(existing: Existing | None, segment: int, scenario: Scenario) -> floa
     x, place = np.unique(existing.x[mine], return_inverse=True)
     tops = np.asarray(gammainccinv(found.r + x, ndtr(-Z_MAX)))
     return float(np.max(tops[place] / (found.alpha + existing.T[mine]), initial=0.0))
+
+
+def drawable(rate: float) -> float:
+    """Return a rate of ordering, or raise ScenarioError where it is higher than can be drawn."""
+    if rate > MAX_ORDERS:
+        rule = f"by its past orders a customer may place {rate:,.0f} a period, and {MAX_ORDERS:g} is the most"
+        raise ScenarioError([Fault("base", "", rule, "use a shorter period")])
+    return rate
 
 
 def gamma(shape: float) -> Values:

@@ -8,11 +8,11 @@ import numpy as np
 from sim.compile.behaviour import gifts, minds, stream_units
 from sim.compile.hazards import ages, stage_hazards
 from sim.compile.market import market, named_edges
+from sim.compile.posterior import drawable
 from sim.compile.quantiles import Library, beta, positive, standardised
 from sim.kernels.types import BERNOULLI, LIMIT, POISSON, SUBSCRIPTION, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import PERIODS_PER_YEAR, at
-from sim.scenario.checks_spread import MAX_ORDERS
 from sim.scenario.purchases import Bernoulli, Poisson, Trait
 from sim.scenario.world import OFFSET
 
@@ -374,10 +374,7 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     count = 1.0
     if scenario.purchases.kind == "poisson":
         factor = float(parts["orders"].max()) * float(parts["season_orders"].max())
-        if rate * factor > MAX_ORDERS:
-            rule = f"by its past orders a customer may place {rate * factor:,.0f} a period, and {MAX_ORDERS:g} is the most"
-            raise ScenarioError([Fault("base", "", rule, "use a shorter period")])
-        mean = max(highest("rate_table") * float(parts["rate_value"]), rate) * factor
+        mean = max(highest("rate_table") * float(parts["rate_value"]) * factor, drawable(rate * factor))
         count = mean + 12.0 * mean**0.5 + 40.0
     if parts["wallet_by_rate"]:
         number = int(parts["rate_table"])

@@ -196,7 +196,11 @@ def test_progress_is_told_wave_by_wave() -> None:
 def test_who_is_gone_draws_no_crowd(tmp_path: Path) -> None:
     """Of existing customers with past orders those who are there at calendar 0 count, and no others."""
     rows = [{"stage": "customer", "x": x, "t_x": 2 * x, "T": 30} for x in (0, 1, 2)] * 40
-    changes = {"correlations": {}, "cohorts": {"own": {"periods": 2, "customers": 100}}, "crowd": {"strength": 1.0, "market": 1e6}}
+    changes: dict[str, Any] = {
+        "correlations": {},
+        "cohorts": {"own": {"periods": 2, "customers": 100}},
+        "crowd": {"strength": 1.0, "market": 1e6},
+    }
     scenario = base.scenario("pareto_nbd", base.table(tmp_path, rows), **changes)
     result = sim.simulate(scenario)
     gone = int(result.outcome.tally.gone.sum())

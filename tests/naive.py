@@ -16,6 +16,7 @@ from sim.kernels.types import (
     BETA_PURPOSES,
     COST_SWAY,
     FIRST_STREAM,
+    INFORMATION,
     KNOWLEDGE,
     LOYALTY_SWAY,
     POISSON,
@@ -53,6 +54,7 @@ class Life:
     sojourns: list[tuple[int, int]] = field(default_factory=list)  # (stage, periods)
     orders: Counter[int] = field(default_factory=Counter)  # t -> orders
     felt: dict[int, list[int]] = field(default_factory=dict)  # t -> steps of satisfaction, trust, loyalty, level
+    done: dict[int, list[int]] = field(default_factory=dict)  # t -> contacts, products held, products added
     converted: int | None = None
     lost: int | None = None
     last_order: float = -1.0
@@ -145,7 +147,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
     if gone:
         edge = int(tables.edge[v, int(tables.standing_row[w]), 0])
         stage, age, life.lost = int(tables.row_stage[v, tables.edge_row[v, edge]]), 0, -2
-    total = 0
+    total = held = 0
     for t in range(horizon):
         y = int(tables.arrival[cell]) + t
         rows = np.flatnonzero(tables.row_stage[v] == stage)
@@ -159,6 +161,10 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
             mind.move(stage, y, m, words(t // 2, 2)[t % 2 * 2 :])
             if tables.awake[stage]:
                 life.felt[t] = mind.steps()
+        kept, held = held, 0
+        if tables.selling[v] and tables.awake[stage]:
+            adds = F(words(t // 4, 4)[t % 4]) * F(2.0**-32) < tables.cross_sell[v, row] and 1 <= kept < tables.products[v, 1]
+            held = max(kept, 1) + int(adds)
         # who leaves, and how much of the period it lives through
         hazards = []
         for j in range(int(tables.edges[stage])):
@@ -195,11 +201,19 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
                 noise = standardised_total(tables, v, stage, count, _one(normal, ordering[1])) if cv > 0 else 0.0
                 spend = np.float64(wallet) * np.float64(max(count * (1.0 + cv * count**-0.5 * noise), 0.0))
                 spend = spend * np.float64(share)
+        spend = spend * (1.0 + tables.products[v, 0] * max(held - 1, 0))
         margin = tables.purchase_factor[v, t] * tables.season_margin[v, m, y]
         life.cash[t, PURCHASE] += units(spend * (tables.purchase_units[v, row] * margin))
         life.cash[t, SERVICE] += units(np.float64(exposure) * (tables.service_units[v, row] * tables.service_factor[v, t]))
+        contacts = 0
+        if tables.contacts[v, row] > 0:
+            contacts = poisson(np.uint32(words(t // 2, 3)[t % 2 * 2 + 1]), tables.contacts[v, row] * np.float64(exposure))
+        if tables.awake[stage]:
+            life.done[t] = [contacts, held, int(held > kept > 0)]
         for c in range(len(STREAMS)):
             amount = np.float64(exposure * mind.weight(c)) * (tables.stream_units[v, row, c] * tables.stream_factor[v, t])
+            if c == INFORMATION:
+                amount = amount + np.float64(contacts) * (tables.contact_units[v, row] * tables.stream_factor[v, t])
             life.cash[t, FIRST_STREAM + c] += units(amount)
         if t == 0 and tables.acquisition_at_arrival[v] and known is None:
             life.cash[0, ACQUISITION] += int(tables.acquisition_units[v, 0])

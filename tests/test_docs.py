@@ -18,6 +18,8 @@ import sim
 from sim.cli import main
 from sim.scenario.base import Model
 from sim.scenario.purchases import Trait
+from sim.scenario.world import Firm
+from tests import zoo
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -79,9 +81,10 @@ def test_every_column() -> None:
     small = "run.customers=500", "run.keep_customers=true", "run.panel=100", "horizon=12"
     plain, mindful = (sim.simulate(sim.load(name, *small)).tables() for name in ("markov_lifecycle", "adoption"))
     mindful |= sim.simulate(sim.load("club", "horizon=12", configs=DOCS.parent / "experiments")).tables()
+    active = sim.simulate(zoo.scenario("active", customers=50).model_copy(update={"firm": Firm(fixed_cost=1.0)})).tables()
     listed = {name: [row[0].strip("`") for row in rows] for name, rows in sections("frames.md").items()}
     levers = sim.drivers(sim.load("adoption", *small, "market=null", "run.replicates=1")).frame
-    assert listed == {name: list(frame.columns) for name, frame in (mindful | plain | {"drivers": levers}).items()}
+    assert listed == {name: list(frame.columns) for name, frame in (active | mindful | plain | {"drivers": levers}).items()}
 
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -230,6 +230,53 @@ ZOO["level_of_prospects"] = changed(
 )
 ZOO["prospects_on_arrival"] = changed(ZOO["prospects_and_win_back"], acquisition={"cost": 7.0, "due": "arrival"})
 
+ACTIVE: dict[str, Any] = {
+    "products": {"maximum": 3, "worth": 0.6},
+    "stages": {
+        "investigation": {
+            "rank": 1, "price": 5.0, "contacts": [2.5, 1.0], "information_per_contact": 0.4, "cross_sell": 0.2,
+            "to": {"formation": {"probability": 0.25}, "lost": {"probability": 0.15}},
+        },
+        "formation": {
+            "rank": 2, "price": 40.0, "margin": 0.5, "willing_to_pay": [45.0, 50.0], "information": 0.3, "cross_sell": [0.1, 0.5],
+            "to": {"stability": {"probability": 0.4}, "lost": {"probability": 0.07, "effects": {"surplus": 1.5}}},
+        },
+        "stability": {
+            "rank": 3, "price": 60.0, "margin": 0.4, "willing_to_pay": 90.0, "contacts": 0.3, "information_per_contact": [5.0, 3.0],
+            "information": 0.2, "cost_to_serve": 2.0, "cross_sell": 0.3,
+            "to": {
+                "decline": {"probability": 0.1, "effects": {"surplus": 3.0}},
+                "lost": {"probability": 0.03, "effects": {"surplus": -2.0}},
+            },
+        },
+        "decline": {"price": 15.0, "to": {"formation": {"probability": 0.1}, "lost": {"probability": 0.42}}},
+        "lost": {"kind": "lost", "to": {"investigation": {"probability": 0.1}}},
+    },
+    "service": {"breadth": 0.25},
+    "fair_share": 0.6,
+    "segments": {
+        "keen": {"share": 0.6},
+        "cool": {"share": 0.4, "products": {"worth": 0.1}, "stages": {"formation": {"willing_to_pay": 39.0}}},
+    },
+}  # fmt: skip
+"""What customers do beside buying, and what is offered to them."""
+
+ZOO["active"] = changed(CHAIN, **ACTIVE)
+ZOO["active_orders"] = changed(
+    ZOO["active"],
+    exposure="until_exit",
+    purchases={"kind": "poisson", "rate": {"mean": 1.4, "cv": 0.5}, "order_value": 2.0},
+    frailty={"variance": 0.4},
+)
+ZOO["contacts_alone"] = one_stage(
+    {"beta": {"a": 1.2, "b": 3.0}},
+    stages={
+        "customer": {"contacts": 3.0, "to": {"lost": {"beta": {"a": 1.2, "b": 3.0}}, "idle": {"hazard": 0.1}}},
+        "idle": {"contacts": 0.5},
+        "lost": {"kind": "lost"},
+    },
+)
+
 
 COUPLED: dict[str, dict[str, Any]] = {
     "recruits": changed(

@@ -69,6 +69,8 @@ def show_result(result: "Result", folder: Path) -> None:
         _line("controlled", *_controlled(summary))
     kept = [_number(value, 4) for value in retention[:SHOWN]]
     _line("retention", *kept, more, f"({UNDEFINED} where nobody is active)" if UNDEFINED in kept else "")
+    if summary["response_rate"] is not None:
+        _line("contacts", f"{_number(summary['response_rate'], 4)} started by an active customer a {result.scenario.period}")
     firm = f"for {_number(float(result.sample.firm.sum()), 0)} customers"
     _line("equity", f"{_number(equity['mean'])} {whole}", result.scenario.currency, firm)
     _copied("folder", folder)

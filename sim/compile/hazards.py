@@ -34,6 +34,7 @@ def ages(stage: Stage, most: int) -> int:
     """Return how many stage ages a stage needs: the length of its longest list, and as many as can be reached."""
     lists = [stage.prices, stage.margin, stage.cost_to_serve, stage.orders]
     lists += [stage.information, stage.fees, stage.knowledge, stage.sales_cost]
+    lists += [stage.contacts, stage.information_per_contact, stage.cross_sell, stage.willing_to_pay or ()]
     for edge in stage.to.values():
         lists += [edge.probability or (), edge.hazard or ()]
         if edge.weibull is not None:
@@ -64,8 +65,16 @@ def _hazard(edge: Edge, age: int) -> float:
     return 1.0
 
 
+def _unfairness(scenario: Scenario, stage: Stage, edge: Edge, age: int) -> float:
+    """Return what the split of the joint surplus multiplies a hazard by: 1 where the customer's share of it is a fair one."""
+    share = stage.customer_share(age) if edge.effects.surplus else None
+    return 1.0 if share is None else math.exp(edge.effects.surplus * max(0.0, scenario.fair_share - share))
+
+
 def stage_hazards(scenario: Scenario, stage: Stage, oldest: int = 0) -> StageHazards:
     """Return hazards by stage age. Probabilities p with sum P become ``-ln(1 - P) p / P`` (competing cumulative hazards).
+
+    The split of the surplus, which depends on stage and stage age alone, is in them.
 
     oldest: highest stage age of an existing customer, from which it may live on to the horizon.
     """
@@ -84,6 +93,7 @@ def stage_hazards(scenario: Scenario, stage: Stage, oldest: int = 0) -> StageHaz
                 hazard[age, j] = ratios[j] * _hazard(edge, age)
             else:
                 hazard[age, j] = p * scale * (1.0 if certain[age] else ratios[j])
+            hazard[age, j] *= _unfairness(scenario, stage, edge, age)
     return StageHazards(hazard, certain)
 
 

@@ -5,22 +5,25 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from sim.compile.activity import activity, most_contacts
 from sim.compile.behaviour import gifts, minds, stream_units
 from sim.compile.hazards import ages, stage_hazards
 from sim.compile.market import market, named_edges
 from sim.compile.posterior import drawable
-from sim.compile.quantiles import Library, beta, positive, standardised
-from sim.kernels.types import BERNOULLI, LIMIT, POISSON, SUBSCRIPTION, UNIT, Array
+from sim.compile.quantiles import Library
+from sim.compile.spending import amounts, traits
+from sim.kernels.types import INFORMATION, LIMIT, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
-from sim.scenario.base import PERIODS_PER_YEAR, at
-from sim.scenario.purchases import Bernoulli, Poisson, Trait
+from sim.scenario.base import at
 from sim.scenario.world import OFFSET
 
 FIXED_CELLS = 2**20
 """Largest (t, r) for which discounted amounts are tabled; above it they are computed, with the same result."""
 
-BY_ROW = ("row_stage", "stay_row", "edge", "hazard", "certain", "purchase_units", "service_units", "orders", "stream_units")
-PURCHASES = {"subscription": SUBSCRIPTION, "bernoulli": BERNOULLI, "poisson": POISSON}
+BY_ROW = (
+    "row_stage", "stay_row", "edge", "hazard", "certain", "purchase_units", "service_units", "orders", "stream_units",
+    "contacts", "contact_units", "cross_sell",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,12 @@ class Variant:
     invest: Array
     sway: Array
     swayed: Array
+    contacting: Array
+    contacts: Array
+    contact_units: Array
+    selling: Array
+    cross_sell: Array
+    products: Array
     purchase: Array
     fixed: Array
     fixed_purchase: Array
@@ -136,12 +145,14 @@ def compile_variant(
     parts |= _leaving(scenario, betas)
     parts |= market(scenario, last)
     parts |= minds(scenario, last)
+    parts |= activity(scenario, layout(scenario, most[0]).by_row)
     parts["plain"] = np.array(not (parts.pop("modified") or parts["timed"] or parts["swayed"].any()), np.uint32)
     parts |= _time(scenario)
-    parts |= _traits(scenario, betas, library, parts["purchase_units"])
+    parts |= traits(scenario, betas, library, parts["purchase_units"])
     parts |= gifts(scenario, library)
-    parts |= _amounts(scenario, library, nodes)
+    parts |= amounts(scenario, library, nodes)
     parts["streaming"] = np.any(parts["stream_units"] != 0, axis=0).astype(np.uint32)
+    parts["streaming"][INFORMATION] |= np.any(parts["contact_units"] != 0)
     parts |= _fixed(scenario, parts)
     parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:])
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
@@ -188,7 +199,7 @@ def _rows(scenario: Scenario, oldest: int) -> dict[str, Array]:
     last = (rows.first + rows.counts - 1)[rows.stage]
     stay = np.concatenate([np.minimum(np.arange(rows.total) + 1, last), rows.first, [rows.total + len(stages)]])
     price_margin = rows.by_row(lambda s, age: at(stages[s].prices, age) * at(stages[s].margin, age))
-    service = rows.by_row(lambda s, age: -at(stages[s].cost_to_serve, age))
+    service = rows.by_row(lambda s, age: -at(stages[s].cost_to_serve, age) * scenario.breadth_factor)
     return {
         "start_stage": np.array(list(scenario.stages).index(scenario.start), np.uint32),
         "row_stage": np.concatenate([rows.stage, np.arange(len(stages)), [0]]).astype(np.uint32),
@@ -220,7 +231,7 @@ def _moves(scenario: Scenario, parts: dict[str, Array], oldest: int) -> dict[str
     earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0) | np.any(parts["stream_units"] != 0, axis=1)
     if scenario.purchases.kind != "subscription":
         earns |= parts["orders"] != 0
-    counted = [scenario.minded and stage.kind == "active" for stage in stages]  # for what they feel
+    counted = [(scenario.minded or scenario.acting) and stage.kind == "active" for stage in stages]  # for what they feel and do
     done = [not (stage.to or counted[s] or earns[: rows.total][rows.stage == s].any()) for s, stage in enumerate(stages)]
     entry = rows.total + np.arange(len(stages)) if parts["ageing"] else rows.first
     targets = [target for _, target in edge_ends(scenario)] or [0]
@@ -279,66 +290,6 @@ def _time(scenario: Scenario) -> dict[str, Array]:
     }
 
 
-def _table_of(trait: Trait, library: Library) -> int:
-    """Return 1 + the number of a trait's table of mean 1, or 0 for a trait that does not vary."""
-    cv, name = trait.cv_value, trait.distribution
-    return 1 + library.number(positive, name, cv) if cv > 0 else 0
-
-
-def _traits(scenario: Scenario, betas: Sequence[str], library: Library, purchase_units: Array) -> dict[str, Array]:
-    """Tables and means of wallet (or order value), rate (or ordering chance), frailty and the beta edges."""
-    how = scenario.purchases
-    rate_table, rate_value, by_rate = 0, 1.0, False
-    if isinstance(how, Poisson):
-        wallet = how.order_value
-        rate_table = _table_of(how.rate, library)
-        rate_value = how.rate.mean_value * PERIODS_PER_YEAR[how.rate_period or scenario.period] / scenario.periods_per_year
-    elif isinstance(how, Bernoulli):
-        wallet, by_rate = (how.wallet, True) if how.wallet is not None else (how.order_value or Trait(mean=1.0), False)
-        chance = how.probability
-        if chance.a is not None and chance.b is not None:
-            a, b = chance.a, chance.b
-            rate_table = 1 + library.number(beta, a, b)
-        else:
-            rate_value = chance.value or 0.0
-    else:
-        wallet = how.wallet
-    frailty = Trait(mean=1.0, cv=scenario.frailty.variance**0.5)
-    beta_table = np.zeros(len(betas), np.uint32)
-    for stage_id, stage in scenario.stages.items():
-        for edge_id, edge in stage.to.items():
-            if edge.beta is not None:
-                a, b = edge.beta.a, edge.beta.b
-                beta_table[betas.index(f"{stage_id}.{edge_id}")] = 1 + library.number(beta, a, b)
-    return {
-        "purchase": np.array(PURCHASES[how.kind], np.uint32),
-        "purchase_units": purchase_units * wallet.mean_value,  # a customer's wallet itself is kept relative to the mean
-        "wallet_mean": np.array(wallet.mean_value, np.float32),
-        "wallet_table": np.array(_table_of(wallet, library), np.uint32),
-        "rate_table": np.array(rate_table, np.uint32),
-        "rate_value": np.array(rate_value, np.float32),
-        "wallet_by_rate": np.array(by_rate, np.uint32),
-        "frailty_table": np.array(_table_of(frailty, library), np.uint32),
-        "beta_table": beta_table,
-    }
-
-
-def _amounts(scenario: Scenario, library: Library, nodes: Sequence[int]) -> dict[str, Array]:
-    """Tables of a period's total by number of orders, for each stage's coefficient of variation."""
-    cv = np.zeros(len(scenario.stages), np.float32)
-    tables = np.zeros((len(scenario.stages), len(nodes)), np.uint32)
-    how = scenario.purchases
-    if isinstance(how, Bernoulli | Poisson) and how.amount.distribution != "fixed":
-        name = how.amount.distribution
-        for s, stage in enumerate(scenario.stages.values()):
-            own = how.amount.cv if stage.amount_cv is None else stage.amount_cv
-            cv[s] = own
-            for place, n in enumerate(nodes if own > 0 else ()):
-                total = own / n**0.5
-                tables[s, place] = library.number(standardised, name, total)
-    return {"amount_cv": cv, "amount": tables}
-
-
 def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
     """Tabulate the discounted amounts where every customer in a row spends the same."""
     horizon, rows = int(scenario.horizon), parts["row_stage"].size
@@ -347,6 +298,7 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
         and not parts["wallet_table"]
         and not parts["until_exit"]
         and not parts["levelled"]
+        and not parts["selling"]
         and not np.any(parts["season_margin"] != 1)
         and horizon * rows <= FIXED_CELLS
     )
@@ -382,10 +334,12 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     spread = [library.top(int(table)) * cv for table, cv in zip(parts["amount"][:, 0], parts["amount_cv"], strict=True) if cv > 0]
     noise = 1.0 + max(spread, default=0.0)
     factors = max(1.0, scenario.discount_factor ** int(scenario.horizon)), float(parts["season_margin"].max())
+    spend *= 1.0 + parts["products"][0] * max(parts["products"][1] - 1.0, 0.0)
     period = spend * count * noise * float(np.abs(parts["purchase_units"]).max()) * factors[0] * factors[1]
     period += float(np.abs(parts["service_units"]).max()) * factors[0]
     gift = max(highest("influence_table") * max(1.0, float(parts["talk"])), highest("known_table"))
     streams = float(np.abs(parts["stream_units"]).sum(axis=1).max()) * gift * factors[0]
+    streams += float(np.abs(parts["contact_units"]).max()) * most_contacts(parts["contacts"]) * factors[0]
     _check_range(2.0 * streams)  # one amount stays below 2**51, as its conversion needs (sim.kernels.streams)
     period += streams
     once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())

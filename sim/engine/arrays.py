@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.kernels.types import BINS, COLUMNS, FEELINGS, GROUP, PATTERNS, RECRUITS, Array, Kept, Scratch, State, Tables, Tally
+from sim.kernels.types import ACTIVITIES, BINS, COLUMNS, FEELINGS, GROUP, PATTERNS, RECRUITS, Array, Kept, Scratch, State, Tables, Tally
 
 TWO_WORDS = {"cash": 32, "cash_square": 52, "replicates": 32}
 """Tally fields whose last axis is (hi, lo), with the bits of lo."""
@@ -38,6 +38,7 @@ def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
         talk=zeros(k, g, horizon, 2 if tables.reach.any() else 0),
         gone=zeros(k, g, 1 if tables.base_alive.size > 0 else 0),
         feelings=zeros(k, g, horizon, len(FEELINGS) if tables.minded.any() else 0, 2),
+        activity=zeros(k, g, horizon, len(ACTIVITIES) if tables.contacting.any() or tables.selling.any() else 0, 2),
     )
 
 
@@ -91,6 +92,7 @@ def empty_state(tables: Tables, groups: int, timed: bool = False) -> State:
         mind=room(np.float32, 5 if tables.minded.any() else 0),
         gift=room(np.float32, 2 if tables.gifted.any() or tables.streaming.any() or tables.reach.any() else 0),
         last=np.zeros((groups, GROUP if timed else 0)),
+        held=room(np.float32, 1 if tables.selling.any() else 0),
     )
 
 
@@ -101,6 +103,8 @@ def empty_scratch(tables: Tables) -> Scratch:
         order_words=np.zeros((4, GROUP), np.uint32),
         mind_words=np.zeros((4, GROUP), np.uint32),
         talk_words=np.zeros((4, GROUP), np.uint32),
+        product_words=np.zeros((4, GROUP), np.uint32),
+        contacted=np.zeros(GROUP),
         stage=np.zeros(GROUP, np.uint32),
         loyalty=np.zeros(GROUP, np.float32),
         floats=np.zeros((6, GROUP), np.float32),

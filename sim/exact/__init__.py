@@ -6,6 +6,7 @@ spending enter through their moments (``traits``). Segments are separate chains;
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from sim.exact.result import Exact, Graph, Moments, mix
 from sim.scenario.model import Scenario
 from sim.scenario.purchases import Subscription
 from sim.scenario.sample import Cell, cells
+from sim.scenario.sample import cohorts as arriving
 
 __all__ = ["Exact", "Moments", "exact"]
 
@@ -53,7 +55,29 @@ def exact(scenario: Scenario) -> Exact:
         counted=not all(isinstance(view.purchases, Subscription) for view in scenario.by_segment.values()),
         levelled=scenario.level is not None,
     )
-    return mix(parts, shares(list(found)), cohorts, graph)
+    answer = mix(parts, shares(list(found)), cohorts, graph)
+    return replace(answer, equity=_equity(scenario, answer))
+
+
+def _equity(scenario: Scenario, answer: Exact) -> float | None:
+    """Return the CLV of all cohorts at calendar 0 less what the firm pays by itself, from then to the end of the last one's window.
+
+    None where arrivals depend on customers.
+    """
+    if scenario.coupled:
+        return None
+    factor, firm = scenario.discount_factor, scenario.firm
+    groups = arriving(scenario)
+    total = -firm.setup_cost
+    for place, group in enumerate(groups):
+        entry = scenario.cohorts.get(group.id)
+        spent = entry.budget or 0.0 if entry is not None else 0.0
+        total += factor**group.arrival * (group.customers * answer.by_cohort[place].clv_mean - spent)
+    if firm.fixed_cost > 0:
+        last = math.inf if scenario.horizon == "inf" else groups[-1].arrival + scenario.horizon
+        periods = last if factor == 1.0 else -math.expm1(last * math.log(factor)) / (1.0 - factor)
+        total -= firm.fixed_cost * periods
+    return total if math.isfinite(total) else None
 
 
 def _phases(scenario: Scenario, arrivals: list[int]) -> tuple[Floats, dict[int, int]]:

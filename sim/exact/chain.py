@@ -158,6 +158,7 @@ def _ages(scenario: Scenario, name: str) -> int:
     stage = scenario.stages[name]
     lists: list[tuple[float, ...] | None] = [stage.prices, stage.margin, stage.cost_to_serve, stage.orders]
     lists += [stage.information, stage.fees, stage.knowledge, stage.sales_cost]
+    lists += [stage.contacts, stage.information_per_contact, stage.cross_sell, stage.willing_to_pay]
     for edge in stage.to.values():
         lists += [edge.probability, edge.hazard]
     ages = max(len(values) for values in lists if values is not None)
@@ -194,6 +195,8 @@ def _hazards(scenario: Scenario, name: str, age: int) -> tuple[dict[str, float],
             hazards[key] = ratio * _hazard(edge, age)
         else:
             hazards[key] = ratio * -np.log1p(-total) * chance / total if chance > 0 else 0.0
+        lacking = scenario.fair_share - (stage.customer_share(age) or 0.0) if edge.effects.surplus else 0.0
+        hazards[key] *= float(np.exp(edge.effects.surplus * max(0.0, lacking)))
     return hazards, total >= CERTAIN
 
 

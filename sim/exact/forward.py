@@ -257,6 +257,8 @@ class _Pass:
             if flat.any():
                 mine[CROSS] += _over_rows(flat, paths.a * part) + _over_rows(alpha * flat, paths.w * square)
                 mine[SQUARE] += _over_rows(2.0 * flat, y) + _over_rows(flat**2, paths.at * square)
+            if money.luck.any():
+                mine[SQUARE] += _over_rows(money.luck[:, None], paths.at * part)
             if self.tells:
                 mine[BOTH] += _over_rows(flat, paths.y[-1] * part) + _over_rows(known, y) + _over_rows(flat * known, paths.at * square)
 

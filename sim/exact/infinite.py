@@ -181,7 +181,7 @@ class _Solve:
         lived = np.where(stays, 1.0, gone.lived[src, 0])
         lived_square = np.where(stays, 1.0, gone.lived_square[src, 0])
         alpha, rate, known = money.alpha[src], money.flat[src][:, None], money.known[src][:, None]  # (pair, 1)
-        bought, told = alpha * lived, known * lived
+        bought, told, luck = alpha * lived, known * lived, money.luck[src][:, None] * lived
         once, twice = factor, factor**2
         solve, level, begun = self.solved, self.of_level, self.begun
 
@@ -202,6 +202,7 @@ class _Solve:
             flat = each * lived + edge
             cross = level([alpha * each * lived_square + bought * edge + factor * bought * y[dst]])
             square = each**2 * lived_square + 2.0 * each * lived * edge + edge**2 + 2.0 * factor * flat * y[dst]
+            square = square + (luck if place != KNOWN else 0.0)
             both = known * each * lived_square + told * edge + factor * (flat * k[dst] + told * y[dst])
             found[place + OWN], found[place + SQUARE] = y[chain.start], begun(solve(twice, [square]))
             found[place + CROSS] = begun(solve(twice, _sum(cross, [factor * flat * one for one in then])))

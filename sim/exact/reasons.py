@@ -39,6 +39,8 @@ def _unsolved(scenario: Scenario) -> Iterator[str]:
         yield "crowd: arrivals depend on customers"
     if scenario.transaction.trust_above is not None and any(any(stage.fees) for stage in scenario.stages.values()):
         yield "transaction.trust_above: fees depend on trust"
+    if scenario.products is not None and any(any(stage.cross_sell) for stage in scenario.stages.values()):
+        yield "products: spend depends on the path, by the products held"
     known = scenario.knowledge
     if known is not None and known.cv > 0 and any(any(stage.knowledge) for stage in scenario.stages.values()):
         for one, row in scenario.correlations.items():

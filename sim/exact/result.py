@@ -44,6 +44,9 @@ class Exact:
     patterns: life pattern to share at the horizon (in the limit, if infinite; empty where there is no limit);
     node_error: largest difference that halving the quadrature makes, in mean CLV and its variance (relative) and in survival.
 
+    equity: customer equity of the firm's new customers at calendar 0, less budgets and the firm's set-up and fixed costs; None where
+    that is infinite, or arrivals depend on customers.
+
     Infinite horizons have no arrays by t (length 0); periods and visits may be inf, which they also are where they come too near it for
     quadrature (a trait's shape less than 0.1 above the one below which they are infinite).
     """
@@ -69,6 +72,7 @@ class Exact:
     visits_per_stage: dict[str, float] = field(default_factory=dict)
     patterns: dict[str, float] = field(default_factory=dict)
     node_error: float = 0.0
+    equity: float | None = None
 
     def __repr__(self) -> str:
         if self.reason is not None:

@@ -21,7 +21,8 @@ class Value:
     cap: where the ordering chance is a number q, 1/q, above which ``orders`` times its season cannot go;
     noise: second moment of one order over its mean squared (0 for subscriptions, which have no noise);
     single: at most one order a period; counted: orders are placed, not subscriptions paid; serve: cost to serve;
-    streams: (3, r) information, transaction and sales, a cost; known: worth of the knowledge of a mean customer who has it;
+    streams: (3, r) information, transaction and sales, a cost; luck: variance of information, by the number of contacts;
+    known: worth of the knowledge of a mean customer who has it;
     known_moments: first two moments of knowledge over its mean; level: where the level is heading, None where it is off;
     factor: discount factor of a period; purchase_at, serve_at, streams_at: place in the period (0 start, 1 end) at which the column is
     discounted;
@@ -36,6 +37,7 @@ class Value:
     counted: bool
     serve: Floats
     streams: Floats
+    luck: Floats
     known: Floats
     known_moments: tuple[float, float]
     level: "Level | None"
@@ -53,6 +55,8 @@ def build(scenario: Scenario, chain: Chain) -> Value:
     subscribed = isinstance(purchases, Subscription)
     chance = purchases.probability.value if isinstance(purchases, Bernoulli) else None
     knowledge = scenario.knowledge or Knowledge()
+    contacts = chain.by_row({s: stages[s].contacts for s in stages})
+    told = chain.by_row({s: stages[s].information_per_contact for s in stages})
     waits = chain.phase[chain.start] == NEVER_ACTIVE and scenario.acquisition.due == "conversion"
     return Value(
         gain=chain.by_row({s: stages[s].prices for s in stages}) * chain.by_row({s: stages[s].margin for s in stages}),
@@ -61,14 +65,15 @@ def build(scenario: Scenario, chain: Chain) -> Value:
         noise=chain.by_row({s: (_noise(scenario, s),) for s in stages}),
         single=isinstance(purchases, Bernoulli),
         counted=not subscribed,
-        serve=chain.by_row({s: stages[s].cost_to_serve for s in stages}),
+        serve=chain.by_row({s: stages[s].cost_to_serve for s in stages}) * scenario.breadth_factor,
         streams=np.stack(
             [
-                chain.by_row({s: stages[s].information for s in stages}),
+                chain.by_row({s: stages[s].information for s in stages}) + contacts * told,
                 chain.by_row({s: stages[s].fees for s in stages}),
                 -chain.by_row({s: stages[s].sales_cost for s in stages}),
             ]
         ),
+        luck=contacts * told**2,
         known=chain.by_row({s: stages[s].knowledge for s in stages}),
         known_moments=(knowledge.share, knowledge.share * (1.0 + knowledge.cv**2)),
         level=_level(scenario, chain),
@@ -129,8 +134,8 @@ class Worth:
     """Money of one tenure t, discounted, by row and phase (r, phase): ``alpha`` wallet part and ``beta`` its noise, and so on.
 
     orders: (r, phase) factor on the rate; flat: (r,) service and streams that are alike for all; columns: (4, r) its parts, service first;
-    known: (r,) knowledge of a mean customer who has it; end: discount factor of cash on moves; before, after: (pair,) cash on a pair
-    without and with acquisition cost.
+    known: (r,) knowledge of a mean customer who has it; luck: (r,) variance by the number of contacts; end: discount factor of cash on
+    moves; before, after: (pair,) cash on a pair without and with acquisition cost.
     """
 
     alpha: Floats
@@ -139,6 +144,7 @@ class Worth:
     flat: Floats
     columns: Floats
     known: Floats
+    luck: Floats
     end: float
     before: Floats
     after: Floats
@@ -159,6 +165,7 @@ def worth(chain: Chain, value: Value, tenure: int, orders: Floats, margin: Float
         flat=columns.sum(0),
         columns=columns,
         known=value.known * streamed,
+        luck=value.luck * streamed**2,
         end=end,
         before=chain.cash * end,
         after=(chain.cash - due * value.acquisition) * end,

@@ -38,6 +38,8 @@ def book(
     t, y, m = when
     row, net, spend = state.row[q], scratch.net, scratch.value
     fill_spend(tables, tally.orders[k, g], state, scratch, q, v, when, n)
+    if tables.selling[v] != 0:
+        widen(spend, state.held[q, 0], tables.products[v, 0], n)
     margin = tables.purchase_factor[v, t] * tables.season_margin[v, m, y]
     cost = tables.service_factor[v, t]
     if tables.plain[v] != 0:
@@ -129,6 +131,13 @@ def scale(values: Array, by: Array, n: int) -> None:
     """Multiply values (float64) by shares (float32)."""
     for i in range(n):
         values[i] *= np.float64(by[i])
+
+
+@inner
+def widen(spend: Array, held: Array, worth: float, n: int) -> None:
+    """Multiply spends (float64) by 1 + worth for each product held beyond the first."""
+    for i in range(n):
+        spend[i] *= 1.0 + worth * np.float64(max(held[i], ONE) - ONE)
 
 
 @inner

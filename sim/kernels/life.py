@@ -64,6 +64,8 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
     state.acquisition[q, :count] = cost
     if state.last.shape[1] > 0:
         state.last[q, :count] = -1.0
+    if tables.selling[v] != 0:
+        state.held[q, 0] = ZERO
     place = state.place[q]
     for i in range(count):
         place[i] = np.uint16(skip + i)

@@ -3,13 +3,14 @@
 Only the ``live`` first customers of a group are computed. What a loop looks up by a computed index goes to scratch first, because a
 loop that gathers and writes at once does not vectorise; movers, the few, are then handled one by one. Each phase is one function:
 
-draw the words → let minds move (mind.py) → decide who leaves (integer thresholds, or hazards where anything modifies them) → book the
-cash of the stage held (cash.py), and the streams beside it (streams.py) → let customers win others (talk.py) → move the leavers and
-book the cash on their edges → add up → drop those who are done.
+draw the words → let minds move (mind.py), and products be added (activity.py) → decide who leaves (integer thresholds, or hazards
+where anything modifies them) → book the cash of the stage held (cash.py), and contacts and streams beside it (activity.py, streams.py)
+→ let customers win others (talk.py) → move the leavers and book the cash on their edges → add up → drop those who are done.
 """
 
 import numpy as np
 
+from sim.kernels.activity import contact, sell
 from sim.kernels.cash import book, book_acquisition, book_fixed, time_last
 from sim.kernels.jit import inner
 from sim.kernels.maths import TO_UNIT, exponential
@@ -25,6 +26,7 @@ from sim.kernels.types import (
     BLOCK_MIND,
     BLOCK_MOVES,
     BLOCK_ORDERS,
+    BLOCK_PRODUCTS,
     BLOCK_TALK,
     GROUP,
     LOST_AT,
@@ -56,7 +58,7 @@ are done or were never there: they stand in rows without cash and without a way 
 def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int, int], t: int, drawn: bool) -> None:
     """Take the group in place q of ``state`` through period t; who: replicate, case, cell, first serial.
 
-    drawn: where t is odd, the step before was this group's too, so that its words are still in scratch.
+    drawn: the steps before, where there are any, were this group's too, so that words drawn for several periods are still in scratch.
     """
     replicate, k, g, serial = who
     v = tables.variant[k, tables.segment[g]]
@@ -68,12 +70,16 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
             draw_for(tables, scratch.order_words, place, n, identity, counter(replicate, t // 2, BLOCK_ORDERS))
         if tables.feels[v] != 0:
             draw_for(tables, scratch.mind_words, place, n, identity, counter(replicate, t // 2, BLOCK_MIND))
-        if tables.reach[v] > ZERO:
+        if tables.reach[v] > ZERO or tables.contacting[v] != 0:
             draw_for(tables, scratch.talk_words, place, n, identity, counter(replicate, t // 2, BLOCK_TALK))
+    if tables.selling[v] != 0 and (t % 4 == 0 or not drawn):
+        draw_for(tables, scratch.product_words, place, n, identity, counter(replicate, t // 4, BLOCK_PRODUCTS))
     y = tables.arrival[g] + t
     m = int(tables.regime[replicate, y]) if tables.regime.size > 0 else 0
     if tables.minded[v] != 0:
         think(tables, tally.feelings[k, g], state, scratch, q, v, (t, y, m), n)
+    if tables.selling[v] != 0:
+        sell(tables, tally.activity[k, g, t], state, scratch, q, v, t, n)
     if tables.plain[v] != 0:
         decide_plain(tables.leave_below[v], state.row[q], scratch.words[t % 2 * 2], scratch.leaves, n)
     else:
@@ -84,6 +90,8 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         book(tables, tally, state, scratch, q, (k, g, v), (t, y, m), n)
         if state.last.shape[1] > 0 and tables.purchase[v] != SUBSCRIPTION:
             time_last(state, scratch, q, identity, counter(replicate, t // 2, BLOCK_LAST), tables.key, t, n)
+    if tables.contacting[v] != 0:
+        contact(tables, tally.activity[k, g, t], state, scratch, q, v, t, n)
     if tables.streaming[v].any():
         book_streams(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     if tables.reach[v] > ZERO:
@@ -332,10 +340,14 @@ def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int,
         scratch.mind_words[2, i], scratch.mind_words[3, i] = scratch.mind_words[2, last], scratch.mind_words[3, last]
         for part in range(state.mind.shape[1]):
             state.mind[q, part, i] = state.mind[q, part, last]
-    if tables.reach[v] > ZERO:
+    if tables.reach[v] > ZERO or tables.contacting[v] != 0:
         scratch.talk_words[2, i], scratch.talk_words[3, i] = scratch.talk_words[2, last], scratch.talk_words[3, last]
     for part in range(state.gift.shape[1]):
         state.gift[q, part, i] = state.gift[q, part, last]
+    if tables.selling[v] != 0:
+        state.held[q, 0, i] = state.held[q, 0, last]
+        for word in range(4):
+            scratch.product_words[word, i] = scratch.product_words[word, last]
 
 
 @inner

@@ -7,6 +7,7 @@ from sim.kernels.sums import add
 from sim.kernels.types import (
     FIRST_STREAM,
     INFLUENCE,
+    INFORMATION,
     KNOWLEDGE,
     KNOWN,
     SATISFACTION,
@@ -41,14 +42,27 @@ def book_streams(tables: Tables, cash: Array, state: State, scratch: Scratch, q:
             weigh(tables, state, weight, q, v, c, n)
             for i in range(n):
                 value[i] = tables.stream_units[v, row[i], c]
-            for i in range(n):
-                value[i] = np.floor(np.float64(exposure[i] * weight[i]) * (value[i] * factor) + 0.5) + TO_WHOLE
+            if c == INFORMATION and tables.contacting[v] != 0:
+                listen(tables, state.row[q], scratch, v, factor, n)
+            else:
+                for i in range(n):
+                    value[i] = np.floor(np.float64(exposure[i] * weight[i]) * (value[i] * factor) + 0.5) + TO_WHOLE
             booked = np.int64(0)
             for i in range(n):
                 amount = whole[i] - WHOLE
                 net[i] += amount
                 booked += amount
             add(cash[FIRST_STREAM + c], booked)
+
+
+@inner
+def listen(tables: Tables, row: Array, scratch: Scratch, v: int, factor: float, n: int) -> None:
+    """Round what a period's information is worth, a part by the period (in ``value``) and a part by the contact."""
+    value, exposure, contacted = scratch.value, scratch.exposure, scratch.contacted
+    for i in range(n):
+        value[i] = np.float64(exposure[i]) * (value[i] * factor)
+    for i in range(n):
+        value[i] = np.floor(value[i] + contacted[i] * (tables.contact_units[v, row[i]] * factor) + 0.5) + TO_WHOLE
 
 
 @inner

@@ -43,6 +43,11 @@ FEELINGS = ("satisfaction", "trust", "loyalty", "level")
 FELT = 2.0**12
 """Feelings are counted in steps of 1 / FELT."""
 
+ACTIVITIES = ("contacts", "products", "added")
+"""Rows of ``Tally.activity``: contacts that customers start, products held, products added."""
+
+CONTACTS, HELD, ADDED = range(len(ACTIVITIES))
+
 LOYALTY_SWAY, TRUST_SWAY, COST_SWAY = range(3)
 """Places on the last axis of ``Tables.sway``."""
 
@@ -143,6 +148,13 @@ class Tables(NamedTuple):
     sway: Array  # (v, s, j, 3) float32: coefficients of loyalty, trust and switching cost
     swayed: Array  # (v, j, 3) uint32: some edge in this place has one
     edge_returns: Array  # (e,) uint32: leads from a lost stage into an active one
+    # what customers do beside buying
+    contacting: Array  # (v,) uint32: customers get in touch by themselves
+    contacts: Array  # (v, r) float64: mean contacts of a period
+    contact_units: Array  # (v, r) float64: units that the information of a contact is worth
+    selling: Array  # (v,) uint32: customers may hold several products
+    cross_sell: Array  # (v, r) float32: chance that a period adds a product
+    products: Array  # (v, 2) float64: what a further product adds to the spend, and the most that are held
     # value
     purchase: Array  # (v,) uint32: SUBSCRIPTION, BERNOULLI or POISSON
     fixed: Array  # (v,) uint32: spending does not differ between customers; the two tables below hold it
@@ -209,6 +221,7 @@ class Tally(NamedTuple):
     talk: Array  # (k, g, t, 2 or 0): recruits made, and talk of the dissatisfied in people reached, in steps of 1 / FELT
     gone: Array  # (k, g, 1 or 0): existing customers who were lost by calendar 0, as past orders let guess; 0 long where nobody is
     feelings: Array  # (k, g, t, feeling, 2): sum over customers in active stages, in steps of 1 / FELT, and of squares; 0 long where off
+    activity: Array  # (k, g, t, activity, 2): sum over customers in active stages, and of squares; 0 long where off
 
 
 class Kept(NamedTuple):
@@ -238,6 +251,7 @@ class State(NamedTuple):
     mind: Array  # (group, 5 or 0, GROUP) float32: SATISFACTION … INVESTED
     gift: Array  # (group, 2 or 0, GROUP) float32: INFLUENCE, KNOWN
     last: Array  # (group, GROUP) float64: time of the last order, -1 before the first; (group, 0) where it is not kept
+    held: Array  # (group, 1 or 0, GROUP) float32: products held
 
 
 class Scratch(NamedTuple):
@@ -246,7 +260,9 @@ class Scratch(NamedTuple):
     words: Array  # (4, GROUP) uint32: leave and edge, of an even period and of the next
     order_words: Array  # (4, GROUP) uint32: number of orders and amount, likewise
     mind_words: Array  # (4, GROUP) uint32: drift and failure, likewise
-    talk_words: Array  # (4, GROUP) uint32: number of recruits and a spare, likewise
+    talk_words: Array  # (4, GROUP) uint32: number of recruits and of contacts, likewise
+    product_words: Array  # (4, GROUP) uint32: adding a product, of four periods in a row
+    contacted: Array  # (GROUP,) float64: contacts of the period
     stage: Array  # (GROUP,) uint32: stage of each customer
     loyalty: Array  # (GROUP,) float32
     floats: Array  # (6, GROUP) float32
@@ -282,9 +298,10 @@ Z_MAX = 6.5
 NODES = 2048
 """Quantile tables: NODES values at equal steps of z; 32-bit uniforms never pass |z| = 6.4."""
 
-BLOCK_MOVES, BLOCK_ORDERS, BLOCK_MIND, BLOCK_TALK = 0, 1, 2, 3
-"""Purposes of a customer's blocks: leave and edge; number of orders and amount; drift and failure; number of recruits and a spare. A block
-serves an even period and the next, its number is half the period's.
+BLOCK_MOVES, BLOCK_ORDERS, BLOCK_MIND, BLOCK_TALK, BLOCK_PRODUCTS = 0, 1, 2, 3, 4
+"""Purposes of a customer's blocks: leave and edge; number of orders and amount; drift and failure; number of recruits and of contacts;
+products. A block serves an even period and the next, its number is half the period's; that of products, of one word a period, serves four,
+and its number is a quarter.
 """
 
 RECRUITS = 2**18

@@ -63,7 +63,7 @@ def _padded(values: Floats) -> Floats:
     return np.append(values, np.nan)
 
 
-def _on_calendar(sample: Sample, counts: Array) -> tuple[Array, Array]:
+def on_calendar(sample: Sample, counts: Array) -> tuple[Array, Array]:
     """Shift counts by tenure ``(g, t, ...)`` to calendar periods ``(g, y, ...)``, 0 outside a cell's window; with the periods ``(y,)``."""
     first, last = int(sample.arrival.min()), int(sample.arrival.max()) + counts.shape[1]
     shifted = np.zeros((counts.shape[0], last - first, *counts.shape[2:]), dtype=counts.dtype)
@@ -82,10 +82,10 @@ def calendar_retention(sample: Sample) -> pd.DataFrame:
 
 
 def _calendar_retention(sample: Sample, group: Group) -> dict[str, Any]:
-    active, periods = _on_calendar(sample, sample.active[:, :-1])
+    active, periods = on_calendar(sample, sample.active[:, :-1])
     known = np.where([cell.base for cell in sample.cells], sample.once_active[:, 0], 0)[:, None]  # of an existing base
-    new, _ = _on_calendar(sample, np.diff(sample.once_active[:, :-1], axis=1, prepend=known))
-    retained, _ = _on_calendar(sample, sample.stayed_active)
+    new, _ = on_calendar(sample, np.diff(sample.once_active[:, :-1], axis=1, prepend=known))
+    retained, _ = on_calendar(sample, sample.stayed_active)
     share, se = share_in(sample, group, retained, active)
     columns = {"y": periods, "active": firm(sample, group, active), "new": firm(sample, group, new)}
     columns |= {"retained": firm(sample, group, retained), "retention": share, "se": se}
@@ -110,7 +110,7 @@ def occupancy(sample: Sample) -> pd.DataFrame:
 
 def _occupancy(sample: Sample, group: Group) -> dict[str, Any]:
     held = sample.occupancy
-    shifted, periods = _on_calendar(sample, held)
+    shifted, periods = on_calendar(sample, held)
     calendar = _inside(sample, group, {"y": periods, "held": firm(sample, group, shifted)}, periods, sample.horizon + 1)
     period = np.concatenate([np.arange(sample.horizon + 1), calendar["y"]])
     customers = np.concatenate([firm(sample, group, held), calendar["held"]])

@@ -218,13 +218,25 @@ class Sample:
         return money(self.tally.cash[0])
 
     @cached_property
+    def contacted(self) -> bool:
+        """Whether customers get in touch by themselves."""
+        parts = self.scenario.by_segment.values()
+        return any(any(stage.contacts) for part in parts for stage in part.stages.values())
+
+    @cached_property
+    def informed(self) -> bool:
+        """Whether some of these contacts are worth something."""
+        parts = self.scenario.by_segment.values()
+        return any(any(stage.contacts) and any(stage.information_per_contact) for part in parts for stage in part.stages.values())
+
+    @cached_property
     def columns(self) -> dict[str, int]:
         """Ledger columns that are reported and their places: of the streams, which are worth something beside purchases, those on."""
         parts = self.scenario.by_segment.values()
         stages = [stage for part in parts for stage in part.stages.values()]
         earned = {
             "word_of_mouth": self.scenario.word_of_mouth is not None,
-            "information": any(any(stage.information) for stage in stages),
+            "information": any(any(stage.information) for stage in stages) or self.informed,
             "knowledge": any(any(stage.knowledge) for stage in stages),
             "transaction": any(any(stage.fees) for stage in stages),
             "sales": any(any(stage.sales_cost) for stage in stages),

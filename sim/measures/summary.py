@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim.measures.activity import response_rate
 from sim.measures.clv import payback, residual_carried_on
 from sim.measures.concentration import gini
 from sim.measures.equity import RISK_LEVELS
@@ -34,6 +35,7 @@ def summary(result: "Result") -> dict[str, Any]:
     concentration: share of all value that the most valuable fifth of the customers brings, and Gini; market: how customer equity differs
     between paths of the market or of arrivals, None where customers are independent (on one path standard errors are None: all is
     conditional on it); referral: recruits a customer wins, as found and exact, None where customers bring nobody;
+    response_rate: contacts that customers start per active customer and period, None where they start none;
     exact: after acquisition, z = (mean - exact mean) / se, with ``exact_reason`` where null; controlled: mean CLV after acquisition by
     control variate where ``run.control`` asks for it (``sim.studies.control``), with ``controlled_reason`` where there is none.
     """
@@ -63,6 +65,7 @@ def summary(result: "Result") -> dict[str, Any]:
         "concentration": {"top_fifth": _top_fifth(result), "gini": gini(sample)},
         "market": None if sample.independent else _market(result),
         "referral": _referral(result) if scenario.recruiting else None,
+        "response_rate": response_rate(sample),
         "payback": payback(result.sample, result.cash),
         "residual": result.residual,
         "exact": exact,

@@ -93,12 +93,19 @@ def _orders(stage: Stage) -> str:
 
 
 def _beside(stage: Stage) -> list[str]:
-    """Return what a stage brings and does beside purchases: streams of money, share of wallet, delivered value."""
+    """Return what a stage brings and does beside purchases: streams, share of wallet, delivered value, contacts, products, surplus."""
     said = [f"{name} {_listed(values)}" for name, values in streams(stage)]
     if stage.level is not None:
         said.append(f"share of wallet {_percent(stage.level.speed)} of the way to {_percent(stage.level.target)}")
     if stage.delivered_value.model_fields_set:
         said.append(f"delivered value {words.plain(stage.delivered_value.net)}")
+    if any(stage.contacts):
+        said.append(f"contacts {_listed(stage.contacts)}")
+    if any(stage.cross_sell):
+        said.append(f"adds a product {_listed(stage.cross_sell, percent=True)}")
+    if stage.willing_to_pay is not None:
+        shares = tuple(stage.customer_share(age) or 0.0 for age in range(stage.offer_ages))
+        said.append(f"worth to the customer {_listed(stage.willing_to_pay)}, its share of the surplus {_listed(shares, percent=True)}")
     return said
 
 
@@ -129,7 +136,7 @@ def _shown(values: tuple[float, ...], share: bool) -> str:
 def settings(scenario: Scenario) -> tuple[list[tuple[str, str]], int]:
     """Return what else the scenario sets, dotted key and value, and how many of these settings are left out for length."""
     parts = {"purchases", "frailty", "correlations", "acquisition", "segments", "cohorts", "calendar", "patterns", "firm"}
-    parts |= {*MECHANISMS, "transaction", "drivers", "market", "crowd"}
+    parts |= {*MECHANISMS, "transaction", "drivers", "market", "crowd", "service", "fair_share"}
     plain = scenario.model_dump(mode="json", exclude_unset=True, include=parts)
     found = [(key, value) for key, value in _flat(plain) if not key.endswith(".label")]
     return found[:MOST_SETTINGS], max(len(found) - MOST_SETTINGS, 0)

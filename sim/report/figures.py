@@ -8,6 +8,7 @@ from sim.report.followed import arpu_tenure, forecast, foretold, profit_curves, 
 from sim.report.lives import flows, occupancy, retention
 from sim.report.minds import feelings, leaving, told_by_cause
 from sim.report.parts import arrivals, concentrated, concentration, equity_risk, ledger, risky, streams
+from sim.report.scale import unit_cost
 from sim.report.style import Drawn
 from sim.report.worth import cash, clv, equity, equity_by
 
@@ -35,6 +36,7 @@ FIGURES: dict[str, Callable[["Result"], Drawn]] = {
     "forecast": forecast,
     "scorecard": scorecard,
     "arpu_tenure": arpu_tenure,
+    "unit_cost": unit_cost,
 }
 """Every figure by name, in the order in which a report shows them, two by two."""
 
@@ -53,6 +55,7 @@ def fitting(result: "Result") -> tuple[str, ...]:
         "concentration": concentrated(result),
         "feelings": "feelings" in result.names,
         "leaving": told_by_cause(result),
+        "unit_cost": "unit_cost" in result.names,
     }
     followed = result.scenario.run.panel > 0
     panel = {

@@ -128,7 +128,8 @@ class Effects(Model):
     """What moves the hazard of an edge, as coefficients of its logarithm.
 
     loyalty: times L(reference) - L; trust: times T(reference) - T; switching_cost: times -I;
-    value, brand, relationship: times -(gap - gap at the start), see ``drivers``.
+    value, brand, relationship: times -(gap - gap at the start), see ``drivers``;
+    surplus: times what the customer's share of the joint surplus lacks of a fair one, see ``willing_to_pay``.
     """
 
     loyalty: Coefficient = 0.0
@@ -137,3 +138,4 @@ class Effects(Model):
     value: Coefficient = 0.0
     brand: Coefficient = 0.0
     relationship: Coefficient = 0.0
+    surplus: Coefficient = 0.0

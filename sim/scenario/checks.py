@@ -2,7 +2,8 @@
 
 A rule is a function that yields a Fault for every breach and stays silent about what is malformed: the models speak of that. The
 rules about customers and money are in checks_customers.py and checks_spread.py, those about behaviour and market in
-checks_behaviour.py, those about classes in checks_classes.py; ``faults`` and ``whole_faults`` run them all.
+checks_behaviour.py, about what is offered in checks_offer.py, about classes in checks_classes.py; ``faults`` and ``whole_faults`` run
+them all.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,9 @@ from sim.scenario.checks_behaviour import unheard
 from sim.scenario.checks_classes import WHOLE as CLASSES_WHOLE
 from sim.scenario.checks_customers import EACH as CUSTOMERS_EACH
 from sim.scenario.checks_customers import WHOLE as CUSTOMERS_WHOLE
+from sim.scenario.checks_offer import EACH as OFFER_EACH
+from sim.scenario.checks_offer import LISTS as LISTS_OF_OFFER
+from sim.scenario.checks_offer import dear, unused
 from sim.scenario.checks_spread import EACH as SPREAD_EACH
 from sim.scenario.errors import Fault
 from sim.scenario.model import Scenario
@@ -43,13 +47,13 @@ Rule = Callable[[Raw], Iterator[Fault]]
 SLACK = 1e-12
 """How far probabilities may pass 1 by rounding."""
 
-LISTS_OF_STAGE = ("price", "margin", "cost_to_serve", "orders", "information", "fees", "knowledge", "sales_cost")
+LISTS_OF_STAGE = ("price", "margin", "cost_to_serve", "orders", "information", "fees", "knowledge", "sales_cost", *LISTS_OF_OFFER)
 LISTS_OF_EDGE = ("probability", "hazard")
 
 
 def faults(raw: Raw) -> list[Fault]:
     """Return what is wrong between the values of one segment's scenario (its overrides laid over)."""
-    return [fault for rule in (*EACH, *CUSTOMERS_EACH, *SPREAD_EACH, *BEHAVIOUR_EACH) for fault in rule(raw)]
+    return [fault for rule in (*EACH, *CUSTOMERS_EACH, *SPREAD_EACH, *BEHAVIOUR_EACH, *OFFER_EACH) for fault in rule(raw)]
 
 
 def whole_faults(raw: Raw) -> list[Fault]:
@@ -304,7 +308,8 @@ def warnings(scenario: Scenario) -> tuple[str, ...]:
         for key, how in scenario.classes.items()
         if "growth" in how.cuts and scenario.level is None
     ]
-    return (*found, *unheard(scenario), *dict.fromkeys(_percents(scenario)), *(existing.warnings if existing else ()))
+    found += [*unheard(scenario), *unused(scenario), *dict.fromkeys(dear(scenario))]
+    return (*found, *dict.fromkeys(_percents(scenario)), *(existing.warnings if existing else ()))
 
 
 def _percents(scenario: Scenario) -> Iterator[str]:

@@ -29,10 +29,11 @@ class Segment(Model):
     level: dict[str, Any] = {}
     word_of_mouth: dict[str, Any] = {}
     knowledge: dict[str, Any] = {}
+    products: dict[str, Any] = {}
     transaction: dict[str, Any] = {}
 
 
-MECHANISMS = ("satisfaction", "trust", "competition", "switching_cost", "level", "word_of_mouth", "knowledge")
+MECHANISMS = ("satisfaction", "trust", "competition", "switching_cost", "level", "word_of_mouth", "knowledge", "products")
 """What a segment can change only where the scenario has it."""
 
 OVERRIDABLE = ("stages", "purchases", "frailty", "acquisition", *MECHANISMS, "transaction")

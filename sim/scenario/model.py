@@ -1,5 +1,6 @@
 """The Scenario: one frozen value that says all a run needs to know."""
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -8,11 +9,12 @@ from pydantic import BeforeValidator, Field
 
 from sim.scenario import shown
 from sim.scenario.arrivals import Crowd
-from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period
+from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period, Probability
 from sim.scenario.behaviour import Competition, Level, Satisfaction, SwitchingCost, Trust
 from sim.scenario.classes import SHIPPED, Classes, Classification, laid_over
 from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Frailty, Patterns, Segment
 from sim.scenario.market import Drivers, Market
+from sim.scenario.offer import Products, Service
 from sim.scenario.purchases import Purchases, Subscription
 from sim.scenario.stages import Stage
 from sim.scenario.streams import Knowledge, Transaction, WordOfMouth
@@ -35,7 +37,8 @@ class Scenario(Model):
     exposure: ``whole``: a customer earns the whole of its last period; ``until_exit``: the fraction it lives through;
     correlations: of ``wallet`` (or order value), ``rate`` (or ordering chance), ``frailty``, ``influence``, ``knowledge`` and
     ``satisfaction`` (the first), in a Gaussian copula;
-    crowd, satisfaction … transaction: mechanisms, each off where it is not given;
+    crowd, satisfaction … service: mechanisms, each off where it is not given;
+    fair_share: of the joint surplus, below which customers leave sooner by ``effects.surplus``;
     classes: how customers of the panel (``run.panel``) are classed, by id.
     Sources: docs of the single parts, model conventions in DECISIONS.md.
     """
@@ -71,6 +74,9 @@ class Scenario(Model):
     word_of_mouth: WordOfMouth | None = None
     knowledge: Knowledge | None = None
     transaction: Transaction = Transaction()
+    products: Products | None = None
+    service: Service | None = None
+    fair_share: Probability = 0.5
     patterns: Patterns = Patterns()
     classes: Classes = {}
     firm: Firm = Firm()
@@ -102,6 +108,24 @@ class Scenario(Model):
         return self.recruiting or self.crowd is not None
 
     @property
+    def acting(self) -> bool:
+        """Whether customers do more than buy: they get in touch, or add products."""
+        return self.products is not None or any(any(stage.contacts) for stage in self.stages.values())
+
+    @property
+    def breadth_factor(self) -> float:
+        """What the variety of needs multiplies cost to serve by."""
+        if self.service is None:
+            return 1.0
+        return 1.0 + self.service.breadth * ((self.service.needs or self.effective_segments) - 1.0)
+
+    @property
+    def effective_segments(self) -> float:
+        """Effective number of segments: 1 over the sum of their squared shares (Hill 1973, order 2)."""
+        shares = list(self.segment_shares.values())
+        return math.fsum(shares) ** 2 / math.fsum(share * share for share in shares)
+
+    @property
     def long_lasting_periods(self) -> int:
         """Periods in rank 3 that make a life long-lasting."""
         return self.patterns.long_lasting or 2 * self.periods_per_year
@@ -122,6 +146,8 @@ class Scenario(Model):
         if not self.segments:
             return {"all": self}
         base = with_kind(self.model_dump(exclude={"segments", "base"}, exclude_unset=True))
+        if self.service is not None:  # a segment's own scenario knows no other segment
+            base["service"] = {**base["service"], "needs": self.service.needs or self.effective_segments}
         return {
             key: Scenario.model_validate(overlay(base, {part: value for part in OVERRIDABLE if (value := getattr(segment, part))}))
             for key, segment in self.segments.items()

@@ -62,6 +62,7 @@ TERMS = {
     "value": (-1, "gain in value"),
     "brand": (-1, "gain in brand"),
     "relationship": (-1, "gain in relationship"),
+    "surplus": (1, "share of surplus lacking"),
 }
 """Sign and name of what each effect's coefficient multiplies in the exponent."""
 
@@ -79,6 +80,7 @@ def effects(edge: "Edge") -> str:
 def streams(stage: "Stage") -> list[tuple[str, tuple[float, ...]]]:
     """Return name and worth by stage age of what a stage brings beside purchases and word of mouth, of those that are not 0."""
     every = {"information": stage.information, "knowledge": stage.knowledge, "fees": stage.fees, "sales cost": stage.sales_cost}
+    every["information a contact"] = stage.information_per_contact
     return [(name, values) for name, values in every.items() if any(values)]
 
 

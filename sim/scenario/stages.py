@@ -16,8 +16,10 @@ from sim.scenario.base import (
     Positive,
     Probability,
     ProbabilityByAge,
+    at,
 )
 from sim.scenario.behaviour import DeliveredValue, Effects, StageLevel
+from sim.scenario.offer import ContactsByAge
 
 Cause = Literal["own", "rival", "natural", "unforeseen"]
 
@@ -49,7 +51,7 @@ class Edge(Model):
     to its own stage is a renewal: stage age goes back to 0.
     ``cash`` (currency, negative for a cost) is booked once per move, at the end of the period, in the column ``transition``.
     ``rate_period`` is the period the rate is quoted for, by default the scenario's; hazards are converted by the ratio.
-    ``effects``: how satisfaction, trust, switching cost and the drivers of equity multiply its hazard.
+    ``effects``: how satisfaction, trust, switching cost, the drivers of equity and the split of the surplus multiply its hazard.
     """
 
     label: str = ""
@@ -82,8 +84,11 @@ class Stage(Model):
     amount_cv: coefficient of variation of one order's amount, over that of ``purchases.amount``.
     information, fees, knowledge: currency a period that the customer's information, transactions and knowledge are worth;
     sales_cost: currency a period;
+    contacts: mean number a period that the customer starts by itself (Poisson); information_per_contact: currency that each is worth;
+    cross_sell: chance that a period adds a product to those held, see ``products``;
+    willing_to_pay: what the offer is worth to the customer, in the money of ``price``;
     level: where the share of wallet is heading; delivered_value: what the customer gets.
-    Price, margin, costs, orders and worths are numbers or lists by stage age.
+    Price, margin, costs, orders, worths, contacts and ``cross_sell`` are numbers or lists by stage age.
     """
 
     label: str = ""
@@ -99,6 +104,10 @@ class Stage(Model):
     fees: MoneyByAge = (0.0,)
     knowledge: MoneyByAge = (0.0,)
     sales_cost: MoneyByAge = (0.0,)
+    contacts: ContactsByAge = (0.0,)
+    information_per_contact: MoneyByAge = (0.0,)
+    cross_sell: ProbabilityByAge = (0.0,)
+    willing_to_pay: CostByAge | None = None
     level: StageLevel | None = None
     delivered_value: DeliveredValue = DeliveredValue()
     to: dict[Id, Edge] = {}
@@ -109,6 +118,21 @@ class Stage(Model):
         if self.price is not None:
             return self.price
         return (1.0,) if self.kind == "active" else (0.0,)
+
+    @property
+    def offer_ages(self) -> int:
+        """Stage ages at which price, margin or what customers would pay may differ; the last one holds on."""
+        return max(len(self.prices), len(self.margin), len(self.willing_to_pay or ()))
+
+    def customer_share(self, age: int) -> float | None:
+        """Return the customer's share of the joint surplus: (willing to pay - price) / (willing to pay - unit cost); None where not said.
+
+        Unit cost is price * (1 - margin).
+        """
+        if self.willing_to_pay is None:
+            return None
+        worth, price = at(self.willing_to_pay, age), at(self.prices, age)
+        return (worth - price) / (worth - price * (1.0 - at(self.margin, age)))
 
     @property
     def order_factors(self) -> tuple[float, ...]:

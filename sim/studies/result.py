@@ -41,8 +41,9 @@ FRAMES = (
     "concentration",
 )
 """Frames of every Result. Others join them: ``feelings`` where satisfaction, level or a delivered value is on, ``equity_risk``
-where customers share luck, ``arrivals`` where those depend on customers, ``referral`` where customers bring others, ``customers`` where
-they were kept, PANEL_FRAMES where customers are followed (``run.panel``)."""
+where customers share luck, ``arrivals`` where those depend on customers, ``referral`` where customers bring others, ``activity`` where they
+get in touch or add products, ``offers`` where it is said what they would pay, ``unit_cost`` where the firm has fixed costs, ``customers``
+where they were kept, PANEL_FRAMES where customers are followed (``run.panel``)."""
 
 PANEL_FRAMES = ("classes", "migration", "scorecard", "profit_curves", "resemblance", "forecast", "arpu_tenure")
 """Frames that join where ``run.panel`` is set: of single customers over time."""
@@ -154,6 +155,9 @@ class Result:
     equity_risk = _Frame("equity")
     referral = _Frame("referral")
     arrivals = _Frame("referral")
+    activity = _Frame("activity")
+    offers = _Frame("offer")
+    unit_cost = _Frame("offer")
     classes = _Frame("classes", "followed")
     migration = _Frame("classes", "followed")
     scorecard = _Frame("scorecard")
@@ -282,13 +286,18 @@ class Result:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the frames: ``FRAMES``, and those that join them."""
+        from sim.measures.activity import done
         from sim.measures.feelings import felt
+        from sim.measures.offer import priced, scaled
 
         joining = {
             "feelings": bool(felt(self.sample)),
             "equity_risk": not self.sample.independent,
             "arrivals": self.scenario.coupled,
             "referral": self.scenario.recruiting,
+            "activity": bool(done(self.sample)),
+            "offers": priced(self.sample),
+            "unit_cost": scaled(self.sample),
             "customers": self.outcome.kept is not None,
         }
         joined = [name for name, there in joining.items() if there]

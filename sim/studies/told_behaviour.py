@@ -1,12 +1,12 @@
 """Behaviour and market of a scenario in words: what its stages bring beside purchases, what customers think, what all share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from sim.scenario.behaviour import Competition, Satisfaction, Trust
 from sim.scenario.market import DRIVERS, Attribute, Regime
 from sim.scenario.model import Scenario
-from sim.scenario.shown import effects, listed, streams
-from sim.scenario.stages import Edge
+from sim.scenario.shown import TERMS, effects, listed, streams
+from sim.scenario.stages import Edge, Stage
 from sim.studies.told import amount, by_age, by_segment
 
 
@@ -27,12 +27,36 @@ def stage_lines(scenario: Scenario, key: str) -> Iterator[str]:
     if levels:
         yield f"  share of wallet goes {by_segment(levels)}"
     values = {segment: stage.delivered_value for segment, stage in views.items()}
+    yield from _offer(scenario, key)
     if any(value.model_fields_set for value in values.values()):
         parts = {
             segment: f"{value.net:.4g} ({value.benefit:g} benefit - {value.money:g} money - {value.time:g} time - {value.effort:g} effort)"
             for segment, value in values.items()
         }
         yield f"  delivered value: {by_segment(parts)}"
+
+
+def _offer(scenario: Scenario, key: str) -> Iterator[str]:
+    """Yield how often customers get in touch in a stage, add products, and what the offer is worth to them."""
+    views = {segment: view.stages[key] for segment, view in scenario.by_segment.items()}
+    unit = f"a {scenario.period}"
+    if any(any(stage.contacts) for stage in views.values()):
+        yield f"  contacts started by the customer {unit}: {by_segment({s: _numbers(stage.contacts) for s, stage in views.items()})}"
+    if any(any(stage.cross_sell) for stage in views.values()):
+        yield f"  chance to add a product {unit}: {by_segment({s: _numbers(stage.cross_sell) for s, stage in views.items()})}"
+    if any(stage.willing_to_pay is not None for stage in views.values()):
+        yield f"  share of the surplus that the customer keeps: {by_segment({s: _share(stage) for s, stage in views.items()})}"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return by_age([f"{value:.4g}" for value in values])
+
+
+def _share(stage: Stage) -> str:
+    if stage.willing_to_pay is None:
+        return "not said"
+    shares = by_age([_percent(stage.customer_share(age) or 0.0) for age in range(stage.offer_ages)])
+    return f"{shares} (worth to it {by_age([amount(value) for value in stage.willing_to_pay])})"
 
 
 def edge_line(scenario: Scenario, stage: str, edge: str) -> str:
@@ -57,11 +81,15 @@ def behaviour(scenario: Scenario) -> list[str]:
         "Word of mouth": _word_of_mouth,
         "Knowledge": _knowledge,
         "Fees": _fees,
+        "Products": _products,
+        "Breadth": _breadth,
+        "Fair share": _fair,
     }
     told = {name: {key: say(view) for key, view in scenario.by_segment.items()} for name, say in by.items()}
     found = [f"{name}: {by_segment(texts)}." for name, texts in told.items() if any(texts.values())]
     found += [*_drivers(scenario), *_crowd(scenario), *_market(scenario)]
-    if any(effects(edge) for view in scenario.by_segment.values() for stage in view.stages.values() for edge in stage.to.values()):
+    every = [edge for view in scenario.by_segment.values() for stage in view.stages.values() for edge in stage.to.values()]
+    if any(getattr(edge.effects, name) for edge in every for name in TERMS if name != "surplus"):
         still = "loyalty and trust are at their references, nothing is invested and no gap has changed"
         found.append(f"Effects on edges are 1 where {still}. Shown are the chances there.")
     return found
@@ -160,6 +188,26 @@ def _knowledge(view: Scenario) -> str:
 def _fees(view: Scenario) -> str:
     above = view.transaction.trust_above
     return "" if above is None else f"earned while trust is above {above:g}"
+
+
+def _products(view: Scenario) -> str:
+    sold = view.products
+    if sold is None:
+        return ""
+    return f"one at first, up to {sold.maximum}; each further one adds {_percent(sold.worth)} to the spend; cash shown is with one"
+
+
+def _breadth(view: Scenario) -> str:
+    if view.service is None or not view.service.breadth:
+        return ""
+    needs = view.service.needs or view.effective_segments
+    return f"cost to serve times {view.breadth_factor:.4g}, for {needs:.4g} kinds of needs; cash shown has it"
+
+
+def _fair(view: Scenario) -> str:
+    moved = any(edge.effects.surplus for stage in view.stages.values() for edge in stage.to.values())
+    told = f"{_percent(view.fair_share)} of the surplus for the customer; what is lacking moves hazards, and chances shown have it"
+    return told if moved else ""
 
 
 def by_period(values: tuple[float, ...]) -> str:

@@ -36,6 +36,7 @@ BASES: dict[str, dict[str, Any]] = {
     "pareto_nbd": {"stages": ("customer",), "oldest": 30, "correlations": {"wallet": {"rate": 0.4}}},
     "prospects_and_win_back": {"stages": ("potential", "new", "loyal"), "oldest": 12},
     "prospects_on_arrival": {"stages": ("potential", "new", "loyal"), "oldest": 3},
+    "active": {"stages": CHAIN_STAGES, "oldest": 3, "segment": ("keen", "cool")},
 }
 
 
@@ -86,6 +87,7 @@ def assert_equal_twin(scenario: Scenario) -> None:
     squares: Counter[tuple[int, int]] = Counter()
     felt: Counter[tuple[int, ...]] = Counter()
     gone: Counter[tuple[int, ...]] = Counter()
+    done: Counter[tuple[int, ...]] = Counter()
     for replicate in range(2):
         for g, cell in enumerate(cells(scenario)):
             for serial in range(cell.sampled):
@@ -105,6 +107,8 @@ def assert_equal_twin(scenario: Scenario) -> None:
                 events.update([("converted", g, life.converted), ("lost", g, lost_in), ("paid_back", g, life.paid_back)])
                 for t, steps in life.felt.items():
                     felt.update({(g, t, part, power): step ** (power + 1) for part, step in enumerate(steps) for power in (0, 1)})
+                for t, counts in life.done.items():
+                    done.update({(g, t, part, power): count ** (power + 1) for part, count in enumerate(counts) for power in (0, 1)})
                 shift = int(tables.square_shift[tables.variant[0, tables.segment[g]]])
                 for t in range(horizon):
                     net = sum(amount for (when, _), amount in life.cash.items() if when == t)
@@ -121,6 +125,10 @@ def assert_equal_twin(scenario: Scenario) -> None:
     assert {place: n for place, n in np.ndenumerate(tally.sojourns[0]) if n} == sojourns
     assert {place: n for place, n in np.ndenumerate(tally.feelings[0]) if n} == {place: n for place, n in felt.items() if n}
     assert {place: n for place, n in np.ndenumerate(tally.gone[0]) if n} == {place: n for place, n in gone.items() if n}
+    if tally.activity.size:
+        assert {place: n for place, n in np.ndenumerate(tally.activity[0]) if n} == {place: n for place, n in done.items() if n}
+    else:
+        assert not any(done.values())
     for what, counted in (("converted", tally.conversions), ("lost", tally.losses), ("paid_back", tally.payback)):
         assert {place: n for place, n in np.ndenumerate(counted[0]) if n} == {
             (g, t): n for (kind, g, t), n in events.items() if kind == what and t is not None

@@ -14,6 +14,7 @@ from sim.scenario.sample import cells
 from sim.studies.result import FRAMES, Result
 from sim.studies.simulate import simulate
 from tests.measures import cases, mindful
+from tests.zoo import scenario
 
 RUN = {"customers": 60, "replicates": 2, "keep_customers": True}
 
@@ -21,7 +22,7 @@ RUN = {"customers": 60, "replicates": 2, "keep_customers": True}
 def test_frames_are_tidy() -> None:
     result = simulate(cases.relationship(run={**RUN, "keep_customers": False}))
     tables = result.tables()
-    assert tuple(tables) == FRAMES
+    assert tuple(tables) == (*FRAMES, "unit_cost")
     for name, frame in tables.items():
         assert not frame.empty, name
         assert frame.index.equals(pd.RangeIndex(len(frame))), name
@@ -34,7 +35,7 @@ def test_customers_where_they_were_kept() -> None:
     scenario = cases.relationship(run=RUN)
     result = simulate(scenario)
     frame = result.customers
-    assert list(result.tables()) == [*FRAMES, "customers"]
+    assert list(result.tables()) == [*FRAMES, "unit_cost", "customers"]
     assert len(frame) == 120
     assert frame.groupby(["replicate", "cohort", "segment"], sort=False).size().tolist() == [cell.sampled for cell in cells(scenario)] * 2
     assert (frame.groupby(["replicate", "cohort", "segment"])["serial"].max() + 1).sum() == 120
@@ -127,11 +128,12 @@ def named(frame: pd.DataFrame) -> Iterator[str]:
     yield from (column for column in frame.columns if not re.fullmatch(r"q\d\d", column) or column in ("q05", "q95"))
 
 
-@pytest.mark.parametrize("name", [*FRAMES, "feelings", "equity_risk", "customers"])
+@pytest.mark.parametrize("name", [*FRAMES, "feelings", "equity_risk", "activity", "offers", "unit_cost", "customers"])
 def test_every_frame_documents_its_columns(name: str) -> None:
     """In the docstring of what makes it, which is what ``help`` shows: after "Columns:", in their order, each an explanation or none."""
     tables = simulate(cases.relationship(run={**RUN, "customers": 5})).tables()
-    frame = (mindful.result().tables() | tables)[name]
+    active = simulate(scenario("active", customers=5)).tables() if name in ("activity", "offers") else {}
+    frame = (mindful.result().tables() | tables | active)[name]
     said = getattr(Result, name).__doc__.partition("Columns:")[2]
     explained = re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", said))
     listed = re.findall(r"[\w]+", explained.partition(".")[0])

@@ -9,7 +9,7 @@ from sim.scenario import read
 from sim.scenario.shown import effects, stages
 from sim.studies.explain import explain
 from sim.studies.told_behaviour import behaviour, stage_lines
-from tests.zoo import CHAIN, MINDFUL, changed
+from tests.zoo import ACTIVE, CHAIN, MINDFUL, changed
 
 BASE: dict[str, Any] = changed(CHAIN, **MINDFUL)
 ALL = read(BASE)
@@ -43,6 +43,31 @@ def test_an_explanation_tells_every_mechanism() -> None:
         "hazards of edges caused by a rival times 1.4, orders times 0.9, margin times 0.8, competition 0.9, rival's value +0.4",
     ):
         assert said in text, said
+
+
+def test_an_explanation_tells_what_is_offered() -> None:
+    found = read(changed(CHAIN, **ACTIVE))
+    text = " ".join(explain(found).text().split())
+    for said in (
+        "beside purchases a month: information 0.20; information a contact 5.00 at age 0, 3.00 from 1 on",
+        "contacts started by the customer a month: 2.5 at age 0, 1 from 1 on",
+        "chance to add a product a month: 0.1 at age 0, 0.5 from 1 on",
+        "share of the surplus that the customer keeps: keen 20 % at age 0, 33.33 % from 1 on "
+        "(worth to it 45.00 at age 0, 50.00 from 1 on); cool -5.263 % (worth to it 39.00)",
+        "-> decline: 0.1136 (given as 0.1) hazard times exp(3 share of surplus lacking)",
+        "cash a month: 21.54 (24.00 margin - 2.46 service)",
+        "Products: keen one at first, up to 3; each further one adds 60 % to the spend; cash shown is with one; cool one at first",
+        "Breadth: cost to serve times 1.231, for 1.923 kinds of needs; cash shown has it.",
+        "Fair share: 60 % of the surplus for the customer; what is lacking moves hazards, and chances shown have it.",
+        "warning: stages.formation.price: a price above willing_to_pay: customers pay more than the offer is worth to them",
+    ):
+        assert said in text, said
+    assert "Effects on edges are 1" not in text
+    beside = [[said.replace("\N{NO-BREAK SPACE}", " ") for said in row.beside] for row in stage_rows(found)]
+    assert beside[0] == ["information a contact 0.4", "contacts 2.5, 1 by stage age", "adds a product 20 %"]
+    assert beside[2][-1] == "worth to the customer 90, its share of the surplus 55.56 %"
+    told = dict(settings(found)[0])
+    assert (told["products.maximum"], told["service.breadth"], told["fair_share"]) == ("3", "0.25", "0.6")
 
 
 def test_what_is_off_is_not_told() -> None:

@@ -1,0 +1,58 @@
+"""What customers do beside buying: they get in touch by themselves, and add products to those they hold.
+
+Off, nothing here is called. Both happen in active stages only.
+"""
+
+import numpy as np
+
+from sim.kernels.jit import inner
+from sim.kernels.maths import TO_UNIT
+from sim.kernels.samplers import poisson
+from sim.kernels.types import ADDED, CONTACTS, HELD, Array, Scratch, State, Tables
+
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+
+
+@inner
+def sell(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
+    """Let customers hold their first product, or add one by the chance of their row; activity: the tally's of t.
+
+    Who is not in an active stage holds none.
+    """
+    row, held, stage, chance, awake = state.row[q], state.held[q, 0], scratch.stage, scratch.floats[0], scratch.floats[1]
+    for i in range(n):
+        stage[i] = tables.row_stage[v, row[i]]
+    for i in range(n):
+        awake[i] = tables.awake[stage[i]]
+        chance[i] = tables.cross_sell[v, row[i]]
+    word, most, added = scratch.product_words[t % 4], np.float32(tables.products[v, 1]), 0
+    for i in range(n):
+        adds = (held[i] >= ONE) & (held[i] < most) & (np.float32(word[i]) * TO_UNIT < chance[i])
+        held[i] = awake[i] * (held[i] + ONE if adds else max(held[i], ONE))
+        added += adds
+    total, squares = np.int64(0), np.int64(0)
+    for i in range(state.live[q]):
+        count = np.int64(held[i])
+        total += count
+        squares += count * count
+    activity[HELD, 0] += total
+    activity[HELD, 1] += squares
+    activity[ADDED, 0] += added
+    activity[ADDED, 1] += added
+
+
+@inner
+def contact(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
+    """Draw how often each customer gets in touch in t, and count it; activity: the tally's of t."""
+    row, exposure, contacted, word = state.row[q], scratch.exposure, scratch.contacted, scratch.talk_words[t % 2 * 2 + 1]
+    if tables.plain[v] != 0:
+        exposure[:n] = ONE
+    total, squares = np.int64(0), np.int64(0)
+    for i in range(n):
+        mean = tables.contacts[v, row[i]]
+        count = poisson(word[i], mean * np.float64(exposure[i])) if mean > 0.0 else 0
+        contacted[i] = np.float64(count)
+        total += count
+        squares += count * count
+    activity[CONTACTS, 0] += total
+    activity[CONTACTS, 1] += squares

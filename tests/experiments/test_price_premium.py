@@ -22,6 +22,9 @@ def test_finding(tmp_path: Path) -> None:
     assert best["restaurant"] < worth.index.max()
     assert (worth["restaurant"] > worth["street"]).all()
     assert worth.loc[4, "street"] < worth["street"].max() / 1.5
+    times = best["restaurant"] / best["street"]
+    kept = ", ".join(f"{place} {1 - best[place] / benefit:.0%}" for place, benefit in (("street", 1), ("restaurant", 5)))
+    assert f"premium is {times:.3g} times the street's price; customers keep {kept}\n" in done.stdout
     assert f"street {best['street']:g}, restaurant 3\n" in done.stdout
 
 

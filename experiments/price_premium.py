@@ -22,7 +22,7 @@ PRICED = f"stages.customer={{{{{OFFER}, cost_to_serve: 2}}}}"
 
 
 def measured(price: float, benefit: float, *settings: str) -> tuple[float, float, float, float]:
-    """Return satisfaction after a year, % still there then, CLV, and price over worth; a customer buys 20 sticks a month at a cost of .1 each."""
+    """Return satisfaction after a year, % still there then, CLV, price over worth; 20 sticks a month, which cost .1 each."""
     more = (*FIXED, PRICED.format(price, benefit))
     result = sim.simulate(sim.load("subscriber", "run.customers=2e5", *settings, *more, configs=Path(__file__).parent))
     felt = result.feelings.query("by == 'all' and measure == 'satisfaction' and t == 11")["mean"]
@@ -40,8 +40,8 @@ def main(*settings: str) -> None:
     show({title: part.round(2) for title, part in by.items()})
     say("\nBest price, CNY: " + ", ".join(f"{place} {price:g}" for place, price in worth.idxmax().items()))
 
-    best = {place: worth[place].idxmax() for place in worth}
-    kept = ", ".join(f"{place} {1 - by[PART][place][price]:.0%}" for place, price in best.items())
+    best = {place: float(worth.index[int(worth[place].to_numpy().argmax())]) for place in BENEFITS}
+    kept = ", ".join(f"{place} {1 - price / BENEFITS[place]:.0%}" for place, price in best.items())
     say(f"There the restaurant's premium is {best['restaurant'] / best['street']:.3g} times the street's price; customers keep {kept}")
 
     axes = worth.plot(style=["o-", "s--"], title="What a customer gets sets the price that pays")

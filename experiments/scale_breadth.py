@@ -34,7 +34,7 @@ def main(*settings: str) -> None:
     cost, equity = (frame.pivot_table(name, "kinds of needs", "size").rename(columns="{:,}".format) for name in frame)
     show({"Cost of a customer a month, USD": cost.round(2), "Equity per customer of a year, USD": equity.round(1)})
     best = {f"{size:,}": (FIXED / (size * SERVE * BREADTH)) ** 0.5 for size in SIZES}
-    told = (f"{size} customers each: {k}, in theory {best[size]:.1f}" for size, k in cost.idxmin().items())
+    told = (f"{size} customers each: {k}, in theory {best[str(size)]:.1f}" for size, k in cost.idxmin().items())
     say("\nCheapest number of kinds, " + "; ".join(told))
 
     axes = cost.plot(style=["o-", "s--", "^:"], logy=True, title="Scale against breadth")

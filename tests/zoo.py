@@ -303,6 +303,15 @@ COUPLED: dict[str, dict[str, Any]] = {
         crowd={"strength": 0.4, "market": 150.0},
     ),
 }
+COUPLED["busy_recruits"] = changed(
+    COUPLED["recruited_prospects"],
+    word_of_mouth={"reach": 0.6, "recruits": {"fee": 2.0}},
+    products={"maximum": 3, "worth": 0.5},
+    stages=changed(
+        COUPLED["recruited_prospects"]["stages"],
+        new={"price": 4.0, "contacts": 1.5, "information_per_contact": 0.5, "cross_sell": 0.4, "to": {"lost": {"probability": 0.2}}},
+    ),
+)
 """Scenarios whose arrivals depend on customers; the whole firm is simulated."""
 
 

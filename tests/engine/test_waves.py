@@ -87,6 +87,7 @@ def test_waves_equal_a_slow_population(name: str) -> None:
     cash: Counter[tuple[int, ...]] = Counter()
     flows: Counter[tuple[int, ...]] = Counter()
     talk: Counter[tuple[int, ...]] = Counter()
+    done: Counter[tuple[int, ...]] = Counter()
     people: Counter[tuple[int, int]] = Counter()
     recruits: Counter[tuple[int, int]] = Counter()
     worth: Counter[tuple[int, int]] = Counter()
@@ -96,6 +97,8 @@ def test_waves_equal_a_slow_population(name: str) -> None:
             flows.update((cell, t, edge) for t, edge in life.moves)
             talk.update((cell, t, 0) for t, _ in life.recruits)
             talk.update({(cell, t, 1): steps for t, steps in life.dissuaded.items()})
+            for t, counts in life.done.items() if tally.activity.size else ():
+                done.update({(cell, t, part, power): count ** (power + 1) for part, count in enumerate(counts) for power in (0, 1)})
             people[replicate, cell] += 1
             recruits[replicate, cell] += recruited
             worth[replicate, cell] += life.clv * recruited
@@ -104,6 +107,7 @@ def test_waves_equal_a_slow_population(name: str) -> None:
         assert int(high) * 2**32 + int(low) == amount
     assert {place: n for place, n in np.ndenumerate(tally.flows[0]) if n} == flows
     assert {place: n for place, n in np.ndenumerate(tally.talk[0]) if n} == {place: n for place, n in talk.items() if n}
+    assert {place: n for place, n in np.ndenumerate(tally.activity[0]) if n} == {place: n for place, n in done.items() if n}
     assert {place: n for place, n in np.ndenumerate(came.customers[0]) if n} == people
     assert {place: n for place, n in np.ndenumerate(came.recruits[0]) if n} == {place: n for place, n in recruits.items() if n}
     for place, amount in worth.items():

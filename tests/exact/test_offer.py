@@ -29,8 +29,8 @@ def test_contacts_are_a_compound_poisson() -> None:
     horizon = 7
     lives = np.minimum(np.arange(1, 400), horizon)
     chance = LEAVE * (1 - LEAVE) ** np.arange(399)
-    mean = chance @ lives
-    variance = chance @ lives**2 - mean**2
+    mean = float(chance @ lives)
+    variance = float(chance @ lives**2) - mean**2
     found = answer(**talkative(horizon=horizon))
     assert found.clv_mean == pytest.approx(TOLD * RATE * mean, rel=1e-12)
     assert found.clv_sd == pytest.approx(math.sqrt(TOLD**2 * RATE * mean + (TOLD * RATE) ** 2 * variance), rel=1e-12)

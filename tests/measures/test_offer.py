@@ -42,7 +42,7 @@ def test_unit_cost_by_hand() -> None:
 
 
 def test_unit_cost_falls_with_scale_and_rises_with_breadth() -> None:
-    segments = {"segments": {"a": {"share": 0.5}, "b": {"share": 0.5}}, "service": {"breadth": 0.25}}
+    segments: dict[str, Any] = {"segments": {"a": {"share": 0.5}, "b": {"share": 0.5}}, "service": {"breadth": 0.25}}
     small, large = firm().unit_cost, firm(1000).unit_cost
     broad = firm(**segments).unit_cost
     living = small["active"] > 0
@@ -72,7 +72,7 @@ def test_offers_by_hand() -> None:
         ["cool", "stability", 0],
     ]
     first = frame.iloc[0]
-    assert first["price":"firm_share"].tolist() == pytest.approx([40, 20, 45, 25, 0.2, 0.8])  # type: ignore[misc]
+    assert first["price":"firm_share"].tolist() == pytest.approx([40, 20, 45, 25, 0.2, 0.8])
     assert (first["price_to_worth"], first["price_to_cost"]) == pytest.approx((40 / 45, 2))
     assert frame["customer_share"].tolist() == pytest.approx([0.2, 10 / 30, 30 / 54, -1 / 19, 30 / 54])
     assert (frame["customer_share"] + frame["firm_share"]).to_numpy() == pytest.approx(1)
@@ -83,7 +83,7 @@ def test_the_figure_of_unit_cost_is_stacked() -> None:
     drawn = FIGURES["unit_cost"](result)
     assert "unit_cost" in fitting(result)
     assert drawn.frame.equals(result.unit_cost)
-    top = drawn.figure.axes[0].collections[1].get_paths()[0].vertices[:, 1].max()
+    top = drawn.figure.axes[0].collections[1].get_paths()[0].get_extents().y1
     assert top == pytest.approx(drawn.frame["unit_cost"].max())
     assert "100" not in drawn.title
     assert drawn.caption.startswith("With ")

@@ -123,6 +123,7 @@ def count(scenario: Scenario, found: list[Life], shift: int = 0) -> Tally:
         extremes=room(1, g, 2, 2), by_segment=room(1, len(scenario.segment_shares), 2, BINS), by_cohort=room(1, cohorts, 2, BINS),
         replicates=room(scenario.run.replicates, 1, g, 2, 2), talk=room(1, g, horizon, 0), feelings=room(1, g, horizon, 0, 2),
         gone=room(1, g, 0),
+        activity=room(1, g, horizon, 0, 2),
     )  # fmt: skip
     tally.extremes[..., 0], tally.extremes[..., 1] = 2**62, -(2**62)
     for life in found:

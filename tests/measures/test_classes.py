@@ -79,9 +79,9 @@ def test_migration_carries_one_year_s_classes_into_the_next_s() -> None:
     counts = part(result.classes).set_index(["classification", "year", "class"])["customers"]
     moved = part(result.migration)
     for year in range(result.followed.years):
-        into = moved[moved["year"] == year].groupby(["classification", "target"])["moved"].sum()
-        for (key, name), count in into.items():
-            assert counts[key, year + 1, name] == count
+        into = moved[moved["year"] == year].groupby(["classification", "target"])["moved"].sum().reset_index()
+        for row in into.to_dict("records"):
+            assert counts[row["classification"], year + 1, row["target"]] == row["moved"]
 
 
 @pytest.mark.jit
@@ -129,9 +129,7 @@ def slow(result: Result, name: str) -> list[list[str]]:
                     "idle": (end - 1 - max(bought, default=-1)) / year,
                     "trend": current / before - 1 if k > 1 and before > 0 else float("nan"),
                     "cost": sum(followed.served[t, i] for t in range(end - year, end)),
-                    "match": result.scenario.segments[result.sample.cells[panel.cell[i]].segment].match.total
-                    if result.scenario.segments
-                    else 0,  # type: ignore[union-attr]
+                    "match": match(result, int(panel.cell[i])),
                 }
     for k in range(followed.years + 1):
         mine = [key for key in known if key[0] == k]
@@ -148,8 +146,13 @@ def slow(result: Result, name: str) -> list[list[str]]:
     for key in frame.index:
         fates[key] = next(
             (label for label, rule in how.rules.items() if all(above(frame, key, what, how) >= n for what, n in rule.items())), how.rest
-        )  # type: ignore[index]
+        )
     return [[fates[k, i] for i in range(panel.cell.size)] for k in range(followed.years + 1)]
+
+
+def match(result: Result, cell: int) -> float:
+    segment = result.scenario.segments.get(result.sample.cells[cell].segment)
+    return segment.match.total if segment and segment.match else 0.0
 
 
 def above(frame: pd.DataFrame, key: Any, what: str, how: Classification) -> int:
@@ -189,7 +192,7 @@ class Given(Ratings):
     def __init__(self, measures: dict[str, Any], rated: Any, lost: Any, weight: Any) -> None:
         self.measures = {name: np.where(rated, values, np.nan) for name, values in measures.items()}
         self.rated, self.lost, self.ends = rated, lost & ~rated, np.arange(len(rated))
-        self.followed = type("Weighed", (), {"weight": weight})()  # type: ignore[assignment]
+        self.followed = type("Weighed", (), {"weight": weight})()
 
 
 @st.composite

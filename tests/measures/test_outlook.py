@@ -55,15 +55,10 @@ def slow(followed: Followed, v: int, half: int) -> tuple[dict[tuple[int, int], f
     moves, unit, other = {}, {}, {}
     for s, a in states:
         at, everywhere = [x for x in steps if x[:2] == (s, a)], [x for x in steps if x[0] == s]
-        size = max(len(everywhere), 1)
-
-        def smooth(values: list[float], whole: list[float], n: int = len(at), size: int = size) -> float:
-            return (sum(values) + BORROWED * sum(whole) / size) / (n + BORROWED)
-
         for to in range(n_stages):
-            moves[s, a, to] = smooth(*([float(x[3] and x[2] == to) for x in part] for part in (at, everywhere)))
-        unit[s, a] = smooth(*([x[4] for x in part] for part in (at, everywhere)))
-        other[s, a] = smooth(*([x[5] - x[4] * x[6] for x in part] for part in (at, everywhere)))
+            moves[s, a, to] = smooth([[float(x[3] and x[2] == to) for x in part] for part in (at, everywhere)])
+        unit[s, a] = smooth([[x[4] for x in part] for part in (at, everywhere)])
+        other[s, a] = smooth([[x[5] - x[4] * x[6] for x in part] for part in (at, everywhere)])
     life = dict.fromkeys(states, 0.0)
     worth = dict.fromkeys(states, (0.0, 0.0))
     factor = followed.sample.scenario.discount_factor
@@ -77,6 +72,12 @@ def slow(followed: Followed, v: int, half: int) -> tuple[dict[tuple[int, int], f
                  other[x] + factor * sum(p * worth[y][1] for p, y in chances[x])) for x in states},
         )  # fmt: skip
     return life, worth
+
+
+def smooth(values: list[list[float]]) -> float:
+    """Return the mean of the first values, with as much of the second's as BORROWED of them."""
+    mine, whole = values
+    return (sum(mine) + BORROWED * sum(whole) / max(len(whole), 1)) / (len(mine) + BORROWED)
 
 
 def levels(followed: Followed, t: int, i: int) -> float:

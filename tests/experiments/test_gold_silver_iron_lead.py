@@ -1,4 +1,4 @@
-"""Gold stands for most of what is to come, silver rises, gold turns iron, lead is lost; and what was expected came."""
+"""Gold stands for most of what is to come, silver rises or goes, gold turns iron; and what was expected came."""
 
 from pathlib import Path
 
@@ -16,17 +16,16 @@ def test_finding(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     classes = pd.read_csv(tmp_path / "results" / f"{NAME}.csv", index_col="class")
     assert (tmp_path / "results" / f"{NAME}.png").stat().st_size > 10_000
-    assert classes.loc["gold", "customers, %"] == pytest.approx(41, abs=3)
-    assert classes.loc["gold", "of value to come, %"] == pytest.approx(73, abs=5)
+    assert classes.loc["gold", "customers, %"] == pytest.approx(36, abs=3)
+    assert classes.loc["gold", "of value to come, %"] == pytest.approx(64, abs=5)
     assert classes["expected, USD"].to_numpy() == pytest.approx(classes["came, USD"].to_numpy(), rel=0.3)
     assert list(classes["came, USD"].sort_values().index)[-1] == "gold"
     rows = {row[0]: [number(word) for word in row[1:]] for row in tables(done.stdout)["A year later, % of the class"][1:]}
-    gold, silver, iron, _, lost = range(5)
-    assert rows["silver"][gold] + rows["silver"][iron] == pytest.approx(39, abs=5)
-    assert rows["gold"][iron] == pytest.approx(19, abs=4)
-    assert rows["gold"][silver] < 5
-    assert rows["lead"][lost] == pytest.approx(39, abs=4)
-    assert rows["lead"][lost] > rows["iron"][lost] > rows["gold"][lost]
+    gold, _, iron, _, lost = range(5)
+    assert rows["silver"][gold] + rows["silver"][iron] == pytest.approx(29, abs=4)
+    assert rows["gold"][iron] == pytest.approx(25, abs=3)
+    assert rows["silver"][lost] == pytest.approx(34, abs=3)
+    assert rows["silver"][lost] > rows["lead"][lost] > rows["iron"][lost]
     assert all(sum(row) == pytest.approx(100, abs=0.5) for row in rows.values())
 
 

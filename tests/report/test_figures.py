@@ -25,6 +25,7 @@ from sim.report.panels import MOST_PERIODS, thinned, wrapped
 from sim.report.style import FontWarning, shortened, spread, width_of
 from sim.report.worth import MOST_BARS
 from sim.studies.result import Result
+from tests import zoo
 from tests.measures import cases as measured
 from tests.measures import followed as panels
 from tests.measures import mindful
@@ -37,7 +38,9 @@ PANEL = {"classes", "migration", "profit_curves", "forecast", "scorecard", "arpu
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("minds", [False, True])
 def test_every_figure_draws_its_frame(name: str, minds: bool) -> None:
-    if name in PANEL:
+    if name == "arrivals":
+        drawn = FIGURES[name](sim.simulate(zoo.scenario("recruits" if minds else "crowd")))
+    elif name in PANEL:
         drawn = FIGURES[name](panels.deepening() if minds else panels.ordering())
     else:
         drawn = FIGURES[name](mindful.result() if minds else cases.relationship())

@@ -60,8 +60,8 @@ tests: $(STAMP) ## all tests, with JIT
 tests-no-jit: $(STAMP) ## the tests that are fit for it without JIT, which shows the branches covered
 	@echo "Tests without JIT"; $(THROWAWAY); NUMBA_DISABLE_JIT=1 $(PYTEST) -n 2 --dist worksteal -m "not jit and not package" --cov --cov-report=term
 
-tests-one-thread: $(STAMP) ## the tests on one core and one thread, with JIT
-	@echo "Tests on one thread"; $(THROWAWAY); $(PYTEST) --one-thread -m "not package"
+tests-one-thread: $(STAMP) ## the tests of whatever picks threads, on one core and one thread, with JIT
+	@echo "Tests on one thread"; $(THROWAWAY); $(PYTEST) --one-thread -m "not package" tests/engine tests/kernels tests/studies tests/verification
 
 tests-wheel: $(STAMP) ## the wheel, in a clean environment, from another folder
 	@echo "The wheel in a clean environment"; .ci/wheel $(PY)

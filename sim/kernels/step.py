@@ -63,17 +63,8 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     replicate, k, g, serial = who
     v = tables.variant[k, tables.segment[g]]
     n = min((state.live[q] + LANES - 1) // LANES * LANES, GROUP)
-    identity, place = identity_of(tables, g, serial), state.place[q]
-    if t % 2 == 0 or not drawn:
-        draw_for(tables, scratch.words, place, n, identity, counter(replicate, t // 2, BLOCK_MOVES))
-        if tables.fixed[v] == 0:
-            draw_for(tables, scratch.order_words, place, n, identity, counter(replicate, t // 2, BLOCK_ORDERS))
-        if tables.feels[v] != 0:
-            draw_for(tables, scratch.mind_words, place, n, identity, counter(replicate, t // 2, BLOCK_MIND))
-        if tables.reach[v] > ZERO or tables.contacting[v] != 0:
-            draw_for(tables, scratch.talk_words, place, n, identity, counter(replicate, t // 2, BLOCK_TALK))
-    if tables.selling[v] != 0 and (t % 4 == 0 or not drawn):
-        draw_for(tables, scratch.product_words, place, n, identity, counter(replicate, t // 4, BLOCK_PRODUCTS))
+    identity = identity_of(tables, g, serial)
+    draw_words(tables, scratch, state.place[q], (replicate, v, identity), t, drawn, n)
     y = tables.arrival[g] + t
     m = int(tables.regime[replicate, y]) if tables.regime.size > 0 else 0
     if tables.minded[v] != 0:
@@ -102,6 +93,22 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     add_up(tally.payback[k, g], tally.cash_square[k, g, t], state, scratch.net, q, tables.square_shift[v], t, n)
     for i in range(done - 1, -1, -1):
         drop(tables, state, scratch, q, v, t, np.uintp(scratch.dropped[i]))
+
+
+@inner
+def draw_words(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, int, np.uint64], t: int, drawn: bool, n: int) -> None:
+    """Draw the blocks that the period needs and that are not in scratch yet; who: replicate, variant, identity."""
+    replicate, v, identity = who
+    if t % 2 == 0 or not drawn:
+        draw_for(tables, scratch.words, place, n, identity, counter(replicate, t // 2, BLOCK_MOVES))
+        if tables.fixed[v] == 0:
+            draw_for(tables, scratch.order_words, place, n, identity, counter(replicate, t // 2, BLOCK_ORDERS))
+        if tables.feels[v] != 0:
+            draw_for(tables, scratch.mind_words, place, n, identity, counter(replicate, t // 2, BLOCK_MIND))
+        if tables.reach[v] > ZERO or tables.contacting[v] != 0:
+            draw_for(tables, scratch.talk_words, place, n, identity, counter(replicate, t // 2, BLOCK_TALK))
+    if tables.selling[v] != 0 and (t % 4 == 0 or not drawn):
+        draw_for(tables, scratch.product_words, place, n, identity, counter(replicate, t // 4, BLOCK_PRODUCTS))
 
 
 @inner

@@ -21,6 +21,7 @@ def main(*settings: str) -> None:
     rated["of value to come, %"] = 100 * classes["equity"] / classes["equity"].sum()
     moves = result.migration.query("by == 'all' and year == -1 and source in @NAMES and target in @NAMES")
     matrix = 100 * moves.pivot_table(index="source", columns="target", values="share").loc[NAMES[:4], NAMES]
+    rated.index.name = matrix.index.name = "class"
     show({"After two years": rated.astype(float).round(1), "A year later, % of the class": matrix.round(1)})
     say("\nexpected: of what a firm can see; came: of what they brought until the horizon")
     save(result.plot.classes().figure, rated, "gold_silver_iron_lead")

@@ -31,7 +31,7 @@ def main(*settings: str) -> None:
         rows.append((reach, found.kappa, found.clv, found.tree, equity["equity"], equity["se"], 100 * risk["sd"] / risk["mean"]))
     names = ["reach", "kappa", "CLV", "with its tree", "simulated", "SE", "SD of equity, %"]
     trees = pd.DataFrame(rows, columns=names).set_index("reach")
-    say("What a member is worth alone and with all who come by it, USD")
+    say("What a member is worth alone and with all who come by it, USD; all rows share one luck")
     show({"By recruits a month": trees.round(2)})
 
     axes = trees.plot(x="kappa", y=["CLV", "with its tree", "simulated"], style=["k:", "-", "o"], title="More than its root")

@@ -123,7 +123,7 @@ def empty_scratch(tables: Tables) -> Scratch:
     )
 
 
-def empty_kept(cases: int, customers: int, ordering: bool = True) -> Kept:
+def empty_kept(cases: int, customers: int, ordering: bool = False) -> Kept:
     """Return room for one entry a customer; ordering: orders are random, and the last one's time is kept."""
     return Kept(
         clv=np.zeros((cases, customers, 2), np.int64),

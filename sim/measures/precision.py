@@ -35,7 +35,7 @@ def not_reached(sample: Sample) -> list[str]:
     if found is None or found["reached"]:
         return []
     key, unit = ("run.precision", " of the mean") if found["relative"] else ("run.precision_money", "")
-    customers = sum(cell.sampled for cell in sample.cells)
+    customers = sample.simulated
     if math.isnan(found["half_width"]):
         why = "the mean is 0, or some segment or cohort has fewer than two customers"
         return [f"{key}: {found['asked']:g} was not reached and has no meaning here: {why}"]

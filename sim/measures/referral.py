@@ -19,7 +19,8 @@ def referral(sample: Sample) -> pd.DataFrame:
     """
     assert sample.came is not None
     factor = sample.scenario.discount_factor
-    won = sample.tally.talk[0, :, :, 0]
+    talk = sample.tally.talk[0]
+    won = talk[:, :, 0] if talk.shape[2] else np.zeros(talk.shape[:2], np.int64)  # nobody is reached
     later = won @ factor ** np.arange(1.0, sample.horizon + 1)
     worth = _worth(sample)
     rows = []

@@ -61,6 +61,13 @@ class Sample:
         return np.asarray(self.tally.moments[0, :, :, 0, 0].sum(axis=1))
 
     @cached_property
+    def simulated(self) -> int:
+        """Customers simulated in a replicate; their mean, to whole ones, where arrivals depend on customers."""
+        if self.came is None:
+            return sum(cell.sampled for cell in self.cells)
+        return int(np.floor(self.came.customers[0].sum(axis=1).mean() + 0.5))
+
+    @cached_property
     def firm(self) -> Floats:
         """Customers of the firm ``(g,)``, the weights of all estimates."""
         return np.array([cell.firm for cell in self.cells])

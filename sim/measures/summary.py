@@ -46,7 +46,7 @@ def summary(result: "Result") -> dict[str, Any]:
     found = {
         "schema_version": SCHEMA_VERSION,
         "scenario": scenario.name,
-        "customers": sum(cell.sampled for cell in sample.cells),
+        "customers": sample.simulated,
         "replicates": scenario.run.replicates,
         "precision": precision(sample),
         "seed": scenario.run.seed,

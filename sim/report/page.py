@@ -235,7 +235,7 @@ def _receipt(result: "Result", draws: int) -> list[tuple[str, str]]:
     from sim import __version__
 
     scenario, run = result.scenario, result.scenario.run
-    customers = sum(cell.sampled for cell in result.sample.cells)
+    customers = result.sample.simulated
     several = f" in each of {run.replicates:,} replicates" if run.replicates > 1 else ""
     return [
         ("Scenario", scenario.name),

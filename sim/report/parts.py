@@ -225,6 +225,7 @@ def _arrivals_caption(result: "Result") -> str:
         return f"{said}, the rest drawn by those who were there (or kept away by them)."
     row = result.referral.iloc[0]
     won = f"A customer wins {words.told_apart(float(row['kappa_0']), 1.0)} others in its life"
+    won += ", who are customers of their own: what they are worth is not in its CLV"
     return f"{said}, {words.percent(recruits / (came + recruits)) if came + recruits else '0'} of them by other customers. {won}."
 
 

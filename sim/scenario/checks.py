@@ -40,6 +40,7 @@ from sim.scenario.raw import (
     target,
     total,
 )
+from sim.scenario.sample import cohorts
 from sim.scenario.stages import RATES, Edge
 
 Rule = Callable[[Raw], Iterator[Fault]]
@@ -301,6 +302,9 @@ def warnings(scenario: Scenario) -> tuple[str, ...]:
     found = [f"stages.{key}: no way leads here from start ({scenario.start})" for key in scenario.stages if key not in reached]
     if not any(scenario.stages[key].kind == "lost" for key in reached):
         found.insert(0, f"stages: no stage of kind lost can be reached from start ({scenario.start}): nobody is ever lost")
+    late = max((cohort.arrival for cohort in cohorts(scenario)), default=0) if scenario.crowd else 0
+    if scenario.horizon != "inf" and late >= scenario.horizon:
+        found.append("crowd: customers draw others within their horizon alone, which ends before the last planned arrival")
     if scenario.classes and not scenario.run.panel:
         found.append("classes: without run.panel nobody is followed, and nobody classed")
     found += [

@@ -209,6 +209,21 @@ def unheard(scenario: Scenario) -> Iterator[str]:
         yield "knowledge: no stage has a worth of knowledge: it moves nothing"
     if any(view.transaction.trust_above is not None for view in views) and not any(any(stage.fees) for stage in every):
         yield "transaction.trust_above: no stage has fees: it moves nothing"
+    yield from _own_references(
+        views, {name for stage in every for edge in stage.to.values() for name in SWAYS if getattr(edge.effects, name)}
+    )
+
+
+def _own_references(views: list[Scenario], moved: set[str]) -> Iterator[str]:
+    """Yield where segments start apart, and each is taken for its own reference: the difference then moves nothing."""
+    told = "differs between segments, and each segment's is its own reference: that it is lower moves no hazard; give"
+    first = {view.satisfaction.initial for view in views if view.satisfaction}
+    given = any(view.competition and view.competition.reference_satisfaction is not None for view in views)
+    if "loyalty" in moved and len(first) > 1 and not given:
+        yield f"satisfaction.initial: {told} competition.reference_satisfaction to compare segments"
+    trusts = [view.trust for view in views if view.trust]
+    if "trust" in moved and len({trust.initial for trust in trusts}) > 1 and all(trust.reference is None for trust in trusts):
+        yield f"trust.initial: {told} trust.reference to compare segments"
 
 
 EACH: tuple[Rule, ...] = (delivered_value, effects, fees, hazard_factors, levels)

@@ -77,8 +77,9 @@ def recruited_before(scenario: Scenario) -> int:
     recruits = scenario.word_of_mouth.recruits if scenario.word_of_mouth else None
     if recruits is None:
         return 0
-    last = max((cohort.arrival for cohort in _planned(scenario)), default=0)
-    return recruits.until or min(last + int(scenario.horizon), MOST_WAVES)
+    if recruits.until is not None or scenario.horizon == "inf":
+        return recruits.until or MOST_WAVES
+    return min(max((cohort.arrival for cohort in _planned(scenario)), default=0) + scenario.horizon, MOST_WAVES)
 
 
 def coupling(scenario: Scenario) -> Coupling:

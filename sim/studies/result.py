@@ -183,8 +183,8 @@ class Result:
         """One row a simulated customer, where ``run.keep_customers`` was set.
 
         Columns: replicate, cohort, segment, serial (in its cell), clv, clv_before_acquisition, pattern, lost_at (period at whose end first
-        lost after having been active; missing for never), orders; where orders are random, last_order (when the last one was placed, in
-        periods since acquisition, to fractions of them; missing where there was none). Where there is a base, row and tenure follow (in
+        lost after having been active; missing for never), orders. Where orders are random last_order follows (when the last one was placed,
+        in periods since acquisition, to fractions of them; missing where there was none). Where there is a base, row and tenure follow (in
         its table, from 1, and since acquisition; missing for new customers); of a base with past orders some are lost by calendar 0, at
         the end of period -1. Cohort, segment and pattern are categories.
         """

@@ -43,7 +43,7 @@ from tests.cli.running import SMALL, Clvsim, refused
             "scenario = publisher: must be key=value without blanks around =; write scenario=publisher",
         ),
         (
-            ["exact", "-m", "discount_rate_annual=0.08,", "0.12", ",0.2", "horizon=3"],
+            ["exact", "-m", "discount_rate_annual=0.08,", "0.12", ",0.2", "horizon=12"],
             "discount_rate_annual: no blank after a comma (got 0.08, 0.12 ,0.2); write discount_rate_annual=0.08,0.12,0.2",
         ),
         (["simulate", "-m", "run.seed=1,2", "out="], "out: must name a folder"),

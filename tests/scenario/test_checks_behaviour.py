@@ -289,7 +289,7 @@ def test_a_segments_overrides_arrive() -> None:
 
 
 def test_segments_can_change_every_mechanism() -> None:
-    assert set(Segment.model_fields) == {"label", "share", *OVERRIDABLE}
+    assert set(Segment.model_fields) == {"label", "share", "match", *OVERRIDABLE}
     assert set(OVERRIDES) < set(OVERRIDABLE)
 
 

@@ -33,7 +33,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_folder_holds_config_summary_tables_and_manifest(run: Path) -> None:
-    tables = {f"tables/{name}.{kind}" for name in FRAMES for kind in ("csv", "parquet")}
+    tables = {f"tables/{name}.{kind}" for name in (*FRAMES, "unit_cost") for kind in ("csv", "parquet")}
     assert {str(path.relative_to(run)) for path in run.rglob("*.*")} == {"config.yaml", "summary.json", "manifest.json", *tables}
     manifest = store.read_manifest(run)
     assert set(manifest["files"]) == {"config.yaml", "summary.json", *tables}

@@ -1,4 +1,4 @@
-"""One plan, four courses: a crowd multiplies arrivals and they rise before they fall; delight adds, disappointment takes away."""
+"""One plan, four courses: a crowd multiplies arrivals, which rise and level off; delight adds, disappointment takes away."""
 
 from pathlib import Path
 
@@ -18,9 +18,10 @@ def test_finding(tmp_path: Path) -> None:
     assert (arrivals["planned alone"] == 20).all()
     crowd = arrivals["a crowd"]
     assert crowd.iloc[0] == 20
-    assert crowd.iloc[36] > 2 * crowd.iloc[6] > 2 * crowd.iloc[0]
+    assert crowd.max() > 1.5 * crowd.iloc[6] > 1.5 * 1.5 * crowd.iloc[0]
+    assert crowd.idxmax() not in (0, 47)  # it levels off as the market fills
     together = arrivals.sum()
-    assert together["a crowd, delighted"] > 1.3 * together["a crowd"] > 1.3 * 1.5 * together["planned alone"]
+    assert together["a crowd, delighted"] > 1.15 * together["a crowd"] > 1.15 * 2 * together["planned alone"]
     assert together["a crowd, disappointed"] < together["a crowd"]
 
 

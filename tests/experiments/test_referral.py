@@ -12,7 +12,7 @@ NAME = "referral"
 
 @pytest.mark.jit
 def test_finding(tmp_path: Path) -> None:
-    done = run(NAME, tmp_path, "run.replicates=60")
+    done = run(NAME, tmp_path, "run.replicates=30")
     assert (done.returncode, done.stderr) == (0, "")
     trees = pd.read_csv(tmp_path / "results" / f"{NAME}.csv", index_col="reach")
     assert ((trees["simulated"] - trees["with its tree"]).abs() < 4 * trees["SE"]).all()

@@ -77,9 +77,10 @@ class Tables(NamedTuple):
     arrival: Array  # (g,) uint32, calendar period
     address: Array  # (g,) uint64: cohort << 48 | segment slot << 40, the upper part of an identity
     key: Array  # (2,) uint64: lower and upper word of the seed
-    # existing customers; the w axis holds the distinct (segment, stage, stage age) at which some stand, variant by variant
+    # recruits, whose identities are no addresses
     recruits: Array  # (n + GROUP,) uint64: identities of the recruits whom this call simulates, cell by cell; of length 0 for all others
     recruit_first: Array  # (g,) int64: place of the cell's first in ``recruits``
+    # existing customers; the w axis holds the distinct (segment, stage, stage age) at which some stand, variant by variant
     base_first: Array  # (g,) int64: place of the cell's first customer in ``base_*``, -1 for cells of new customers
     base_standing: Array  # (n,) uint32: w, from ``standing_first`` on
     base_level: Array  # (n,) float32: share of wallet, NaN where not known; of length 0 where nobody's is
@@ -147,7 +148,7 @@ class Tables(NamedTuple):
     invest: Array  # (v, s) float32: speed of investment
     sway: Array  # (v, s, j, 3) float32: coefficients of loyalty, trust and switching cost
     swayed: Array  # (v, j, 3) uint32: some edge in this place has one
-    edge_returns: Array  # (e,) uint32: leads from a lost stage into an active one
+    edge_returns: Array  # (e,) uint32: leads from a lost stage into one that is not
     # what customers do beside buying
     contacting: Array  # (v,) uint32: customers get in touch by themselves
     contacts: Array  # (v, r) float64: mean contacts of a period

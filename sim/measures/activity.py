@@ -22,7 +22,7 @@ def activity(sample: Sample) -> pd.DataFrame:
 
     Columns: by (all, segment, cohort), id, t, measure (contacts: that a customer starts in t; products: held during t; added: products
     added in t; each only where it is on), active (simulated customers in active stages), mean (over them), se. NaN where nobody is active;
-    se also where customers share a market.
+    se also where customers share luck.
     """
     return by_group(sample, _activity)
 

@@ -36,7 +36,7 @@ def clv(sample: Sample) -> pd.DataFrame:
     Quantiles come from kept customers, else from the histograms of all, segment and cohort (within QUANTILE_RELATIVE_ERROR); by acquired
     and pattern they and min and max are then NaN, unless everybody is in that row. They describe the simulated customers: where cells
     were sampled in other proportions than the firm's, as rounding to whole customers brings, they are not weighted back. Where customers
-    share a market, se is that of the mean over replicates; NaN of one replicate, and in rows that replicates are not counted by.
+    share luck, se is that of the mean over replicates; NaN of one replicate, and in rows that replicates are not counted by.
     """
     all_cells = sample.groups[0]
     everybody, ever_active = list(range(len(PATTERNS))), [p for p in range(len(PATTERNS)) if p != UNCONVERTED]
@@ -200,7 +200,7 @@ def cash(sample: Sample) -> pd.DataFrame:
     paid_back (share of customers whose own discounted cash has once reached 0 by the end of t, acquisition cost included), paid_back_se.
     Before net stand the columns word_of_mouth, information, knowledge, transaction and sales, each only where it is on.
     Squares are summed of amounts cut to whole steps of 2**shift units, which is where net_se loses its last digits. Errors are NaN where
-    customers share a market.
+    customers share luck.
     """
     frames = []
     for group in sample.groups:

@@ -35,7 +35,7 @@ def feelings(sample: Sample) -> pd.DataFrame:
 
     Columns: by (all, segment, cohort), id, t, measure (satisfaction, 1 to 5; trust, loyalty and level, 0 to 1; delivered_value, in units of
     its own; each only where it is on; and retention: the share still active at t + 1), active (simulated customers in active stages),
-    mean, se. NaN where nobody is active; se also where customers share a market. Loyalty is the attitude, retention the
+    mean, se. NaN where nobody is active; se also where customers share luck. Loyalty is the attitude, retention the
     behaviour. Feelings are those after the period's experience; they are summed in steps of 1 / FELT.
     """
     return by_group(sample, _feelings)

@@ -143,7 +143,7 @@ class Followed:
     def mean(self, sums: tuple[Floats, Floats, Floats], group: Group) -> tuple[Floats, Floats, Array]:
         """Return a group's mean, its standard error and the customers it is of ``(...)``, from ``sums``.
 
-        The error is NaN where customers share a market.
+        The error is NaN where customers share luck.
         """
         some = group.cells
         top, base, deviation = (part[some] for part in sums)

@@ -49,7 +49,7 @@ def leaving(sample: Sample) -> pd.DataFrame:
 
     Columns: by (all, segment, cohort), id, t, move (lost: from an active stage into a lost one; decline: from a ranked stage into an active
     one without rank), cause (own, rival, natural, unforeseen, not stated; those of the scenario's edges), rate (moves at the end of t per
-    customer active in t), rate_se, share (of the moves of this kind in t), share_se. Errors are NaN where customers share a market.
+    customer active in t), rate_se, share (of the moves of this kind in t), share_se. Errors are NaN where customers share luck.
     """
     return by_group(sample, _leaving)
 
@@ -75,7 +75,7 @@ def causes(sample: Sample) -> pd.DataFrame:
 
     Columns: by (all, segment, cohort), id, move (lost and decline as in ``leaving``; either: both together), cause (as in ``leaving``; and
     premature: all but natural), per_customer (moves per customer), share (of the moves of this kind), share_se. The error takes one move
-    of a kind per customer: it is NaN where the customers simulated could make several, by a way back, or share a market.
+    of a kind per customer: it is NaN where the customers simulated could make several, by a way back, or share luck.
     """
     return by_group(sample, _by_cause)
 

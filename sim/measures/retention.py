@@ -23,7 +23,7 @@ def by_group(sample: Sample, columns: Callable[[Sample, Group], dict[str, Any]])
 def share_in(sample: Sample, group: Group, top: Array, base: Array) -> tuple[Floats, Floats]:
     """Return the share ``top / base`` in a group, and its standard error, from counts by cell ``(g, ...)`` of the whole sample.
 
-    The error is NaN where customers share a market.
+    The error is NaN where customers share luck.
     """
     share, se = share_of(top[group.cells], base[group.cells], sample.customers[group.cells], sample.firm[group.cells])
     return share, sample.errors(se)

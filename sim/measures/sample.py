@@ -79,7 +79,7 @@ class Sample:
 
     @property
     def replicates(self) -> int:
-        """Replicates simulated: paths, where customers share a market or the course of arrivals."""
+        """Replicates simulated: paths, where customers share luck."""
         return int(self.tally.replicates.shape[0])
 
     @property

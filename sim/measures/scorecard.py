@@ -147,7 +147,7 @@ def scorecard(sample: Sample) -> pd.DataFrame:
     """Return the scorecard by year since arrival.
 
     Columns: by (all, segment, cohort, base), id, term (short or long), measure (see MEASURES; each only where what it is about is on), year
-    (1 is the first), value, se (NaN of ratios of money, and where customers share a market). Money is as of the start of its period.
+    (1 is the first), value, se (NaN of ratios of money, and where customers share luck). Money is as of the start of its period.
     """
     frames = [_rows(sample, group, measure) for group in sample.groups for measure in MEASURES]
     return pd.concat([frame for frame in frames if frame is not None], ignore_index=True)

@@ -113,6 +113,18 @@ def order_rate(raw: Raw) -> Iterator[Fault]:
         yield Fault("purchases.rate", f"{mean:.6g}", f"at most {MAX_ORDERS:g} orders a period", "use a shorter period")
 
 
+def recruits(raw: Raw) -> Iterator[Fault]:
+    """Refuse more recruits a period of any customer than can be drawn."""
+    talk = mapping(raw, "word_of_mouth")
+    reach, mean, influence = number(talk.get("reach")), _mean(talk.get("influence", 1.0)), mapping(talk, "influence")
+    if talk.get("recruits") is None or not reach or mean is None or any(_trait_spread("influence", influence)):
+        return
+    most = reach * mean * _busiest(influence)
+    if most > MAX_ORDERS:
+        rule = f"the most influential customers would win {most:.6g} others a period, and {MAX_ORDERS:g} is the most that can be drawn"
+        yield Fault("word_of_mouth.reach", show(talk["reach"]), rule, "give a smaller reach")
+
+
 def _busiest(trait: dict[str, Any]) -> float:
     """Return the largest multiple of its mean that a trait takes."""
     shape, cv = number(trait.get("shape")), number(trait.get("cv")) or 0.0
@@ -127,4 +139,4 @@ def _busiest(trait: dict[str, Any]) -> float:
     return float(gammainccinv(shape, float(ndtr(-Z_BUSIEST)))) / shape
 
 
-EACH: tuple[Rule, ...] = (betas, divided_wallet, means, order_rate, spreads)
+EACH: tuple[Rule, ...] = (betas, divided_wallet, means, order_rate, recruits, spreads)

@@ -46,6 +46,14 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         },
         'segments.a.word_of_mouth.recruits: a segment may change it, but not switch it on (got {"fee": 1}); give word_of_mouth.recruits',
     ),
+    (
+        {"satisfaction": {}, "word_of_mouth": {"reach": 700, "recruits": {}}},
+        "word_of_mouth.reach: the most influential customers would win 700 others a period, and 650 is the most that can be drawn",
+    ),
+    (
+        {"satisfaction": {}, "word_of_mouth": {"reach": 5, "influence": {"mean": 2, "cv": 4, "distribution": "lognormal"}, "recruits": {}}},
+        "word_of_mouth.reach: the most influential customers would win 136882 others a period",
+    ),
     ({"crowd": {"strength": -1, "market": 100}}, "crowd.strength: must be at least 0 (got -1)"),
     ({"crowd": {"strength": 1, "market": 0}}, "crowd.market: must be above 0 (got 0)"),
     ({"crowd": {"strength": 1}}, "crowd.market: must be given"),

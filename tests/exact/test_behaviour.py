@@ -118,7 +118,7 @@ def test_streams_without_end(due: str) -> None:
 @pytest.mark.parametrize("exposure", ["whole", "until_exit"])
 @pytest.mark.parametrize("purchases", WAYS)
 def test_level_without_end(exposure: str, purchases: dict[str, Any]) -> None:
-    """Won back at the level of re-entry again and again, frail, knowing something, in touch, prospects first: systems and recursion agree."""
+    """Won back at the level of re-entry again and again, frail, knowing something, in touch: systems and recursion agree."""
     heard = {"contacts": [2.0, 1.0], "information_per_contact": 0.7}
     stages = overlay(CASE["stages"], {"lost": {"to": {"new": {"probability": 0.2}}}, "new": heard, "good": heard})
     keys = {**CASE, "stages": stages, "drivers": None, "knowledge": {"share": 0.4, "cv": 0.7}, "frailty": {"variance": 0.3}}

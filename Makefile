@@ -73,7 +73,7 @@ docs: $(STAMP) ## build the documentation into docs/_build/html, without a netwo
 pins: ## renew requirements*.txt (needs uv)
 	@for extra in "" -dev; do \
 		{ echo "# Pinned and hashed, without addresses. Made by 'make pins'; do not edit."; \
-		uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --upgrade \
+		uv pip compile --quiet --universal --no-strip-extras --generate-hashes --python-version 3.11 --no-header --upgrade \
 			$${extra:+--extra dev} pyproject.toml; } > requirements$$extra.txt.new; \
 		mv requirements$$extra.txt.new requirements$$extra.txt; \
 	done

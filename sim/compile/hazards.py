@@ -71,14 +71,15 @@ def _unfairness(scenario: Scenario, stage: Stage, edge: Edge, age: int) -> float
     return 1.0 if share is None else math.exp(edge.effects.surplus * max(0.0, scenario.fair_share - share))
 
 
-def stage_hazards(scenario: Scenario, stage: Stage, oldest: int = 0) -> StageHazards:
+def stage_hazards(scenario: Scenario, stage: Stage, oldest: int = 0, count: int | None = None) -> StageHazards:
     """Return hazards by stage age. Probabilities p with sum P become ``-ln(1 - P) p / P`` (competing cumulative hazards).
 
     The split of the surplus, which depends on stage and stage age alone, is in them.
 
-    oldest: highest stage age of an existing customer, from which it may live on to the horizon.
+    oldest: highest stage age of an existing customer, from which it may live on to the horizon; count: stage ages, by default as many as
+    the stage needs.
     """
-    count = ages(stage, int(scenario.horizon) + oldest)
+    count = ages(stage, int(scenario.horizon) + oldest) if count is None else count
     edges = list(stage.to.values())
     hazard = np.zeros((count, len(edges)))
     certain = np.zeros(count, bool)

@@ -10,6 +10,7 @@ import numpy as np
 from sim.compile.existing import compile_existing, most
 from sim.compile.hazards import edge_below, leave_below
 from sim.compile.market import regime_paths
+from sim.compile.policy import purpose
 from sim.compile.quantiles import Library
 from sim.compile.variant import Variant, compile_variant, edge_ends
 from sim.kernels.life import reached
@@ -41,6 +42,16 @@ def beta_purposes(edges: Sequence[str]) -> Array:
     return np.array(purposes, np.uint64)
 
 
+def case_ids(scenario: Scenario, most: int) -> tuple[str, ...]:
+    """Return a case's policies in the order of the p axis, which is as long as that of the case that has most."""
+    ids = list(scenario.policies)
+    purposes = [purpose(key) for key in ids]
+    if len(set(purposes)) < len(purposes):
+        clash = next(key for key, one in zip(ids, purposes, strict=True) if purposes.count(one) > 1)
+        raise ScenarioError([Fault(f"policies.{clash}", "", "would share its random draws with another policy", "rename it")])
+    return (*ids, *[""] * (most - len(ids)))
+
+
 def compile_tables(*scenarios: Scenario) -> Tables:
     """Return the tables of one case, or of several that share graph, horizon and sample: their k axis is in the order given.
 
@@ -56,13 +67,17 @@ def compile_tables(*scenarios: Scenario) -> Tables:
     last = max(cell.arrival for cell in sampled) + horizon
     nodes = AMOUNT_NODES if any(s.purchases.kind == "poisson" for s in everything) else (1,)
     known = [most(first.existing, segment, view) for case in by_case for segment, view in enumerate(case)]
-    variants = [compile_variant(view, betas, library, nodes, last, ends) for view, ends in zip(everything, known, strict=True)]
+    ids = [case_ids(scenario, max(len(one.policies) for one in scenarios)) for scenario in scenarios for _ in scenario.by_segment]
+    variants = [
+        compile_variant(view, betas, library, nodes, last, ends, mine) for view, ends, mine in zip(everything, known, ids, strict=True)
+    ]
     if not all(variant.fixed for variant in variants) or (first.existing is not None and first.existing.wallet.size > 0):
         variants = [variant.unfixed() for variant in variants]
     if not any(variant.timed for variant in variants):
         variants = [replace(variant, edge_factor=variant.edge_factor[:, :0]) for variant in variants]
     rows = max(variant.row_stage.size for variant in variants)
-    padded = [variant.padded(rows) for variant in variants]
+    copies = max(len(variant.hazard) for variant in variants)
+    padded = [variant.padded(rows, copies) for variant in variants]
     segments = list(first.segment_shares)
     return Tables(
         variant=np.arange(len(everything), dtype=np.uint32).reshape(len(scenarios), len(segments)),
@@ -81,6 +96,8 @@ def compile_tables(*scenarios: Scenario) -> Tables:
         **_stacked(padded),
         **compile_existing(scenarios, sampled, variants, library),
         beta_purpose=beta_purposes(betas),
+        policy_rows=np.full(len(variants), rows, np.uint32),
+        kept_until=np.array([first.periods_per_year], np.int64),
         amount_nodes=np.array(nodes, np.int64),
         quantiles=library.stacked(),
     )

@@ -1,5 +1,6 @@
 """The numbers of one variant: one segment of one case, as arrays with no leading axis."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -7,12 +8,13 @@ import numpy as np
 
 from sim.compile.activity import activity, most_contacts
 from sim.compile.behaviour import gifts, minds, stream_units
-from sim.compile.hazards import ages, stage_hazards
+from sim.compile.hazards import stage_hazards
 from sim.compile.market import market, named_edges
+from sim.compile.policy import ages_needed, altered, most_lifted, policies
 from sim.compile.posterior import drawable
 from sim.compile.quantiles import Library
 from sim.compile.spending import amounts, traits
-from sim.kernels.types import INFORMATION, LIMIT, UNIT, Array
+from sim.kernels.types import INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import at
 from sim.scenario.world import OFFSET
@@ -21,14 +23,18 @@ FIXED_CELLS = 2**20
 """Largest (t, r) for which discounted amounts are tabled; above it they are computed, with the same result."""
 
 BY_ROW = (
-    "row_stage", "stay_row", "edge", "hazard", "certain", "purchase_units", "service_units", "orders", "stream_units",
-    "contacts", "contact_units", "cross_sell",
+    "row_stage", "stay_row", "edge", "purchase_units", "service_units", "orders", "stream_units", "contacts", "contact_units", "cross_sell",
+    "price_units",
 )  # fmt: skip
+BY_SECOND = ("fixed_purchase", "fixed_service", "hazard", "certain", "policy_who", "policy_member", "policy_sway")
+"""Fields with their row axis first, and second."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Fields named as in Tables, without the v axis; see there for meanings. ``fixed_*`` are (t, r) or of length 0 on t."""
+    """Fields named as in Tables, without the v axis; see there for meanings. ``fixed_*`` are (t, r) or of length 0 on t; hazard and certain
+    have an axis m of sets of altering policies before their rows.
+    """
 
     start_stage: Array
     row_stage: Array
@@ -71,6 +77,25 @@ class Variant:
     selling: Array
     cross_sell: Array
     products: Array
+    treating: Array
+    steering: Array
+    altering: Array
+    lifted: Array
+    policy_bit: Array
+    policy_purpose: Array
+    policy_who: Array
+    policy_member: Array
+    policy_when: Array
+    policy_uptake: Array
+    policy_share: Array
+    policy_survey: Array
+    policy_excludes: Array
+    policy_units: Array
+    policy_fade: Array
+    policy_spread: Array
+    policy_sway: Array
+    policy_lift: Array
+    price_units: Array
     purchase: Array
     fixed: Array
     fixed_purchase: Array
@@ -113,14 +138,15 @@ class Variant:
         empty = self.fixed_purchase[:0]
         return replace(self, fixed=np.array(0, np.uint32), fixed_purchase=empty, fixed_service=empty)
 
-    def padded(self, rows: int) -> "Variant":
-        """Return the variant with its row axis lengthened; no customer ever stands in the added rows."""
+    def padded(self, rows: int, copies: int) -> "Variant":
+        """Return the variant with its row axis lengthened, and as many copies of the hazards; no customer ever stands in what is added."""
         more = rows - self.row_stage.size
-        if more == 0:
-            return self
         longer = {name: np.pad(getattr(self, name), [(0, more)] + [(0, 0)] * (getattr(self, name).ndim - 1)) for name in BY_ROW}
-        for name in ("fixed_purchase", "fixed_service"):
-            longer[name] = np.pad(getattr(self, name), [(0, 0), (0, more)])
+        for name in BY_SECOND:
+            values = getattr(self, name)
+            added = copies - len(values) if name in ("hazard", "certain") else 0
+            longer[name] = np.pad(values, [(0, added), (0, more)] + [(0, 0)] * (values.ndim - 2))
+        longer |= {name: longer[name].reshape(-1, *longer[name].shape[2:]) for name in ("hazard", "certain")}
         return replace(self, **longer)
 
 
@@ -132,12 +158,18 @@ def _marked(shape: tuple[int, int], places: Sequence[tuple[int, int]]) -> Array:
 
 
 def compile_variant(
-    scenario: Scenario, betas: Sequence[str], library: Library, nodes: Sequence[int], last: int, most: tuple[int, float, float]
+    scenario: Scenario,
+    betas: Sequence[str],
+    library: Library,
+    nodes: Sequence[int],
+    last: int,
+    most: tuple[int, float, float],
+    ids: Sequence[str] = (),
 ) -> Variant:
     """Return one variant's numbers.
 
     betas: names of all beta edges; nodes: counts of orders tabled; last: calendar periods; most: highest stage age, largest wallet
-    (or order value) and highest ordering rate of existing customers.
+    (or order value) and highest ordering rate of existing customers; ids: policies of the case, as the p axis has them.
     """
     parts: dict[str, Array] = {}
     parts |= _rows(scenario, most[0])
@@ -146,7 +178,8 @@ def compile_variant(
     parts |= market(scenario, last)
     parts |= minds(scenario, last)
     parts |= activity(scenario, layout(scenario, most[0]).by_row)
-    parts["plain"] = np.array(not (parts.pop("modified") or parts["timed"] or parts["swayed"].any()), np.uint32)
+    parts |= policies(scenario, layout(scenario, most[0]), ids, last)
+    parts["plain"] = np.array(not (parts.pop("modified") or parts["timed"] or parts["swayed"].any() or parts["steering"]), np.uint32)
     parts |= _time(scenario)
     parts |= traits(scenario, betas, library, parts["purchase_units"])
     parts |= gifts(scenario, library)
@@ -188,7 +221,7 @@ class Layout:
 
 def layout(scenario: Scenario, oldest: int) -> Layout:
     """Return the rows of a scenario whose existing customers are up to ``oldest`` periods in a stage."""
-    counts = np.array([ages(stage, int(scenario.horizon) + oldest) for stage in scenario.stages.values()])
+    counts = np.array([ages_needed(scenario, key, int(scenario.horizon) + oldest) for key in scenario.stages])
     return Layout(counts, np.concatenate([[0], np.cumsum(counts)[:-1]]), int(counts.sum()))
 
 
@@ -219,13 +252,16 @@ def _moves(scenario: Scenario, parts: dict[str, Array], oldest: int) -> dict[str
     rows = layout(scenario, oldest)
     stages = list(scenario.stages.values())
     shape = (rows.total + len(stages) + 1, max(1, *(len(stage.to) for stage in stages)))
-    hazard, certain, edge = np.zeros(shape, np.float32), np.zeros(shape[0], np.uint32), np.zeros(shape, np.uint32)
+    base = [stage_hazards(scenario, stage, oldest, int(count)) for stage, count in zip(stages, rows.counts, strict=True)]
+    copies = altered(scenario, oldest, rows.counts, base)
+    hazard, certain = np.zeros((len(copies), *shape), np.float32), np.zeros((len(copies), shape[0]), np.uint32)
+    edge = np.zeros(shape, np.uint32)
     before = 0
     for s, stage in enumerate(stages):
         mine = slice(rows.first[s], rows.first[s] + rows.counts[s])
-        found = stage_hazards(scenario, stage, oldest)
-        hazard[mine, : len(stage.to)] = found.hazard
-        certain[mine] = found.certain
+        for m, found in enumerate(copies):
+            hazard[m, mine, : len(stage.to)] = found[s].hazard
+            certain[m, mine] = found[s].certain
         edge[mine, : len(stage.to)] = before + np.arange(len(stage.to))
         before += len(stage.to)
     earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0) | np.any(parts["stream_units"] != 0, axis=1)
@@ -300,6 +336,7 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
         and not parts["levelled"]
         and not parts["selling"]
         and not np.any(parts["season_margin"] != 1)
+        and not parts["lifted"][MARGIN_LIFT]
         and horizon * rows <= FIXED_CELLS
     )
     if not fixed:
@@ -322,10 +359,11 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
         number = int(parts[table])
         return library.top(number - 1) if number else 1.0
 
+    reach = most_lifted(parts)
     spend = max(highest("wallet_table"), wallet / float(parts["wallet_mean"]))
     count = 1.0
     if scenario.purchases.kind == "poisson":
-        factor = float(parts["orders"].max()) * float(parts["season_orders"].max())
+        factor = float(parts["orders"].max()) * float(parts["season_orders"].max()) * math.exp(reach[ORDERS_LIFT])
         mean = max(highest("rate_table") * float(parts["rate_value"]) * factor, drawable(rate * factor))
         count = mean + 12.0 * mean**0.5 + 40.0
     if parts["wallet_by_rate"]:
@@ -335,13 +373,14 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     noise = 1.0 + max(spread, default=0.0)
     factors = max(1.0, scenario.discount_factor ** int(scenario.horizon)), float(parts["season_margin"].max())
     spend *= 1.0 + parts["products"][0] * max(parts["products"][1] - 1.0, 0.0)
-    period = spend * count * noise * float(np.abs(parts["purchase_units"]).max()) * factors[0] * factors[1]
+    unit = float(np.abs(parts["purchase_units"]).max()) + reach[MARGIN_LIFT] * float(np.abs(parts["price_units"]).max())
+    period = spend * count * noise * unit * factors[0] * factors[1]
     period += float(np.abs(parts["service_units"]).max()) * factors[0]
     gift = max(highest("influence_table") * max(1.0, float(parts["talk"])), highest("known_table"))
     streams = float(np.abs(parts["stream_units"]).sum(axis=1).max()) * gift * factors[0]
     streams += float(np.abs(parts["contact_units"]).max()) * most_contacts(parts["contacts"]) * factors[0]
     _check_range(2.0 * streams)  # one amount stays below 2**51, as its conversion needs (sim.kernels.streams)
-    period += streams
+    period += streams + float(np.abs(parts["policy_units"]).max(axis=1, initial=0.0).sum())
     once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())
     _check_range((period + once) * int(scenario.horizon))
     return np.array(max(0, int(period + once).bit_length() - 26), np.uint64)

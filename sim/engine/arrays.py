@@ -2,7 +2,23 @@
 
 import numpy as np
 
-from sim.kernels.types import ACTIVITIES, BINS, COLUMNS, FEELINGS, GROUP, PATTERNS, RECRUITS, Array, Kept, Scratch, State, Tables, Tally
+from sim.kernels.types import (
+    ACTIVITIES,
+    BINS,
+    COLUMNS,
+    FEELINGS,
+    GROUP,
+    LIFTS,
+    PAIRED,
+    PATTERNS,
+    RECRUITS,
+    Array,
+    Kept,
+    Scratch,
+    State,
+    Tables,
+    Tally,
+)
 
 TWO_WORDS = {"cash": 32, "cash_square": 52, "replicates": 32}
 """Tally fields whose last axis is (hi, lo), with the bits of lo."""
@@ -38,6 +54,8 @@ def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
         talk=zeros(k, g, horizon, 2 if tables.reach.any() else 0),
         gone=zeros(k, g, 1 if tables.base_alive.size > 0 else 0),
         feelings=zeros(k, g, horizon, len(FEELINGS) if tables.minded.any() else 0, 2),
+        policy=zeros(k, g, horizon, tables.treating.shape[1], 5),
+        paired=zeros(k * (k - 1) // 2, g, len(PAIRED), 7),
         activity=zeros(k, g, horizon, len(ACTIVITIES) if tables.contacting.any() or tables.selling.any() else 0, 2),
     )
 
@@ -64,6 +82,9 @@ def canonical(tally: Tally) -> Tally:
     """
     for name, bits in TWO_WORDS.items():
         _carry(getattr(tally, name), bits)
+    _carry(tally.policy[..., 3:], 32)
+    _carry(tally.paired[..., 3:5], 32)
+    _carry(tally.paired[..., 5:], 52)
     _carry(tally.moments[..., 2:4], 32)
     _carry(tally.moments[..., 4:6], 52)
     if tally.by_cohort.shape[1] == 1:
@@ -93,11 +114,16 @@ def empty_state(tables: Tables, groups: int, timed: bool = False) -> State:
         gift=room(np.float32, 2 if tables.gifted.any() or tables.streaming.any() or tables.reach.any() else 0),
         last=np.zeros((groups, GROUP if timed else 0)),
         held=room(np.float32, 1 if tables.selling.any() else 0),
+        since=room(np.uint16, tables.treating.shape[1]),
+        asked=room(np.uint16, tables.treating.shape[1]),
+        strength=room(np.float32, tables.treating.shape[1]),
+        spent=room(np.int64, 1 if tables.treating.shape[1] > 0 else 0),
     )
 
 
 def empty_scratch(tables: Tables) -> Scratch:
     """Return one thread's scratch."""
+    cases = len(tables.variant)
     return Scratch(
         words=np.zeros((4, GROUP), np.uint32),
         order_words=np.zeros((4, GROUP), np.uint32),
@@ -118,6 +144,13 @@ def empty_scratch(tables: Tables) -> Scratch:
         dropped=np.zeros(GROUP, np.uint32),
         hazards=np.zeros((1 + tables.edge.shape[2], GROUP), np.float32),
         lives=np.zeros((len(PATTERNS), 2, 6), np.int64),
+        policy_words=np.zeros((4, GROUP), np.uint32),
+        force=np.zeros((tables.treating.shape[1], GROUP), np.float32),
+        altered=np.zeros(GROUP, np.uint32),
+        worth=np.zeros(GROUP),
+        charge=np.zeros(GROUP, np.int64),
+        lifts=np.zeros((LIFTS, GROUP), np.float32),
+        cases=np.zeros((cases if cases > 1 else 0, len(PAIRED), GROUP), np.int64),
         recruited=np.zeros((RECRUITS if tables.reach.any() else 0, 3), np.uint64),
         made=np.zeros(1, np.int64),
     )

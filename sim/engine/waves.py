@@ -187,6 +187,8 @@ def active(tables: Tables, tally: Tally, counts: Array) -> Array:
 def add_part(total: Tally, part: Tally, case: int, cells: Array, cohort: int) -> None:
     """Add a wave's counts to the whole run's."""
     for name, whole, mine in zip(Tally._fields, total, part, strict=True):
+        if name == "paired" or whole.size == 0:
+            continue
         if name == "replicates":
             whole[:, case, cells] += mine[:, 0]
         elif name == "by_segment":

@@ -8,7 +8,7 @@ import numpy as np
 from sim.kernels.jit import inner
 from sim.kernels.maths import TO_UNIT
 from sim.kernels.samplers import poisson
-from sim.kernels.types import ADDED, CONTACTS, HELD, Array, Scratch, State, Tables
+from sim.kernels.types import ADDED, CONTACTS, CONTACTS_LIFT, HELD, Array, Scratch, State, Tables
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
@@ -50,6 +50,8 @@ def contact(tables: Tables, activity: Array, state: State, scratch: Scratch, q: 
     total, squares = np.int64(0), np.int64(0)
     for i in range(n):
         mean = tables.contacts[v, row[i]]
+        if tables.lifted[v, CONTACTS_LIFT] != 0:
+            mean *= np.float64(scratch.lifts[CONTACTS_LIFT, i])
         count = poisson(word[i], mean * np.float64(exposure[i])) if mean > 0.0 else 0
         contacted[i] = np.float64(count)
         total += count

@@ -7,7 +7,20 @@ from sim.kernels.maths import TO_UNIT, exp, ln, normal
 from sim.kernels.philox import HALF, MASK, philox
 from sim.kernels.samplers import amount_node, look_up, poisson
 from sim.kernels.sums import add
-from sim.kernels.types import LEVEL, POISSON, PURCHASE, SERVICE, SUBSCRIPTION, Array, Scratch, State, Tables, Tally
+from sim.kernels.types import (
+    LEVEL,
+    MARGIN_LIFT,
+    ORDERS_LIFT,
+    POISSON,
+    PURCHASE,
+    SERVICE,
+    SUBSCRIPTION,
+    Array,
+    Scratch,
+    State,
+    Tables,
+    Tally,
+)
 
 ONE = np.float32(1.0)
 ZERO = np.float32(0.0)
@@ -45,8 +58,14 @@ def book(
     if tables.plain[v] != 0:
         scratch.exposure[:n] = ONE
     bought, served = np.int64(0), np.int64(0)
+    worth = scratch.worth
     for i in range(n):
-        p = np.int64(np.floor(spend[i] * (tables.purchase_units[v, row[i]] * margin) + 0.5))
+        worth[i] = tables.purchase_units[v, row[i]]
+    if tables.lifted[v, MARGIN_LIFT] != 0:
+        for i in range(n):
+            worth[i] += np.float64(scratch.lifts[MARGIN_LIFT, i]) * tables.price_units[v, row[i]]
+    for i in range(n):
+        p = np.int64(np.floor(spend[i] * (worth[i] * margin) + 0.5))
         s = np.int64(np.floor(np.float64(scratch.exposure[i]) * (tables.service_units[v, row[i]] * cost) + 0.5))
         net[i] = p + s
         bought += p
@@ -79,6 +98,8 @@ def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q:
         scratch.after[:n] = np.uint32(0)
     for i in range(n):
         mean = rate[i] * tables.orders[v, row[i]] * season * exposure[i]
+        if tables.lifted[v, ORDERS_LIFT] != 0:
+            mean *= scratch.lifts[ORDERS_LIFT, i]
         count = 0
         if tables.purchase[v] == POISSON:
             count = poisson(word[i], np.float64(mean * level[i]))

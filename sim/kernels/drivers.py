@@ -2,6 +2,7 @@
 
 from sim.kernels.jit import jit
 from sim.kernels.life import finish, start
+from sim.kernels.pair import add_pairs
 from sim.kernels.step import step
 from sim.kernels.types import Array, Kept, Scratch, State, Tables, Tally
 
@@ -24,6 +25,8 @@ def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
                 step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t, True)
                 t += 1
             finish(tables, tally, kept, state, scratch, 0, (replicate, k, g), count, first)
+        if tally.paired.shape[0] > 0:
+            add_pairs(tally, scratch, g, (skip, skip + count))
 
 
 @jit

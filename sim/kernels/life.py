@@ -6,10 +6,12 @@ from sim.kernels.existing import look_up_standing, start_existing
 from sim.kernels.jit import inner, jit
 from sim.kernels.maths import TO_UNIT, minus_log_complement, normal
 from sim.kernels.mind import start_mind
+from sim.kernels.pair import note_case
 from sim.kernels.philox import counter
 from sim.kernels.samplers import look_up
 from sim.kernels.sums import add, add_bins, add_products, fill_bins
 from sim.kernels.talk import draw_for, identity_of
+from sim.kernels.treat import start_policies
 from sim.kernels.types import (
     ACTIVE,
     AFTER,
@@ -76,6 +78,8 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
         state.gift[q, :, :count] = ONE
     if tables.gifted[v] != 0:
         draw_gifts(tables, state, scratch, q, (replicate, v, count), identity)
+    if tables.treating.shape[1] > 0:
+        start_policies(tables, state, scratch, q, (replicate, v, count), identity)
     if tables.minded[v] != 0:
         start_mind(tables, state.mind[q], scratch.loyalty, v, count)
     at = tables.base_first[cell]
@@ -207,6 +211,8 @@ def finish(
             tally.gone[k, g, 0] += np.int64((history[i] & GONE) == GONE)
     if first >= 0:
         keep(kept, state, patterns, q, k, first, count)
+    if scratch.cases.shape[0] > 0:
+        note_case(tables, scratch.cases[k], state, q, count)
     for kind in (AFTER, BEFORE):
         if kind == BEFORE:
             for i in range(count):

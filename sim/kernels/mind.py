@@ -10,10 +10,13 @@ from sim.kernels.maths import TO_UNIT, exponent, log, normal
 from sim.kernels.types import (
     COST_SWAY,
     EXPECTATION,
+    EXPECTATION_LIFT,
     FELT,
     INVESTED,
     LEVEL,
+    LEVEL_LIFT,
     LOYALTY_SWAY,
+    PERFORMANCE_LIFT,
     SATISFACTION,
     TRUST,
     TRUST_SWAY,
@@ -78,19 +81,27 @@ def feel(tables: Tables, mind: Array, scratch: Scratch, v: int, when: tuple[int,
     for i in range(n):
         failed[i] = awake[i] if np.float32(word[i]) * TO_UNIT < chance else ZERO
         gain[i] = quality + gain[i] + deviation * drift[i] - size * failed[i]
+    if tables.lifted[v, PERFORMANCE_LIFT] != 0:
+        for i in range(n):
+            gain[i] += scratch.lifts[PERFORMANCE_LIFT, i]
     adapt(tables, mind, scratch, v, n)
 
 
 @inner
 def adapt(tables: Tables, mind: Array, scratch: Scratch, v: int, n: int) -> None:
     """Let performance (floats 3), failures (5) and being awake (4) move each customer's satisfaction, expectation and trust."""
-    performance, awake, failed = scratch.floats[3], scratch.floats[4], scratch.floats[5]
+    performance, awake, failed, promised = scratch.floats[3], scratch.floats[4], scratch.floats[5], scratch.floats[2]
     satisfaction, expectation, trust = mind[SATISFACTION], mind[EXPECTATION], mind[TRUST]
     speed = tables.feeling[v, 2]
     norm, follow, habit = tables.expectation[v, 1], tables.expectation[v, 2], tables.expectation[v, 3]
     rise, fall, drop = tables.trust[v, 1], tables.trust[v, 2], tables.trust[v, 3]
     for i in range(n):
-        heading = min(max(MIDDLE + performance[i] - expectation[i], WORST), BEST)
+        promised[i] = expectation[i]
+    if tables.lifted[v, EXPECTATION_LIFT] != 0:
+        for i in range(n):
+            promised[i] += scratch.lifts[EXPECTATION_LIFT, i]
+    for i in range(n):
+        heading = min(max(MIDDLE + performance[i] - promised[i], WORST), BEST)
         satisfaction[i] += awake[i] * speed * (heading - satisfaction[i])
         expectation[i] += awake[i] * follow * (habit * performance[i] + (ONE - habit) * norm - expectation[i])
         gap = (satisfaction[i] - ONE) * QUARTER - trust[i]
@@ -106,6 +117,10 @@ def deepen(tables: Tables, mind: Array, scratch: Scratch, v: int, n: int) -> Non
         target[i] = tables.level_target[v, stage[i]]
         speed[i] = tables.level_speed[v, stage[i]]
         invest[i] = tables.invest[v, stage[i]]
+    if tables.lifted[v, LEVEL_LIFT] != 0:
+        awake = scratch.floats[4]
+        for i in range(n):
+            target[i] = min(max(target[i] + awake[i] * scratch.lifts[LEVEL_LIFT, i], ZERO), ONE)
     for i in range(n):
         level[i] += speed[i] * (target[i] - level[i])
         invested[i] += invest[i] * (ONE - invested[i])

@@ -3,7 +3,7 @@
 Only the ``live`` first customers of a group are computed. What a loop looks up by a computed index goes to scratch first, because a
 loop that gathers and writes at once does not vectorise; movers, the few, are then handled one by one. Each phase is one function:
 
-draw the words → let minds move (mind.py), and products be added (activity.py) → decide who leaves (integer thresholds, or hazards
+draw the words → let the firm treat customers (treat.py) → let minds move (mind.py), and products be added (activity.py) → decide who leaves (integer thresholds, or hazards
 where anything modifies them) → book the cash of the stage held (cash.py), and contacts and streams beside it (activity.py, streams.py)
 → let customers win others (talk.py) → move the leavers and book the cash on their edges → add up → drop those who are done.
 """
@@ -19,6 +19,7 @@ from sim.kernels.philox import counter
 from sim.kernels.streams import book_streams
 from sim.kernels.sums import add, add_square
 from sim.kernels.talk import draw_for, identity_of, spread_word
+from sim.kernels.treat import pay, steer, treat
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
@@ -67,14 +68,18 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     draw_words(tables, scratch, state.place[q], (replicate, v, identity), t, drawn, n)
     y = tables.arrival[g] + t
     m = int(tables.regime[replicate, y]) if tables.regime.size > 0 else 0
+    treated = tables.treating.shape[1] > 0 and tables.treating[v].any()
+    if treated:
+        treat(tables, tally, state, scratch, q, (replicate, k, g, v, identity), (t, y), n)
+    rows = scratch.altered if treated and tables.altering[v] != 0 else state.row[q]
     if tables.minded[v] != 0:
         think(tables, tally.feelings[k, g], state, scratch, q, v, (t, y, m), n)
     if tables.selling[v] != 0:
         sell(tables, tally.activity[k, g, t], state, scratch, q, v, t, n)
     if tables.plain[v] != 0:
-        decide_plain(tables.leave_below[v], state.row[q], scratch.words[t % 2 * 2], scratch.leaves, n)
+        decide_plain(tables.leave_below[v], rows, scratch.words[t % 2 * 2], scratch.leaves, n)
     else:
-        decide(tables, state, scratch, q, v, (t, y, m), n)
+        decide(tables, state, scratch, q, v, rows, (t, y, m), n)
     if tables.fixed[v] != 0:
         book_fixed(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     else:
@@ -87,9 +92,11 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         book_streams(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     if tables.reach[v] > ZERO:
         spread_word(tables, tally.talk[k, g, t], state, scratch, q, (g, v, identity), (t, y))
+    if treated:
+        pay(state, scratch, q, n)
     if t == 0 and tables.acquisition_at_arrival[v] != 0:
         book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])
-    done = move(tables, tally, state, scratch, q, (k, g, v), t, n)
+    done = move(tables, tally, state, scratch, q, (k, g, v), rows, t, n)
     add_up(tally.payback[k, g], tally.cash_square[k, g, t], state, scratch.net, q, tables.square_shift[v], t, n)
     for i in range(done - 1, -1, -1):
         drop(tables, state, scratch, q, v, t, np.uintp(scratch.dropped[i]))
@@ -119,10 +126,10 @@ def decide_plain(leave_below: Array, row: Array, word: Array, leaves: Array, n: 
 
 
 @inner
-def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int, int], n: int) -> None:
+def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows: Array, when: tuple[int, int, int], n: int) -> None:
     """Set ``leaves``, ``hazards`` and ``exposure``: -ln(1-u) against the sum of each edge's hazard times its modifiers.
 
-    when: tenure, calendar period, regime.
+    rows: of the hazards that hold; when: tenure, calendar period, regime.
     """
     t, y, m = when
     row, total, stage = state.row[q], scratch.hazards[0], scratch.stage
@@ -133,19 +140,21 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, when:
     for j in range(tables.edge.shape[2]):
         edge = scratch.hazards[1 + j]
         for i in range(n):
-            edge[i] = tables.hazard[v, row[i], j]
+            edge[i] = tables.hazard[v, rows[i], j]
         modify(tables, state, scratch, q, v, j, n)
         if tables.timed[v] != 0:
             multiply(edge, tables.edge_factor[v, m, y], stage, j, scratch.floats[0], n)
         if tables.swayed[v, j].any():
             sway(tables, state.mind[q], scratch, v, j, n)
+        if tables.steering[v] != 0:
+            steer(tables, row, scratch, v, j, n)
         for i in range(n):
             total[i] += edge[i]
     wait = scratch.floats[2]
     exponential(scratch.words[t % 2 * 2], scratch.floats[0], scratch.floats[1], wait, n)
     certain, leaves = scratch.after, scratch.leaves
     for i in range(n):
-        certain[i] = tables.certain[v, row[i]]
+        certain[i] = tables.certain[v, rows[i]]
     for i in range(n):
         leaves[i] = total[i] > ZERO if certain[i] != 0 else wait[i] < total[i]
     exposure = scratch.exposure
@@ -183,8 +192,12 @@ def multiply(edge: Array, factor: Array, stage: Array, j: int, mine: Array, n: i
 
 
 @inner
-def move(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], t: int, n: int) -> Integer:
-    """Move the leavers along their edges, age the others; return how many are done (``dropped``); who: case, cell, variant.
+def move(
+    tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], rows: Array, t: int, n: int
+) -> Integer:
+    """Move the leavers along their edges, age the others; return how many are done (``dropped``).
+
+    who: case, cell, variant; rows: of the thresholds that hold.
 
     Written without branches on what a mover does: they would be mispredicted, which costs more than all the work here.
     """
@@ -192,7 +205,7 @@ def move(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     row, history, net, moved, edge = state.row[q], state.history[q], scratch.net, scratch.moved, scratch.edge
     movers = list_movers(scratch.leaves, moved, n)
     if tables.plain[v] != 0:
-        pick_plain(tables.edge_below[v], tables.edge[v], row, scratch.words[t % 2 * 2 + 1], scratch, movers)
+        pick_plain(tables.edge_below[v], tables.edge[v], row, rows, scratch.words[t % 2 * 2 + 1], scratch, movers)
     else:
         pick(tables.edge[v], row, scratch.words[t % 2 * 2 + 1], scratch, movers)
     flows, sojourns, cash = tally.flows[k, g, t], tally.sojourns[k, g], tables.edge_units[v, t]
@@ -268,18 +281,18 @@ def convert(tables: Tables, tally: Tally, state: State, net: Array, q: int, who:
 
 
 @inner
-def pick_plain(edge_below: Array, edge: Array, row: Array, word: Array, scratch: Scratch, movers: Integer) -> None:
-    """Write the edge each mover takes to ``edge``: as many of its row's thresholds as the second word has passed."""
+def pick_plain(edge_below: Array, edge: Array, row: Array, rows: Array, word: Array, scratch: Scratch, movers: Integer) -> None:
+    """Write the edge each mover takes to ``edge``: as many of its thresholds (in ``rows``) as the second word has passed."""
     moved, taken = scratch.moved, scratch.edge
     last = edge_below.shape[1] - 1
     for m in range(movers):
         i = np.uintp(moved[m])
         drawn = np.uint64(word[i])
-        r = row[i]
+        r = rows[i]
         passed = np.uintp(0)
         for j in range(last):
             passed += np.uintp(drawn >= edge_below[r, j])
-        taken[m] = edge[r, passed]
+        taken[m] = edge[row[i], passed]
 
 
 @inner
@@ -355,6 +368,12 @@ def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int,
         state.held[q, 0, i] = state.held[q, 0, last]
         for word in range(4):
             scratch.product_words[word, i] = scratch.product_words[word, last]
+    for p in range(state.since.shape[1]):
+        state.since[q, p, i] = state.since[q, p, last]
+        state.asked[q, p, i] = state.asked[q, p, last]
+        state.strength[q, p, i] = state.strength[q, p, last]
+    if state.spent.shape[1] > 0:
+        swap(state.spent[q, 0], i, last)
 
 
 @inner

@@ -54,6 +54,26 @@ LOYALTY_SWAY, TRUST_SWAY, COST_SWAY = range(3)
 INFLUENCE, KNOWN = 0, 1
 """Rows of ``State.gift``: the customer's influence, and the worth of what it knows, relative to the mean."""
 
+PERFORMANCE_LIFT, EXPECTATION_LIFT, LEVEL_LIFT, MARGIN_LIFT, ORDERS_LIFT, CONTACTS_LIFT = range(6)
+LIFTS = 6
+"""Rows of ``Scratch.lifts``: what policies in force add to performance, expectation, target of the level and margin; and what they
+multiply the chance or rate of orders and of contacts by."""
+
+CONTACTED, TAKEN_UP, MEMBERS, POLICY_COST = range(4)
+"""Places on the last axis of ``Tally.policy``; the cost takes two, being money."""
+
+PER_CONTACT, PER_UPTAKE, PER_MEMBER = range(3)
+"""Places on the last axis of ``Tables.policy_units``."""
+
+WHEN = ("start", "stop", "every", "cooldown", "tenure_from", "tenure_until", "lasts")
+"""Places on the last axis of ``Tables.policy_when``: calendar periods, periods, tenures; lasts is 0 for good."""
+
+PAIRED = ("before", "after", "gross", "cost", "kept")
+"""What is compared customer by customer between cases: CLV before and after acquisition cost, after it without the cost of policies, that
+cost, and whether it was never lost within the first year."""
+
+MOST_POLICIES = 8
+
 PATTERNS = ("unconverted", "early_lapse", "midway_lapse", "early_retreat", "long_lasting", "open")
 """Life patterns, in the order of ``Tally.moments``."""
 
@@ -156,6 +176,28 @@ class Tables(NamedTuple):
     selling: Array  # (v,) uint32: customers may hold several products
     cross_sell: Array  # (v, r) float32: chance that a period adds a product
     products: Array  # (v, 2) float64: what a further product adds to the spend, and the most that are held
+    # policies of the case, on the p axis; of length 0 where no case has any
+    treating: Array  # (v, p) uint32: the policy is the case's, and its segment may be treated
+    steering: Array  # (v,) uint32: some edge has a coefficient in ``policy_sway``
+    altering: Array  # (v,) uint32: some policy has a bit
+    lifted: Array  # (v, lift) uint32: some policy lifts it
+    policy_bit: Array  # (v, p) uint32: what the policy adds to the number of the altered rows; 0 where it alters no hazard
+    policy_rows: Array  # (v,) uint32: rows of each altered copy of ``hazard``, ``certain`` and the thresholds
+    policy_purpose: Array  # (v, p) uint64: address of its draws
+    policy_who: Array  # (v, p, r) uint32: who stands here may be treated
+    policy_member: Array  # (v, p, r) uint32: who stands here and is a member costs something
+    policy_when: Array  # (v, p, WHEN) int64
+    policy_uptake: Array  # (v, p) uint64: taken up where the word is below
+    policy_share: Array  # (v, p) uint64: in the pilot where the word is below
+    policy_survey: Array  # (v, p, 4) float32: below, above, error, response (-1: nobody is asked)
+    policy_excludes: Array  # (v, p, p) uint32
+    policy_units: Array  # (v, p, t, 3) int64: cost, negative, discounted
+    policy_fade: Array  # (v, p, t) float32: strength t periods after the contact
+    policy_spread: Array  # (v, p) float32
+    policy_sway: Array  # (v, p, r, j) float32: log-multipliers at full strength
+    policy_lift: Array  # (v, p, lift) float32: orders and contacts as log-multipliers
+    price_units: Array  # (v, r) float64: units of price
+    kept_until: Array  # (1,) int64: periods of a year, the first
     # value
     purchase: Array  # (v,) uint32: SUBSCRIPTION, BERNOULLI or POISSON
     fixed: Array  # (v,) uint32: spending does not differ between customers; the two tables below hold it
@@ -222,6 +264,8 @@ class Tally(NamedTuple):
     talk: Array  # (k, g, t, 2 or 0): recruits made, and talk of the dissatisfied in people reached, in steps of 1 / FELT
     gone: Array  # (k, g, 1 or 0): existing customers who were lost by calendar 0, as past orders let guess; 0 long where nobody is
     feelings: Array  # (k, g, t, feeling, 2): sum over customers in active stages, in steps of 1 / FELT, and of squares; 0 long where off
+    policy: Array  # (k, g, t, p or 0, 5): customers contacted, who took it up, in force; cost of them, two words
+    paired: Array  # (pair or 0, g, PAIRED, 7): customers who differ, gain, lose; sum of differences (2 words), of squares (2 words)
     activity: Array  # (k, g, t, activity, 2): sum over customers in active stages, and of squares; 0 long where off
 
 
@@ -253,6 +297,10 @@ class State(NamedTuple):
     gift: Array  # (group, 2 or 0, GROUP) float32: INFLUENCE, KNOWN
     last: Array  # (group, GROUP) float64: time of the last order, -1 before the first; (group, 0) where it is not kept
     held: Array  # (group, 1 or 0, GROUP) float32: products held
+    since: Array  # (group, p, GROUP) uint16: 1 + tenure in which a policy was last taken up, 0 for never
+    asked: Array  # (group, p, GROUP) uint16: 1 + tenure of the last contact; NEVER_ASKED for who is not in the pilot
+    strength: Array  # (group, p, GROUP) float32: of the effect on this customer
+    spent: Array  # (group, 1 or 0, GROUP) int64, units: cost of policies so far, negative
 
 
 class Scratch(NamedTuple):
@@ -278,6 +326,13 @@ class Scratch(NamedTuple):
     hazards: Array  # (1 + j, GROUP) float32: of each edge, and before them their sum
     lives: Array  # (pattern, kind, 6) int64: a group's moments
     recruited: Array  # (RECRUITS or 0, 3) uint64: segment, calendar period of arrival and identity of each recruit made
+    policy_words: Array  # (4, GROUP) uint32: uptake, whether a survey is answered, its error
+    force: Array  # (p, GROUP) float32: strength at which each policy acts, 0 where it is not in force
+    altered: Array  # (GROUP,) uint32: rows of the hazards that hold
+    worth: Array  # (GROUP,) float64: profit on a unit of spend, units
+    charge: Array  # (GROUP,) int64: cost of policies in this period
+    lifts: Array  # (LIFTS, GROUP) float32
+    cases: Array  # (k or 0, PAIRED, GROUP) int64: a group's results, by case and place
     made: Array  # (1,) int64: how many of them; more than there is room for, where some were not written
 
 
@@ -321,6 +376,12 @@ RECRUIT_PURPOSE = 0x3FFE
 
 MARKET_PURPOSE = 0x3FFF
 """Purpose at which regimes are drawn, by calendar period, with no customer's identity."""
+
+NEVER_ASKED = 0xFFFF
+
+POLICY_PURPOSES = 0x8000
+"""Policies draw at POLICY_PURPOSES + a 15-bit hash of their id (a clash is refused): in a block of its own each period of contact, and in
+``TRAIT_PERIOD`` the strength of the effect and who is in a pilot."""
 
 BETA_PURPOSES = 0x4000
 """Beta edges draw at BETA_PURPOSES + a 14-bit hash of ``stage.edge`` (a clash is refused)."""

@@ -15,6 +15,7 @@ from sim.scenario.classes import SHIPPED, Classes, Classification, laid_over
 from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Frailty, Patterns, Segment
 from sim.scenario.market import Drivers, Market
 from sim.scenario.offer import Products, Service
+from sim.scenario.policy import MOST_POLICIES, Policy
 from sim.scenario.purchases import Purchases, Subscription
 from sim.scenario.stages import Stage
 from sim.scenario.streams import Knowledge, Transaction, WordOfMouth
@@ -39,7 +40,8 @@ class Scenario(Model):
     ``satisfaction`` (the first), in a Gaussian copula;
     crowd, satisfaction … service: mechanisms, each off where it is not given;
     fair_share: of the joint surplus, below which customers leave sooner by ``effects.surplus``;
-    classes: how customers of the panel (``run.panel``) are classed, by id.
+    classes: how customers of the panel (``run.panel``) are classed, by id;
+    stage_observed: whether the firm sees its customers' stage and its age; policies: what the firm does, by id.
     Sources: docs of the single parts, model conventions in DECISIONS.md.
     """
 
@@ -79,6 +81,8 @@ class Scenario(Model):
     fair_share: Probability = 0.5
     patterns: Patterns = Patterns()
     classes: Classes = {}
+    stage_observed: bool = False
+    policies: dict[Id, Policy] = Field(default={}, max_length=MOST_POLICIES)
     firm: Firm = Firm()
     run: Run = Run()
 
@@ -149,9 +153,18 @@ class Scenario(Model):
         if self.service is not None:  # a segment's own scenario knows no other segment
             base["service"] = {**base["service"], "needs": self.service.needs or self.effective_segments}
         return {
-            key: Scenario.model_validate(overlay(base, {part: value for part in OVERRIDABLE if (value := getattr(segment, part))}))
+            key: Scenario.model_validate(
+                overlay(self._without(base, key), {part: value for part in OVERRIDABLE if (value := getattr(segment, part))})
+            )
             for key, segment in self.segments.items()
         }
+
+    def _without(self, base: dict[str, Any], segment: str) -> dict[str, Any]:
+        """Return the mapping without the policies that leave a segment alone."""
+        if not self.policies:
+            return base
+        mine = {key: base["policies"][key] for key, one in self.policies.items() if one.who.segments is None or segment in one.who.segments}
+        return {**base, "policies": mine}
 
     @cached_property
     def existing(self) -> "Existing | None":

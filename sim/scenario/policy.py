@@ -1,0 +1,132 @@
+"""Policies: whom the firm treats, when, at what cost, with what effect, and for how long."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from sim.scenario.base import Cost, Count, Factor, FactorByAge, Id, Model, NonNegative, Probability, ProbabilityByAge, _listed
+from sim.scenario.behaviour import Points, Score
+from sim.scenario.market import DriverName
+from sim.scenario.stages import Cause
+
+Period = Annotated[Count, Field(ge=0, le=65_534)]
+Length = Annotated[Count, Field(ge=1, le=65_534)]
+Share = Annotated[float, Field(ge=-1, le=1)]
+ShareByAge = Annotated[tuple[Share, ...], BeforeValidator(_listed), Field(min_length=1)]
+
+MOST_POLICIES = 8
+"""Policies that one case can have in force."""
+
+
+class Survey(Model):
+    """What the firm learns by asking: satisfaction plus a normal error, from those who answer.
+
+    below, above: whom it treats by the score; error: standard deviation, points; response: share of customers who answer each time.
+    """
+
+    below: Score | None = None
+    above: Score | None = None
+    error: Annotated[float, Field(ge=0, le=10)] = 0.5
+    response: Probability = 1.0
+
+
+class Who(Model):
+    """Whom a policy may treat: all conditions hold. What is left out asks for nothing.
+
+    stages: by default all active ones; segments: ids; tenure_from, tenure_until: periods since arrival, the last excluded;
+    age_from, age_until: stage age likewise; share: of customers, drawn once a customer (a pilot); survey: by what they say.
+    Stages and ages can be seen where the scenario has ``stage_observed``, or by an oracle.
+    """
+
+    stages: tuple[Id, ...] | None = Field(default=None, strict=False)
+    segments: tuple[Id, ...] | None = Field(default=None, strict=False)
+    tenure_from: Period = 0
+    tenure_until: Period | None = None
+    age_from: Period = 0
+    age_until: Period | None = None
+    share: Probability = 1.0
+    survey: Survey | None = None
+
+
+class When(Model):
+    """Calendar periods in which a policy treats: start, start + every … before stop; cooldown: periods before a customer's next contact."""
+
+    start: Period = 0
+    stop: Period | None = None
+    every: Length = 1
+    cooldown: Period = 0
+
+
+class PolicyCost(Model):
+    """What a policy costs: setup and per_period are the firm's (equity pays, no CLV), the others a customer's, due at once.
+
+    setup: once, at the start of ``when.start``; per_period: each calendar period from then until its stop; per_contact: each contact;
+    per_uptake: each contact that is taken up; per_member: each customer and period in force, lost stages left out.
+    """
+
+    setup: Cost = 0.0
+    per_period: Cost = 0.0
+    per_contact: Cost = 0.0
+    per_uptake: Cost = 0.0
+    per_member: Cost = 0.0
+
+
+class EdgeEffect(Model):
+    """What a policy does to a move: ``set`` or ``add`` to its probability, before conversion, then ``multiply`` its hazard.
+
+    Each a number or a list by stage age.
+    """
+
+    set: ProbabilityByAge | None = None
+    add: ShareByAge | None = None
+    multiply: FactorByAge | None = None
+
+
+class PolicyEffects(Model):
+    """What is different for a customer while a policy is in force.
+
+    edges: by stage and edge; causes: of all moves with that cause; performance, expectation: points (satisfaction); delivered_value: units
+    of it; level: share of wallet added to the target; price: factor of the price at the same unit cost; margin: share of the spend;
+    orders, contacts: factors of the chance or rate; drivers: points of value, brand or relationship, which move hazards by the scenario's
+    coefficients. spread: standard deviation between customers of the effect's strength, whose mean is 1.
+    """
+
+    edges: dict[Id, dict[Id, EdgeEffect]] = {}
+    causes: dict[Cause, Annotated[Factor, Field(gt=0)]] = {}
+    performance: Points = 0.0
+    expectation: Points = 0.0
+    delivered_value: Annotated[float, Field(ge=-1e6, le=1e6)] = 0.0
+    level: Share = 0.0
+    price: Annotated[float, Field(gt=0, le=10)] = 1.0
+    margin: Share = 0.0
+    orders: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    contacts: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    drivers: dict[DriverName, Points] = {}
+    spread: Annotated[NonNegative, Field(le=10)] = 0.0
+
+
+class Policy(Model):
+    """A policy of the firm, in the order of a period: effects that have expired lapse, customers are treated, cost is booked, effects act.
+
+    uptake: chance that a contact is taken up; lasts: periods in force from the contact on (default: for good; who is in force for good is
+    not contacted again, whoever else is treated again starts anew); decay: a period's factor on the strength of the effect; excludes:
+    policies whose members it leaves alone; oracle: it may see the stage, which the firm cannot.
+    """
+
+    label: str = ""
+    description: str = ""
+    source: str = ""
+    who: Who = Who()
+    when: When = When()
+    uptake: Probability = 1.0
+    cost: PolicyCost = PolicyCost()
+    effects: PolicyEffects = PolicyEffects()
+    lasts: Length | None = None
+    decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    excludes: tuple[Id, ...] = Field(default=(), strict=False)
+    oracle: bool = False
+
+    @property
+    def alters(self) -> bool:
+        """Whether it sets or adds to a probability."""
+        return any(effect.set is not None or effect.add is not None for stage in self.effects.edges.values() for effect in stage.values())

@@ -14,11 +14,17 @@ from sim.kernels.samplers import look_up, poisson
 from sim.kernels.types import (
     ACQUISITION,
     BETA_PURPOSES,
+    CONTACTS_LIFT,
     COST_SWAY,
+    EXPECTATION_LIFT,
     FIRST_STREAM,
     INFORMATION,
     KNOWLEDGE,
+    LEVEL_LIFT,
     LOYALTY_SWAY,
+    MARGIN_LIFT,
+    ORDERS_LIFT,
+    PERFORMANCE_LIFT,
     POISSON,
     PURCHASE,
     SERVICE,
@@ -31,6 +37,7 @@ from sim.kernels.types import (
     WORD_OF_MOUTH,
     Tables,
 )
+from tests.naive_policies import LEDGER, Treated
 
 F = np.float32
 
@@ -60,6 +67,7 @@ class Life:
     last_order: float = -1.0
     paid_back: int | None = None
     recruits: list[tuple[int, int]] = field(default_factory=list)  # (t, identity)
+    treated: Counter[tuple[int, int, int]] = field(default_factory=Counter)  # (t, policy, contacted, taken up or in force) -> 1
     dissuaded: Counter[int] = field(default_factory=Counter)  # t -> people reached, in steps
     pattern: str = ""
 
@@ -104,6 +112,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
     if tables.wallet_by_rate[v]:
         wallet = wallet / rate
     mind = Mind(tables, v, z, words(TRAIT_PERIOD, 1)[3])
+    firm = Treated(tables, v, words, lambda word: _one(normal, word))
     gone = False
     known = int(tables.base_first[cell]) + serial if tables.base_first[cell] >= 0 else None
     w = 0
@@ -157,8 +166,10 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         row = first + min(age, last_age)
         moves, ordering = words(t // 2, 0)[t % 2 * 2 :], words(t // 2, 1)[t % 2 * 2 :]
         m = int(tables.regime[replicate, y]) if tables.regime.size else 0
+        life.cash[t, LEDGER] += firm.act(row, t, y, mind.satisfaction)
+        hazard_row = row + firm.copy * int(tables.policy_rows[v])
         if tables.minded[v]:
-            mind.move(stage, y, m, words(t // 2, 2)[t % 2 * 2 :])
+            mind.move(stage, y, m, words(t // 2, 2)[t % 2 * 2 :], firm)
             if tables.awake[stage]:
                 life.felt[t] = mind.steps()
         kept, held = held, 0
@@ -168,16 +179,17 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         # who leaves, and how much of the period it lives through
         hazards = []
         for j in range(int(tables.edges[stage])):
-            h = tables.hazard[v, row, j]
+            h = tables.hazard[v, hazard_row, j]
             h = h * betas[int(tables.beta[v, stage, j]) - 1] if tables.beta[v, stage, j] else h
             h = h * frailty if tables.frail[v, stage, j] else h
             h = h * tables.edge_factor[v, m, y, stage, j] if tables.timed[v] else h
-            hazards.append(h * mind.sway(stage, j) if tables.swayed[v, j].any() else h)
+            h = h * mind.sway(stage, j) if tables.swayed[v, j].any() else h
+            hazards.append(h * firm.sway(row, j) if tables.steering[v] else h)
         hazard = F(0.0)
         for h in hazards:
             hazard = hazard + h
         wait = _one(exponential, moves[0])
-        certain = bool(tables.certain[v, row])
+        certain = bool(tables.certain[v, hazard_row])
         leaves = bool(hazard > 0) if certain else bool(wait < hazard)
         exposure = wait / hazard if tables.until_exit[v] and leaves and not certain else F(1.0)
         # cash of the stage held
@@ -185,6 +197,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
             spend = np.float64(wallet * exposure) * np.float64(mind.level)
         else:
             mean = rate * tables.orders[v, row] * tables.season_orders[v, m, y] * exposure
+            mean = mean * firm.lift(ORDERS_LIFT) if tables.lifted[v, ORDERS_LIFT] else mean
             count = (
                 poisson(np.uint32(ordering[0]), np.float64(mean * mind.level))
                 if tables.purchase[v] == POISSON
@@ -203,11 +216,13 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
                 spend = spend * np.float64(share)
         spend = spend * (1.0 + tables.products[v, 0] * max(held - 1, 0))
         margin = tables.purchase_factor[v, t] * tables.season_margin[v, m, y]
-        life.cash[t, PURCHASE] += units(spend * (tables.purchase_units[v, row] * margin))
+        worth = tables.purchase_units[v, row] + np.float64(firm.lift(MARGIN_LIFT)) * tables.price_units[v, row]
+        life.cash[t, PURCHASE] += units(spend * (worth * margin))
         life.cash[t, SERVICE] += units(np.float64(exposure) * (tables.service_units[v, row] * tables.service_factor[v, t]))
         contacts = 0
         if tables.contacts[v, row] > 0:
-            contacts = poisson(np.uint32(words(t // 2, 3)[t % 2 * 2 + 1]), tables.contacts[v, row] * np.float64(exposure))
+            more = np.float64(firm.lift(CONTACTS_LIFT)) if tables.lifted[v, CONTACTS_LIFT] else 1.0
+            contacts = poisson(np.uint32(words(t // 2, 3)[t % 2 * 2 + 1]), tables.contacts[v, row] * more * np.float64(exposure))
         if tables.awake[stage]:
             life.done[t] = [contacts, held, int(held > kept > 0)]
         for c in range(len(STREAMS)):
@@ -259,6 +274,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         total = sum(amount for (when, _), amount in life.cash.items() if when <= t)
         if was_active and life.paid_back is None and total >= 0:
             life.paid_back = t
+    life.treated = firm.counts
     life.pattern = pattern(was_active, int(tables.stage_kind[stage]) == 2, highest, at_top >= int(tables.long_lasting[v]))
     return life
 
@@ -285,19 +301,22 @@ class Mind:
         if tables.known_share[v] < one and not F(holder) * F(2.0**-32) < tables.known_share[v]:
             self.known = F(0.0)
 
-    def move(self, stage: int, y: int, m: int, words: list[int]) -> None:
+    def move(self, stage: int, y: int, m: int, words: list[int], firm: Treated) -> None:
         """Live through a period in a stage: satisfaction, expectation, trust, loyalty, level, investment."""
         tables, v, one = self.tables, self.v, F(1.0)
         if tables.feels[v]:
-            self._feel(stage, y, words)
+            self._feel(stage, y, words, firm)
             x = F(max((self.satisfaction - one) * F(0.25), F(2.0**-100)))
             base, gamma = tables.loyalty[v, m]
             rising = _elementary(exponent, _elementary(log, x) * gamma)
             self.loyalty = base + (one - base) * rising if self.satisfaction > one else base
-        self.level = self.level + tables.level_speed[v, stage] * (tables.level_target[v, stage] - self.level)
+        target = tables.level_target[v, stage]
+        if tables.lifted[v, LEVEL_LIFT]:
+            target = F(min(max(target + tables.awake[stage] * firm.lift(LEVEL_LIFT), F(0.0)), one))
+        self.level = self.level + tables.level_speed[v, stage] * (target - self.level)
         self.invested = self.invested + tables.invest[v, stage] * (one - self.invested)
 
-    def _feel(self, stage: int, y: int, words: list[int]) -> None:
+    def _feel(self, stage: int, y: int, words: list[int], firm: Treated) -> None:
         tables, v, one = self.tables, self.v, F(1.0)
         if not tables.awake[stage]:
             return
@@ -307,7 +326,9 @@ class Mind:
         drift = _one(normal, words[0]) if deviation else F(0.0)
         failed = one if F(words[1]) * F(2.0**-32) < chance else F(0.0)
         performance = tables.quality[v, y] + tables.gain[v, stage] + deviation * drift - size * failed
-        heading = F(min(max(F(3.0) + performance - self.expectation, one), F(5.0)))
+        performance = performance + firm.lift(PERFORMANCE_LIFT)
+        promised = self.expectation + firm.lift(EXPECTATION_LIFT)
+        heading = F(min(max(F(3.0) + performance - promised, one), F(5.0)))
         self.satisfaction = self.satisfaction + speed * (heading - self.satisfaction)
         self.expectation = self.expectation + follow * (habit * performance + (one - habit) * norm - self.expectation)
         gap = (self.satisfaction - one) * F(0.25) - self.trust

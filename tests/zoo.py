@@ -276,6 +276,79 @@ ZOO["contacts_alone"] = one_stage(
         "lost": {"kind": "lost"},
     },
 )
+POLICIES: dict[str, dict[str, Any]] = {
+    "steady": {
+        "who": {"stages": ["formation", "stability"], "age_from": 1, "age_until": 4},
+        "when": {"start": 1, "every": 2},
+        "uptake": 0.7,
+        "cost": {"per_contact": 0.5, "per_uptake": 2.0, "per_member": 0.25, "setup": 100.0},
+        "effects": {
+            "edges": {"stability": {"decline": {"multiply": [0.0, 0.5]}, "lost": {"set": 0.01}}, "formation": {"lost": {"add": -0.03}}}
+        },
+        "lasts": 3,
+    },
+    "fading": {
+        "who": {"tenure_from": 2, "tenure_until": 12, "share": 0.8},
+        "when": {"stop": 11, "cooldown": 3},
+        "cost": {"per_contact": 1.0},
+        "effects": {
+            "edges": {"formation": {"stability": {"multiply": [1.5, 1.2]}}},
+            "causes": {"rival": 0.7},
+            "spread": 0.4,
+            "price": 0.95,
+        },
+        "decay": 0.8,
+        "lasts": 6,
+        "excludes": ["steady"],
+    },
+    "for_good": {
+        "who": {"stages": ["investigation", "decline"]},
+        "uptake": 0.3,
+        "cost": {"per_member": 0.1},
+        "effects": {"edges": {"decline": {"lost": {"multiply": 0.6}}}, "margin": 0.02},
+    },
+    "win_back": {
+        "who": {"stages": ["lost"], "age_until": 3},
+        "cost": {"per_uptake": 3.0},
+        "effects": {"edges": {"lost": {"investigation": {"set": 0.5}}}},
+        "lasts": 2,
+    },
+}
+"""Policies for the chain's stages; between them they use all that needs no mind."""
+
+LIFTED: dict[str, dict[str, Any]] = {
+    **POLICIES,
+    "surveyed": {
+        "who": {"survey": {"below": 3.1, "above": 1.2, "error": 0.4, "response": 0.8}},
+        "uptake": 0.9,
+        "cost": {"per_contact": 0.2},
+        "effects": {
+            "performance": 0.6,
+            "expectation": -0.3,
+            "delivered_value": 0.5,
+            "level": 0.2,
+            "drivers": {"value": 0.5},
+            "spread": 0.3,
+        },
+        "lasts": 4,
+        "decay": 0.7,
+    },
+}
+
+SEEN: dict[str, Any] = {"stage_observed": True}
+LOST_COMES_BACK: dict[str, Any] = {"lost": {"kind": "lost", "to": {"investigation": {"probability": 0.05}}}}
+
+ZOO["treated_chain"] = changed(CHAIN, **SEEN, stages={**CHAIN["stages"], **LOST_COMES_BACK}, policies=POLICIES)
+ZOO["treated_minds"] = changed(ZOO["mindful"], **SEEN, policies=LIFTED)
+_MORE = {"orders": 1.3, "contacts": 0.7}
+ZOO["treated_orders"] = changed(
+    ZOO["active_orders"],
+    **SEEN,
+    policies={
+        **{key: {**one, "effects": {**one["effects"], **_MORE}} for key, one in POLICIES.items()},
+        "win_back": {**POLICIES["win_back"], "who": {**POLICIES["win_back"]["who"], "segments": ["cool"]}},
+    },
+)
 
 
 COUPLED: dict[str, dict[str, Any]] = {

@@ -148,7 +148,8 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
         "policy_when": np.zeros((most, len(WHEN)), np.int64), "policy_uptake": np.zeros(most, np.uint64),
         "policy_share": np.full(most, WORDS, np.uint64), "policy_survey": np.full((most, 4), -1.0, np.float32),
         "policy_excludes": np.zeros((most, most), np.uint32), "policy_units": np.zeros((most, horizon, 3), np.int64),
-        "policy_fade": np.ones((most, horizon), np.float32), "policy_spread": np.zeros(most, np.float32),
+        "policy_fade": np.ones((most, horizon), np.float32),
+        "policy_fades": np.zeros(most, np.uint32), "policy_spread": np.zeros(most, np.float32),
         "policy_sway": np.zeros((most, size, edges), np.float32), "policy_lift": np.zeros((most, LIFTS), np.float32),
     }  # fmt: skip
     for p, key in enumerate(ids):
@@ -158,6 +159,7 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
             found["policy_excludes"][p] = [other in scenario.policies[key].excludes for other in ids]
             found["policy_uptake"][p] = math.floor(scenario.policies[key].uptake * WORDS + 0.5)
             found["policy_share"][p] = math.floor(scenario.policies[key].who.share * WORDS + 0.5)
+            found["policy_fades"][p] = scenario.policies[key].decay < 1.0
             found["policy_spread"][p] = scenario.policies[key].effects.spread
     prices = rows.by_row(lambda s, age: at(scenario.stages[stages[s]].prices, age))
     return {

@@ -92,6 +92,7 @@ class Variant:
     policy_excludes: Array
     policy_units: Array
     policy_fade: Array
+    policy_fades: Array
     policy_spread: Array
     policy_sway: Array
     policy_lift: Array

@@ -3,9 +3,10 @@
 Only the ``live`` first customers of a group are computed. What a loop looks up by a computed index goes to scratch first, because a
 loop that gathers and writes at once does not vectorise; movers, the few, are then handled one by one. Each phase is one function:
 
-draw the words → let the firm treat customers (treat.py) → let minds move (mind.py), and products be added (activity.py) → decide who leaves (integer thresholds, or hazards
-where anything modifies them) → book the cash of the stage held (cash.py), and contacts and streams beside it (activity.py, streams.py)
-→ let customers win others (talk.py) → move the leavers and book the cash on their edges → add up → drop those who are done.
+draw the words → let the firm treat customers (treat.py), minds move (mind.py) and products be added (activity.py) → decide who leaves
+(integer thresholds, or hazards where anything modifies them) → book the cash of the stage held (cash.py), and contacts, streams and the
+cost of policies beside it (activity.py, streams.py, treat.py) → let customers win others (talk.py) → move the leavers and book the cash
+on their edges → add up → drop those who are done.
 """
 
 import numpy as np

@@ -12,7 +12,6 @@ from sim.kernels.sums import add
 from sim.kernels.talk import draw_for
 from sim.kernels.types import (
     CONTACTED,
-    CONTACTS_LIFT,
     LIFTS,
     MEMBERS,
     NEVER_ASKED,
@@ -96,7 +95,7 @@ def treat(
 def due(when: Array, t: int, y: int) -> bool:
     """Return whether a policy contacts customers of tenure t in calendar period y."""
     in_calendar = when[START] <= y < when[STOP] and (y - when[START]) % when[EVERY] == 0
-    return in_calendar and when[TENURE_FROM] <= t < when[TENURE_UNTIL]
+    return bool(in_calendar and when[TENURE_FROM] <= t < when[TENURE_UNTIL])
 
 
 @inner
@@ -130,7 +129,7 @@ def in_force(tables: Tables, state: State, q: int, which: tuple[int, int], t: in
     """Return whether a policy is in force for customer i; which: variant, policy."""
     v, p = which
     since, lasts = np.int64(state.since[q, p, i]), tables.policy_when[v, p, LASTS]
-    return since != 0 and (lasts == 0 or t + 1 - since < lasts)
+    return bool(since != 0 and (lasts == 0 or t + 1 - since < lasts))
 
 
 @inner
@@ -153,25 +152,37 @@ def says_so(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple
     if not np.float32(scratch.policy_words[1, i]) * TO_UNIT < survey[RESPONSE]:
         return False
     score = state.mind[q, SATISFACTION, i] + survey[ERROR] * scratch.floats[2, i]
-    return survey[ABOVE] <= score < survey[BELOW]
+    return bool(survey[ABOVE] <= score < survey[BELOW])
 
 
 @inner
 def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int, n: int) -> None:
     """Write at which strength a policy acts on each customer, count those in force and charge their cost; which: variant, policy."""
     v, p = which
-    row, since, force = state.row[q], state.since[q, p], scratch.force[p]
-    lasts, shift = tables.policy_when[v, p, LASTS], tables.policy_bit[v, p] * tables.policy_rows[v]
-    per_member = tables.policy_units[v, p, t, PER_MEMBER]
-    members, paying = np.int64(0), np.int64(0)
+    row, since, strength, force = state.row[q], state.since[q, p], state.strength[q, p], scratch.force[p]
+    inside, altered, charge, pays = scratch.after, scratch.altered, scratch.charge, scratch.moved
+    lasts = np.int32(tables.policy_when[v, p, LASTS])
+    now, longest = np.int32(t + 1), lasts if lasts > 0 else np.int32(NEVER_ASKED + 1)
+    shift = np.uint32(tables.policy_bit[v, p] * tables.policy_rows[v])
     for i in range(n):
-        age = t + 1 - np.int64(since[i])
-        inside = since[i] != 0 and (lasts == 0 or age < lasts)
-        force[i] = state.strength[q, p, i] * tables.policy_fade[v, p, age] if inside else ZERO
-        scratch.altered[i] += np.uint32(shift) if inside else np.uint32(0)
-        if inside and tables.policy_member[v, p, row[i]] != 0 and i < state.live[q]:
-            members += 1
-            scratch.charge[i] += per_member
+        inside[i] = np.uint32((since[i] != 0) & (now - np.int32(since[i]) < longest))
+    for i in range(n):
+        altered[i] += shift * inside[i]
+    if tables.policy_fades[v, p] != 0:
+        for i in range(n):
+            force[i] = tables.policy_fade[v, p, np.uintp(now - np.int32(since[i]))] if inside[i] != 0 else ZERO
+        for i in range(n):
+            force[i] *= strength[i]
+    else:
+        for i in range(n):
+            force[i] = strength[i] if inside[i] != 0 else ZERO
+    for i in range(n):
+        pays[i] = tables.policy_member[v, p, row[i]]
+    per_member, members = tables.policy_units[v, p, t, PER_MEMBER], np.int64(0)
+    for i in range(state.live[q]):
+        member = np.int64(inside[i] & pays[i])
+        members += member
+        charge[i] += member * per_member
     counts[MEMBERS] += members
     add(counts[POLICY_COST:], members * per_member)
 
@@ -189,7 +200,7 @@ def fill_lifts(tables: Tables, scratch: Scratch, v: int, n: int) -> None:
             if tables.treating[v, p] != 0 and worth != ZERO:
                 for i in range(n):
                     total[i] += worth * force[i]
-        if lift == ORDERS_LIFT or lift == CONTACTS_LIFT:
+        if lift >= ORDERS_LIFT:
             power = scratch.floats[0]
             for i in range(n):
                 power[i] = total[i]

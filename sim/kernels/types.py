@@ -193,6 +193,7 @@ class Tables(NamedTuple):
     policy_excludes: Array  # (v, p, p) uint32
     policy_units: Array  # (v, p, t, 3) int64: cost, negative, discounted
     policy_fade: Array  # (v, p, t) float32: strength t periods after the contact
+    policy_fades: Array  # (v, p) uint32: it has a decay
     policy_spread: Array  # (v, p) float32
     policy_sway: Array  # (v, p, r, j) float32: log-multipliers at full strength
     policy_lift: Array  # (v, p, lift) float32: orders and contacts as log-multipliers

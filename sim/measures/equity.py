@@ -8,6 +8,7 @@ from sim.measures.clv import estimate
 from sim.measures.paths import cell_means, cell_totals, path_error, path_means
 from sim.measures.sample import Group, Sample
 from sim.measures.sums import Floats, money, squares
+from sim.scenario.policy import Policy
 from sim.scenario.sample import cohorts
 
 
@@ -85,13 +86,25 @@ def _cell_budgets(sample: Sample) -> Floats:
 
 
 def firm_cost(sample: Sample) -> float:
-    """Return set-up cost and the fixed cost of every calendar period from 0 to the last simulated one, discounted."""
+    """Return set-up cost and the fixed cost of every calendar period from 0 to the last simulated one, of policies too, discounted."""
     firm, factor = sample.scenario.firm, sample.scenario.discount_factor
+    last = int(sample.arrival.max()) + sample.horizon
     cost = firm.setup_cost
     if firm.fixed_cost > 0:
-        for y in range(int(sample.arrival.max()) + sample.horizon):
+        for y in range(last):
             cost += firm.fixed_cost * factor**y
-    return cost
+    return cost + sum(policy_cost(policy, factor, last) for policy in sample.scenario.policies.values())
+
+
+def policy_cost(policy: Policy, factor: float, last: int) -> float:
+    """Return what a policy costs the firm itself in calendar periods 0 … last - 1, discounted: setup, then so much a period."""
+    if policy.when.start >= last:
+        return 0.0
+    stop = last if policy.when.stop is None else min(policy.when.stop, last)
+    spent = policy.cost.setup * factor**policy.when.start
+    for y in range(policy.when.start, stop):
+        spent += policy.cost.per_period * factor**y
+    return spent
 
 
 def replicates(sample: Sample) -> pd.DataFrame:

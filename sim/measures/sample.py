@@ -221,8 +221,11 @@ class Sample:
 
     @cached_property
     def cash(self) -> Array:
-        """Discounted money of each period and ledger column in units, Python integers ``(g, t, column)``."""
-        return money(self.tally.cash[0])
+        """Discounted money of each period and ledger column in units, Python integers ``(g, t, column)``; last, the cost of policies."""
+        found = money(self.tally.cash[0])
+        if not self.scenario.policies:
+            return found
+        return np.concatenate([found, money(self.tally.policy[0][..., 3:]).sum(axis=2)[..., None]], axis=2)
 
     @cached_property
     def contacted(self) -> bool:
@@ -248,7 +251,8 @@ class Sample:
             "transaction": any(any(stage.fees) for stage in stages),
             "sales": any(any(stage.sales_cost) for stage in stages),
         }
-        return {column: c for c, column in enumerate(COLUMNS) if c < FIRST_STREAM or earned[column]}
+        found = {column: c for c, column in enumerate(COLUMNS) if c < FIRST_STREAM or earned[column]}
+        return found | ({"policy": len(COLUMNS)} if self.scenario.policies else {})
 
     @cached_property
     def cell_of_row(self) -> Array:

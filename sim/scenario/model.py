@@ -152,12 +152,8 @@ class Scenario(Model):
         base = with_kind(self.model_dump(exclude={"segments", "base"}, exclude_unset=True))
         if self.service is not None:  # a segment's own scenario knows no other segment
             base["service"] = {**base["service"], "needs": self.service.needs or self.effective_segments}
-        return {
-            key: Scenario.model_validate(
-                overlay(self._without(base, key), {part: value for part in OVERRIDABLE if (value := getattr(segment, part))})
-            )
-            for key, segment in self.segments.items()
-        }
+        changes = {key: {part: value for part in OVERRIDABLE if (value := getattr(one, part))} for key, one in self.segments.items()}
+        return {key: Scenario.model_validate(overlay(self._without(base, key), change)) for key, change in changes.items()}
 
     def _without(self, base: dict[str, Any], segment: str) -> dict[str, Any]:
         """Return the mapping without the policies that leave a segment alone."""

@@ -13,6 +13,7 @@ from sim.scenario.model import Scenario
 from sim.scenario.sample import cells
 from tests import base, zoo
 from tests.naive import live
+from tests.naive_policies import LEDGER
 from tests.running import simulate
 
 CUSTOMERS = 40
@@ -88,6 +89,7 @@ def assert_equal_twin(scenario: Scenario) -> None:
     felt: Counter[tuple[int, ...]] = Counter()
     gone: Counter[tuple[int, ...]] = Counter()
     done: Counter[tuple[int, ...]] = Counter()
+    treated: Counter[tuple[int, ...]] = Counter()
     for replicate in range(2):
         for g, cell in enumerate(cells(scenario)):
             for serial in range(cell.sampled):
@@ -101,6 +103,7 @@ def assert_equal_twin(scenario: Scenario) -> None:
                 if kept.last_order.size:
                     assert kept.last_order[0, at] == life.last_order
                 cash.update({(g, t, column): amount for (t, column), amount in life.cash.items()})
+                treated.update({(g, *place): n for place, n in life.treated.items()})
                 flows.update((g, t, edge) for t, edge in life.moves)
                 sojourns.update((g, stage, periods) for stage, periods in life.sojourns)
                 lost_in = None if life.lost == -2 else life.lost
@@ -115,8 +118,9 @@ def assert_equal_twin(scenario: Scenario) -> None:
                     squares[g, t] += (net >> shift) ** 2
                 at += 1
     assert at == len(kept.clv[0])
+    assert {place: n for place, n in np.ndenumerate(tally.policy[0, ..., :3]) if n} == treated
     for (g, t, column), amount in cash.items():
-        high, low = tally.cash[0, g, t, column]
+        high, low = tally.cash[0, g, t, column] if column != LEDGER else tally.policy[0, g, t, :, 3:].sum(axis=0)
         assert int(high) * 2**32 + int(low) == amount
     for (g, t), square in squares.items():
         high, low = tally.cash_square[0, g, t]
@@ -157,4 +161,4 @@ def test_sums_hold_together(name: str) -> None:
         assert tally.extremes[0, :, kind, 0].min() == min(values)
         assert tally.extremes[0, :, kind, 1].max() == max(values)
         assert tally.by_segment[0, :, kind].sum() == tally.by_cohort[0, :, kind].sum() == len(values)
-    assert two_words(tally.cash, 32) == sum(int(value) for value in kept.clv[0, :, AFTER])
+    assert two_words(tally.cash, 32) + two_words(tally.policy[..., 3:], 32) == sum(int(value) for value in kept.clv[0, :, AFTER])

@@ -178,7 +178,7 @@ def five_cohorts(survivors: list[int]) -> Sample:
         sojourns=zero((1, 5, 2, 11), np.int64), orders=zeros, cash=zeros, cash_square=zeros, payback=zeros, moments=moments,
         extremes=zeros, by_segment=zero((1, 1, 2, BINS), np.int64), by_cohort=zero((1, 5, 2, BINS), np.int64), replicates=zeros,
         talk=zero((1, 5, 10, 0), np.int64), gone=zero((1, 5, 0), np.int64), feelings=zero((1, 5, 10, 0, 2), np.int64),
-        activity=zero((1, 5, 10, 0, 2), np.int64),
+        activity=zero((1, 5, 10, 0, 2), np.int64), policy=zero((1, 5, 10, 0, 5), np.int64), paired=zero((0, 5, 5, 7), np.int64),
     )  # fmt: skip
     return Sample(scenario, cells(scenario), tally, np.zeros(5, np.int64))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.kernels.types import BINS, COLUMNS, LOWEST_OCTAVE, OCTAVE_BINS, PATTERNS, SIDE, UNIT, Array, Kept, Tally
+from sim.kernels.types import BINS, COLUMNS, LOWEST_OCTAVE, OCTAVE_BINS, PAIRED, PATTERNS, SIDE, UNIT, Array, Kept, Tally
 from sim.measures.sample import Sample
 from sim.scenario.base import at
 from sim.scenario.model import Scenario
@@ -123,7 +123,7 @@ def count(scenario: Scenario, found: list[Life], shift: int = 0) -> Tally:
         extremes=room(1, g, 2, 2), by_segment=room(1, len(scenario.segment_shares), 2, BINS), by_cohort=room(1, cohorts, 2, BINS),
         replicates=room(scenario.run.replicates, 1, g, 2, 2), talk=room(1, g, horizon, 0), feelings=room(1, g, horizon, 0, 2),
         gone=room(1, g, 0),
-        activity=room(1, g, horizon, 0, 2),
+        activity=room(1, g, horizon, 0, 2), policy=room(1, g, horizon, 0, 5), paired=room(0, g, len(PAIRED), 7),
     )  # fmt: skip
     tally.extremes[..., 0], tally.extremes[..., 1] = 2**62, -(2**62)
     for life in found:

@@ -1,0 +1,156 @@
+"""Cases side by side: how much better one does than another, customer by customer on the same luck."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sim.kernels.types import AFTER, BEFORE, PAIRED, UNIT, Array, Tally
+from sim.measures.clv import estimate
+from sim.measures.equity import firm_cost
+from sim.measures.paths import cell_means, path_error, path_means, widening
+from sim.measures.sample import Group, Sample
+from sim.measures.sums import Floats, money, squares
+from sim.scenario.world import TWO_SIDED_95
+
+MEASURES = {"clv": "after", "clv_before_acquisition": "before", "gross": "gross", "policy_cost": "cost", "kept": "kept"}
+"""What is compared of a customer, and its name among PAIRED: CLV after and before acquisition cost, CLV without the cost of policies, that
+cost, and the chance of not being lost within the first year."""
+
+KINDS = {"clv": AFTER, "clv_before_acquisition": BEFORE}
+
+
+class Estimate(NamedTuple):
+    """A mean difference, its standard error, and the standard deviation between customers."""
+
+    mean: float
+    se: float
+    sd: float
+
+
+@dataclass(frozen=True, eq=False)
+class Paired:
+    """Samples of several cases that share their customers and their luck.
+
+    samples: one a case, of the same cells; paired: the tally's, over pairs (later case less earlier), cells and PAIRED.
+    """
+
+    samples: tuple[Sample, ...]
+    paired: Array
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def sums(self, k: int, other: int, measure: str) -> tuple[Array, Array, Array]:
+        """Return of case k less another, by cell ``(g,)``: who differs, gains, loses ``(g, 3)``, the sum and the sum of squares.
+
+        Sums are Python integers in units; those of ``kept``, which is a count, are scaled likewise.
+        """
+        late, early = max(k, other), min(k, other)
+        found = self.paired[late * (late - 1) // 2 + early, :, PAIRED.index(MEASURES[measure])]
+        counts, total, square = found[:, :3], money(found[:, 3:5]), squares(found[:, 5:7])
+        scale = int(UNIT) if measure == "kept" else 1
+        if k < other:
+            counts, total = counts[:, [0, 2, 1]], -total
+        return counts, total * scale, square * scale**2
+
+    def difference(self, k: int, other: int, measure: str, group: Group) -> Estimate:
+        """Return the mean difference of a group's customers, weighted as the firm's are; over market paths where there are some."""
+        sample = self.samples[k]
+        if k == other:
+            return Estimate(0.0, 0.0, 0.0)
+        _, total, square = (values[group.cells] for values in self.sums(k, other, measure))
+        counts, weight = sample.customers[group.cells], sample.firm[group.cells]
+        mean, se, sd = (float(value) for value in estimate(total, square, counts, counts, weight))
+        if not sample.independent:
+            se = path_error(self.path_differences(k, other, measure, group)) if measure in KINDS else math.nan
+        return Estimate(mean, se, sd)
+
+    def path_differences(self, k: int, other: int, measure: str, group: Group) -> Floats:
+        """Return the mean difference of each replicate ``(replicate,)``."""
+        mine, theirs = (cell_means(self.samples[case], KINDS[measure])[:, group.cells] for case in (k, other))
+        weight = np.where(self.samples[k].customers > 0, self.samples[k].firm, 0.0)[group.cells]
+        return path_means(mine - theirs, weight) / math.fsum(weight.tolist())
+
+    def at_firm(self, k: int, other: int, measure: str) -> Estimate:
+        """Return the difference of sums over the firm's customers, discounted to calendar 0, in currency; sd is NaN."""
+        sample = self.samples[k]
+        scale = sample.firm * sample.scenario.discount_factor**sample.arrival
+        cells = [Group("cell", "", np.array([g])) for g in range(len(scale)) if scale[g] > 0]
+        each = [self.difference(k, other, measure, cell) for cell in cells]
+        mean = math.fsum(one.mean * scale[cell.cells[0]] for one, cell in zip(each, cells, strict=True))
+        if sample.independent:
+            se = math.sqrt(math.fsum((one.se * scale[cell.cells[0]]) ** 2 for one, cell in zip(each, cells, strict=True)))
+        else:
+            se = path_error(self.path_equity(k) - self.path_equity(other)) if measure == "clv" else math.nan
+        return Estimate(mean, se, math.nan)
+
+    def path_equity(self, k: int) -> Floats:
+        """Return customer equity of each replicate ``(replicate,)``, before the cohorts' budgets, which all cases share."""
+        sample = self.samples[k]
+        scale = sample.firm * sample.scenario.discount_factor**sample.arrival
+        return path_means(cell_means(sample, AFTER), np.where(sample.customers > 0, scale, 0.0)) - firm_cost(sample)
+
+    @property
+    def width(self) -> float:
+        """Standard errors on either side of a 95 % interval."""
+        return TWO_SIDED_95 * widening(self.samples[0])
+
+
+def case_of(tally: Tally, k: int) -> Tally:
+    """Return one case's tally, as of a run of its own."""
+    own = {name: values[k : k + 1] for name, values in tally._asdict().items() if name not in ("replicates", "paired")}
+    return Tally(**own, replicates=tally.replicates[:, k : k + 1], paired=tally.paired[:0])
+
+
+def differences(paired: Paired, names: Sequence[str], comparator: int) -> pd.DataFrame:
+    """Return how each case differs from the comparator.
+
+    Columns: arm, by (all, segment, cohort), id, measure (of MEASURES), difference (mean a customer in currency; of ``kept`` a share), se,
+    low, high (95 %), sd (of the paired differences between customers), changed, gain, lose (shares of the simulated customers whose own
+    value differs, rises, falls: on common luck).
+    """
+    return pd.DataFrame(_rows(paired, names, comparator))
+
+
+def _rows(paired: Paired, names: Sequence[str], comparator: int) -> Iterator[dict[str, Any]]:
+    for k, arm in enumerate(names):
+        for group in paired.samples[k].groups:
+            for measure in MEASURES:
+                found = paired.difference(k, comparator, measure, group)
+                half = paired.width * found.se
+                row = {"arm": arm, "by": group.by, "id": group.id, "measure": measure, "difference": found.mean, "se": found.se}
+                row |= {"low": found.mean - half, "high": found.mean + half, "sd": found.sd}
+                yield row | _shares(paired, k, comparator, measure, group)
+
+
+def _shares(paired: Paired, k: int, comparator: int, measure: str, group: Group) -> dict[str, float]:
+    if k == comparator:
+        return {"changed": 0.0, "gain": 0.0, "lose": 0.0}
+    counts, customers = paired.sums(k, comparator, measure)[0][group.cells].sum(axis=0), paired.samples[k].customers[group.cells].sum()
+    return dict(zip(("changed", "gain", "lose"), (counts / max(int(customers), 1)).tolist(), strict=True))
+
+
+def confidence(paired: Paired, best: int) -> float:
+    """Return a lower bound of the chance that the best case seen is the best: 1 less the sum of its chances of being worse than each other.
+
+    By Bonferroni, from paired errors of equity taken for normal (Student's over few market paths); Monte Carlo's doubt alone, not that
+    of the numbers. NaN of one market path.
+    """
+    from scipy.stats import norm, t
+
+    sample, doubt = paired.samples[0], 0.0
+    for other in range(len(paired)):
+        if other == best:
+            continue
+        found = paired.at_firm(best, other, "clv")
+        ahead = found.mean - (firm_cost(paired.samples[best]) - firm_cost(paired.samples[other]))
+        if found.se == 0.0:
+            doubt += 0.0 if ahead > 0 else 0.5
+            continue
+        z = ahead / found.se
+        doubt += float(norm.sf(z) if sample.independent else t.sf(z, max(sample.replicates - 1, 1)))
+    return max(0.0, 1.0 - doubt)

@@ -1,0 +1,113 @@
+"""Arms of a comparison: which policies each has in force, read by name, combined, varied, and put before the one gate."""
+
+import copy
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim.policies import policy as named
+from sim.scenario import Fault, Scenario, ScenarioError, read
+from sim.scenario.raw import show
+
+NONE = "none"
+"""The arm without any policy, which is always there."""
+
+MOST_ARMS = 16
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One course of action. id: ``a+c``, or the name of a variant; policies: ids; scenario: with them in force."""
+
+    id: str
+    policies: tuple[str, ...]
+    scenario: Scenario
+
+    @property
+    def label(self) -> str:
+        """What tables and figures show."""
+        if not self.policies:
+            return "No policy"
+        if self.id != "+".join(self.policies):
+            return self.id
+        return " + ".join(self.scenario.policies[key].label or key for key in self.policies)
+
+
+def arms(
+    scenario: Scenario, policies: Sequence[str], variants: Mapping[str, Mapping[str, Any]] | None = None, configs: str | Path | None = None
+) -> tuple[Arm, ...]:
+    """Return the arms of a comparison: ``none`` first, then each of ``policies`` (``a+c`` has both in force), then the variants.
+
+    scenario: whose own policies are in force in every arm; variants: by name, each ``{"policies": ["a"], "a.cost.per_contact": 2}``: the
+    other keys are dotted paths into its policies. configs: a user's folder, whose policies win. Raises ScenarioError with every fault of
+    every arm, each with the arm's name.
+    """
+    wanted: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {NONE: ((), {})}
+    found: list[Fault] = []
+    for entry in policies:
+        wanted[entry] = (tuple(part for part in entry.split("+") if part != NONE), {})
+    for key, body in (variants or {}).items():
+        listed = body.get("policies") if isinstance(body, Mapping) else None
+        if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
+            found.append(Fault(f"arms.{key}.policies", show(listed), "must be a list of names of policies"))
+            continue
+        if key in wanted:
+            found.append(Fault(f"arms.{key}", "", "an arm of this name is there already", "give it another name"))
+        wanted[key] = (tuple(listed), {path: value for path, value in body.items() if path != "policies"})
+    if len(wanted) > MOST_ARMS:
+        found.append(Fault("policies", str(len(wanted)), f"must come to at most {MOST_ARMS} arms, none among them", "compare fewer"))
+    if found:
+        raise ScenarioError(found)
+    made = [_arm(scenario, key, names, changes, configs, found) for key, (names, changes) in wanted.items()]
+    if found:
+        raise ScenarioError(found)
+    return tuple(arm for arm in made if arm is not None)
+
+
+def _arm(
+    scenario: Scenario, key: str, names: Sequence[str], changes: Mapping[str, Any], configs: str | Path | None, found: list[Fault]
+) -> Arm | None:
+    """Return an arm, or None and add to ``found`` what is wrong with it."""
+    bodies: dict[str, Any] = {}
+    for name in names:
+        try:
+            bodies[name] = copy.deepcopy(named(name, configs))
+        except ScenarioError as error:
+            found += error.faults
+            return None
+    for path, value in changes.items():
+        fault = _set(bodies, key, path, value)
+        if fault is not None:
+            found.append(fault)
+            return None
+    try:
+        return Arm(key, tuple(names), with_policies(scenario, bodies))
+    except ScenarioError as error:
+        found += [Fault(f"{key}: {fault.where}", fault.value, fault.rule, fault.suggestion) for fault in error.faults]
+        return None
+
+
+def _set(bodies: dict[str, Any], arm: str, path: str, value: Any) -> Fault | None:
+    """Set a dotted path in the policies of an arm."""
+    first, *rest = path.split(".")
+    if first not in bodies or not rest:
+        near = difflib.get_close_matches(first, bodies, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(bodies) or 'none'}"
+        return Fault(f"arms.{arm}.{path}", show(value), "must begin with one of the arm's policies", hint)
+    here = bodies[first]
+    for step in rest[:-1]:
+        here = here.setdefault(step, {})
+        if not isinstance(here, dict):
+            return Fault(f"arms.{arm}.{path}", show(value), f"{step} is no mapping")
+    here[rest[-1]] = value
+    return None
+
+
+def with_policies(scenario: Scenario, bodies: Mapping[str, Any]) -> Scenario:
+    """Return the scenario with more policies in force, given as mappings; raise ScenarioError with every fault in them."""
+    raw = scenario.model_dump(exclude_unset=True, exclude={"base"})
+    raw["policies"] = {**raw.get("policies", {}), **bodies}
+    checked = read(raw, scenario.name)
+    return scenario.model_copy(update={"policies": checked.policies})

@@ -1,0 +1,258 @@
+"""Policies compared on the same customers with the same luck: all arms in one run, customer by customer."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.compile import compile_tables
+from sim.engine import Outcome, run
+from sim.kernels.types import Kept, Tables
+from sim.measures.paired import Paired, case_of, confidence
+from sim.scenario.errors import Fault, ScenarioError
+from sim.scenario.model import Scenario
+from sim.scenario.sample import cells, looks
+from sim.studies.arms import NONE, Arm
+from sim.studies.arms import arms as read_arms
+from sim.studies.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What a comparison found. Made by ``sim.compare``.
+
+    scenario: without the arms' policies; arms: ``none`` first; results: one Result an arm, on the same customers with the same luck;
+    paired: their differences, customer by customer; comparator: place of the arm that the others are held against.
+    Money is in the scenario's currency, discounted to calendar 0 where it is the firm's, to arrival where it is a customer's.
+    """
+
+    scenario: Scenario
+    arms: tuple[Arm, ...]
+    results: tuple[Result, ...]
+    paired: Paired
+    comparator: int
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the arms."""
+        return [arm.id for arm in self.arms]
+
+    @cached_property
+    def differences(self) -> "pd.DataFrame":
+        """How each arm differs from the comparator, by group and measure; see ``sim.measures.paired.differences``."""
+        from sim.measures.paired import differences
+
+        return differences(self.paired, self.ids, self.comparator)
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """One row an arm.
+
+        Columns: arm, label, policies; clv, clv_se (a customer); equity, equity_se (the firm's); kept, kept_se (chance of not being lost in
+        the first year); cost, gross, gain, gain_se, gain_low, gain_high (against the comparator, the firm's: cost of policies, customer
+        equity before it and after it, with a 95 % interval); difference, difference_se, difference_low, difference_high, sd, sd_unpaired
+        (of CLV a customer: paired, and were the arms' luck apart); saved (share of the variance that pairing saves); roi, roi_low, roi_high
+        (gain over cost); payback (first tenure from which the spending has come back, missing for never); shortfall (mean CLV of the worst
+        5 %); dominates (first or second order stochastic dominance over the comparator, else empty); efficient (on the frontier of cost
+        and gross gain).
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._rows()).astype({"payback": "Int64"})
+
+    def _rows(self) -> list[dict[str, Any]]:
+        from sim.measures import arms as measures
+
+        rows, theirs = [], self.results[self.comparator]
+        for k, (arm, result) in enumerate(zip(self.arms, self.results, strict=True)):
+            own, other = result.clv.iloc[0], theirs.clv.iloc[0]
+            one = self._one(arm.id, "clv")
+            back = measures.returns(self.paired, k, self.comparator)
+            half, apart = self.paired.width * back["gain_se"], math.hypot(own["sd"], other["sd"])
+            apart_se = math.hypot(own["se"], other["se"])
+            equity = result.equity.iloc[0]
+            kept = self._kept(result)
+            row: dict[str, Any] = {"arm": arm.id, "label": arm.label, "policies": "+".join(arm.policies)}
+            row |= {"clv": own["mean"], "clv_se": own["se"], "equity": equity["equity"], "equity_se": equity["se"]}
+            row |= {"kept": kept[0], "kept_se": kept[1], "cost": back["cost"], "gross": back["gross"], "gain": back["gain"]}
+            row |= {"gain_se": back["gain_se"], "gain_low": back["gain"] - half, "gain_high": back["gain"] + half}
+            row |= {"difference": one["difference"], "difference_se": one["se"], "difference_low": one["low"]}
+            row |= {"difference_high": one["high"], "sd": one["sd"], "sd_unpaired": apart}
+            row |= {"saved": 1.0 - (one["se"] / apart_se) ** 2 if k != self.comparator and apart_se > 0 else math.nan}
+            wide = self.paired.width * back["roi_se"]
+            row |= {"roi": back["roi"], "roi_low": back["roi"] - wide, "roi_high": back["roi"] + wide}
+            row |= {"payback": measures.payback(measures.course(result.cash, theirs.cash)) if k != self.comparator else 0}
+            row |= {"shortfall": measures.shortfall(result.sample), "dominates": measures.dominance(result.sample, theirs.sample)}
+            rows.append(row)
+        frontier = measures.efficient([row["cost"] for row in rows], [row["gross"] for row in rows])
+        return [{**row, "efficient": on} for row, on in zip(rows, frontier, strict=True)]
+
+    def _one(self, arm: str, measure: str) -> "pd.Series[Any]":
+        frame = self.differences
+        return frame[(frame["arm"] == arm) & (frame["by"] == "all") & (frame["measure"] == measure)].iloc[0]
+
+    def _kept(self, result: Result) -> tuple[float, float]:
+        """Return the chance of not being lost within the first year, and its standard error."""
+        year = min(self.scenario.periods_per_year, result.sample.horizon)
+        row = result.retention[result.retention["by"] == "all"].iloc[year]
+        return float(row["survival"]), float(row["survival_se"])
+
+    @cached_property
+    def treatments(self) -> "pd.DataFrame":
+        """What was done in each arm; see ``sim.measures.arms.treatments``."""
+        from sim.measures.arms import treatments
+
+        return treatments({arm.id: result.sample for arm, result in zip(self.arms, self.results, strict=True)})
+
+    @cached_property
+    def paths(self) -> "pd.DataFrame":
+        """How arms fare from market path to market path (``run.replicates``); see ``sim.measures.arms.paths``."""
+        from sim.measures.arms import paths
+
+        return paths(self.paired, self.ids)
+
+    @cached_property
+    def best(self) -> int:
+        """Place of the arm with the highest customer equity; of equals the first."""
+        return int(np.argmax(self.table["equity"].to_numpy()))
+
+    @cached_property
+    def confidence(self) -> float:
+        """Lower bound of the chance that it is the best; see ``sim.measures.paired.confidence``."""
+        return confidence(self.paired, self.best)
+
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """Return every frame by name."""
+        found = {"arms": self.table, "differences": self.differences, "treatments": self.treatments}
+        return found if self.results[0].sample.independent else found | {"paths": self.paths}
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``comparison.json`` holds: plain values, None for what is not defined."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "scenario": self.scenario.name,
+            "currency": self.scenario.currency,
+            "customers": self.results[0].sample.simulated,
+            "replicates": self.results[0].sample.replicates,
+            "comparator": self.arms[self.comparator].id,
+            "arms": {row["arm"]: self._summary(row) for row in self.table.to_dict("records")},
+            "best": self.arms[self.best].id,
+            "confidence": plain(self.confidence),
+        }
+
+    @staticmethod
+    def _summary(row: Mapping[Any, Any]) -> dict[str, Any]:
+        interval = [plain(row["gain_low"]), plain(row["gain_high"])]
+        return {
+            "label": row["label"],
+            "policies": row["policies"].split("+") if row["policies"] else [],
+            "clv": {"mean": plain(row["clv"]), "se": plain(row["clv_se"])},
+            "equity": {"mean": plain(row["equity"]), "se": plain(row["equity_se"])},
+            "cost": plain(row["cost"]),
+            "retention": {"mean": plain(row["kept"]), "se": plain(row["kept_se"])},
+            "gain": {"mean": plain(row["gain"]), "se": plain(row["gain_se"]), "interval": interval},
+            "difference": {
+                "mean": plain(row["difference"]),
+                "se": plain(row["difference_se"]),
+                "sd": plain(row["sd"]),
+                "sd_unpaired": plain(row["sd_unpaired"]),
+                "interval": [plain(row["difference_low"]), plain(row["difference_high"])],
+            },
+            "roi": plain(row["roi"]),
+            "payback": plain(row["payback"]),
+        }
+
+    def __repr__(self) -> str:
+        row = self.table.iloc[self.best]
+        told = (
+            f"best {row['label']}, {row['gain']:,.0f} ± {row['gain_se']:,.0f} {self.scenario.currency} against {self.ids[self.comparator]}"
+        )
+        return f"<Comparison of {len(self.arms)} arms on {self.scenario.name}: {' '.join(told.split())} (± standard error)>"
+
+
+def plain(value: Any) -> float | int | None:
+    """Return a number as JSON has it, None for what is not defined."""
+    import pandas as pd
+
+    if value is None or value is pd.NA or not math.isfinite(value):
+        return None
+    return int(value) if isinstance(value, int | np.integer) else float(value)
+
+
+def compare(
+    scenario: Scenario,
+    policies: Sequence[str] = (),
+    arms: Mapping[str, Mapping[str, Any]] | None = None,
+    comparator: str = NONE,
+    configs: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Compare policies on the same customers with the same luck.
+
+    policies: an arm each, ``a+c`` for both at once, by the names of files in configs/policy/ or in ``policy/`` of the folder ``configs``;
+    arms: variants by name, ``{"cheap": {"policies": ["a"], "a.cost.per_contact": 2}}``; ``none`` is always added. comparator: arm that the
+    others are held against. Where ``run.precision`` is set, customers are added until every paired difference of CLV is that well known:
+    half of its 95 % interval within that share of the comparator's CLV before acquisition, or within ``run.precision_money``.
+    Raises ScenarioError with every fault, before anything runs; where arrivals depend on customers, who are then not the same in all arms.
+    """
+    if scenario.coupled:
+        rule = "must be off: arrivals that depend on customers are not the same in all arms"
+        raise ScenarioError([Fault("crowd" if scenario.crowd else "word_of_mouth.recruits", "", rule)])
+    if scenario.horizon == "inf":
+        raise ScenarioError([Fault("horizon", "inf", "must be a whole number of periods to simulate")])
+    return compared(scenario, read_arms(scenario, policies, arms, configs), comparator, progress)
+
+
+def compared(
+    scenario: Scenario, every: Sequence[Arm], comparator: str = NONE, progress: Callable[[int, int], None] | None = None
+) -> Comparison:
+    """Compare arms that are read already; see ``compare``."""
+    names = [arm.id for arm in every]
+    if comparator not in names:
+        raise ScenarioError([Fault("comparator", comparator, "must be one of the arms", f"there are {', '.join(names)}")])
+    tables = compile_tables(*(arm.scenario for arm in every))
+    settings = scenario.run.model_copy(update={"driver": "group"})
+    outcome: Outcome | None = None
+    for customers in looks(scenario):
+        sampled = [cell.sampled for cell in cells(scenario, customers)]
+        outcome = run(tables, sampled, settings, int(scenario.horizon), progress, outcome)
+        results = tuple(Result(arm.scenario, _outcome(outcome, k), _tables(tables, k)) for k, arm in enumerate(every))
+        paired = Paired(tuple(result.sample for result in results), outcome.tally.paired)
+        found = Comparison(scenario, tuple(every), results, paired, names.index(comparator))
+        if precise(found):
+            break
+    return found
+
+
+def precise(found: Comparison) -> bool:
+    """Return whether every paired difference of CLV is as well known as was asked for; False where nothing was asked."""
+    run = found.scenario.run
+    if run.precision is None and run.precision_money is None:
+        return False
+    everybody = found.paired.samples[0].groups[0]
+    half = max(found.paired.width * found.paired.difference(k, found.comparator, "clv", everybody).se for k in range(len(found.arms)))
+    if run.precision_money is not None:
+        return half <= run.precision_money
+    assert run.precision is not None
+    return half <= run.precision * abs(float(found.results[found.comparator].clv.iloc[1]["mean"]))
+
+
+def _outcome(outcome: Outcome, k: int) -> Outcome:
+    """Return the outcome of one case."""
+    kept = outcome.kept
+    own = None if kept is None else Kept(*(values[k : k + 1] for values in kept))
+    return replace(outcome, tally=case_of(outcome.tally, k), kept=own)
+
+
+def _tables(tables: Tables, k: int) -> Tables:
+    """Return the tables of one case."""
+    return tables._replace(variant=tables.variant[k : k + 1])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sim.config import load, scenarios
     from sim.exact import exact
     from sim.scenario import Scenario, ScenarioError
+    from sim.studies.compare import Comparison, compare
     from sim.studies.drivers import drivers
     from sim.studies.explain import explain
     from sim.studies.folder import verify, write_run
@@ -25,9 +26,25 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Result", "Scenario", "ScenarioError", "drivers", "exact", "explain", "load", "scenarios", "simulate", "verify", "write_run"]
+__all__ = [
+    "Comparison",
+    "Result",
+    "Scenario",
+    "ScenarioError",
+    "compare",
+    "drivers",
+    "exact",
+    "explain",
+    "load",
+    "scenarios",
+    "simulate",
+    "verify",
+    "write_run",
+]
 
 _HOME = {
+    "Comparison": "sim.studies.compare",
+    "compare": "sim.studies.compare",
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",

@@ -8,15 +8,15 @@ import contextlib
 import gc
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from sim.cli.reading import complain, notes, origin, placed, read, read_points, warn
-from sim.cli.showing import show_exact, show_exact_points, show_result, show_results, width
+from sim.cli.reading import complain, notes, origin, placed, read, read_comparison, read_points, warn
+from sim.cli.showing import progress_bar, show_comparison, show_exact, show_exact_points, show_result, show_results, width
 
 USAGE, INTERRUPTED, DIFFERENT = 2, 130, 1
 """Exit codes."""
@@ -135,7 +135,7 @@ def simulate(
         from sim.studies.simulate import simulate as run
 
         folder = store.check(out if out is not None else default_folder(scenario))
-        with _progress() as progress:
+        with progress_bar() as progress:
             result = run(scenario, progress)
         written = write_run(result, folder, report=not no_report)
         for warning in result.warnings:
@@ -162,7 +162,7 @@ def _simulate_each(settings: list[str], configs: str | None, *, report: bool) ->
     said: dict[int, list[str]] = {}
     try:
         for k, (scenario, folder) in enumerate(zip(scenarios, folders, strict=True)):
-            with _progress() as progress:
+            with progress_bar() as progress:
                 result = run(scenario, progress)
             if k == 0:
                 store.write_runs(folder.parent, None)  # an earlier table does not outlive a run that it tells of
@@ -178,6 +178,61 @@ def _simulate_each(settings: list[str], configs: str | None, *, report: bool) ->
     store.write_runs(folders[0].parent, multirun.table(points, rows))
     warn(said, points)
     show_results(points, rows, folders[0].parent)
+
+
+@app.command()
+def compare(
+    settings: Settings = None,
+    configs: Configs = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write tables and comparison.json alone.")] = False,
+) -> None:
+    """Compare policies on the same customers with the same luck.
+
+    \b
+    Settings, in any order:
+      scenario=NAME     (default lifecycle)
+      policies=[A,B,A+B]
+                        an arm each, + for both
+                        at once; by default
+                        some that ship; "none"
+                        is always there
+      arms.NAME={policies: [A], A.cost.setup: 9}
+                        a variant by name
+      comparator=ARM    held against (none)
+      out=DIR           its folder (default
+                        results/NAME-compared-…)
+      KEY=VALUE         any of the scenario
+    \b
+    Examples:
+      clvsim policies
+      clvsim compare
+      clvsim compare policies=[gifts,win_back]
+      clvsim compare policies=[gifts] \\
+        "arms.dear={policies: [gifts], \\
+        gifts.cost.per_contact: 9}"
+    """
+    with _explained():
+        from sim import store
+        from sim.studies.compare import compared
+        from sim.studies.comparison_folder import default_folder, write_comparison
+
+        scenario, arms, comparator, out = read_comparison(settings or [], configs)
+        folder = store.check(out if out is not None else default_folder(arms))
+        with progress_bar() as progress:
+            found = compared(scenario, arms, comparator, progress)
+        show_comparison(found, write_comparison(found, folder, report=not no_report))
+
+
+@app.command()
+def policies(configs: Configs = None) -> None:
+    """List the policies: name and label, a line each."""
+    with _explained():
+        from sim.policies import policies as found
+
+        listed = found(configs)
+        longest = max(map(len, listed))
+        for name, label in listed.items():
+            typer.echo(f"{name:<{longest}}  {label}".rstrip())
 
 
 @app.command()
@@ -303,7 +358,7 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder t
         store.read_manifest(folder)  # refuse at once what is no run
         from sim.studies.folder import verify as compare
 
-        with _progress() as progress:
+        with progress_bar() as progress:
             differences = compare(Path(folder), progress)
     for difference in differences:
         typer.echo(difference)
@@ -344,18 +399,3 @@ def _show_warning(
 ) -> None:
     """Print a warning that is meant for users in one line, another one with its place."""
     complain(f"warning: {message}" if issubclass(category, UserWarning) else f"{filename}:{lineno}: {category.__name__}: {message}")
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """Give a function (done, total) that moves a bar on a terminal's stderr, or None where there is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    columns = BarColumn(), TaskProgressColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("")
-        yield lambda done, total: bar.update(task, completed=done, total=total)

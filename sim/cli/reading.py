@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
     from sim.config import Point
     from sim.scenario import Fault, Scenario
+    from sim.studies.arms import Arm
 
 DEFAULT_SCENARIO = "lifecycle"
+
+DEFAULT_POLICIES = ("loyalty_programme", "service_recovery", "proactive_service", "win_back", "price_cut", "service_recovery+win_back")
+"""Arms of a comparison that names none."""
 
 LISTED = 3
 """Runs that a fault names one by one."""
@@ -81,6 +85,53 @@ def read_points(
     notes(configs)
     warn({k: warnings(scenario) for k, scenario in enumerate(scenarios)}, runs)
     return runs, tuple(scenarios), out
+
+
+def read_comparison(settings: Sequence[str], configs: str | None) -> tuple["Scenario", "tuple[Arm, ...]", str, str | None]:
+    """Return the scenario, the arms, the comparator and ``out`` of a comparison; all faults of all of them are raised at once."""
+    from sim.scenario import Fault, ScenarioError
+    from sim.studies.arms import NONE, arms
+
+    given: dict[str, Any] = {}
+    faults: list[Fault] = []
+    rest = []
+    for setting in _joined(settings):
+        key, separator, value = setting.partition("=")
+        if separator and (key in ("policies", "comparator") or re.fullmatch(r"arms\.[A-Za-z0-9_-]+", key)):
+            found = _yaml(key, value)
+            if isinstance(found, Fault):
+                faults.append(found)
+            else:
+                given[key] = found
+        else:
+            rest.append(setting)
+    listed = given.pop("policies", None if given.keys() - {"comparator"} else list(DEFAULT_POLICIES))
+    listed = [listed] if isinstance(listed, str) else listed or []
+    comparator = str(given.pop("comparator", NONE))
+    variants = {key.partition(".")[2]: body for key, body in given.items()}
+    try:
+        scenario, out = read(rest, configs, keeps=True)
+    except ScenarioError as error:
+        raise ScenarioError([*faults, *error.faults]) from None
+    if faults:
+        raise ScenarioError(faults)
+    return scenario, arms(scenario, listed, variants, configs), comparator, out
+
+
+def _yaml(key: str, value: str) -> Any:
+    """Return what a setting of a comparison says, in YAML, or what is wrong with it."""
+    import yaml
+
+    from sim.scenario import Fault
+
+    kinds = {"policies": ((str, list), "a list of names", "policies=[gifts,win_back,gifts+win_back]"), "comparator": ((str,), "a name", "")}
+    wanted, rule, hint = kinds.get(key, ((dict,), "a mapping", f"{key}={{policies: [gifts], gifts.cost.per_contact: 2}}"))
+    try:
+        found = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return Fault(key, value, "cannot be read: close brackets and quotes", f"for example {hint}" if hint else "")
+    good = isinstance(found, wanted) and (key != "policies" or isinstance(found, str) or all(isinstance(one, str) for one in found))
+    return found if good else Fault(key, value, f"must be {rule}", f"for example {hint}" if hint else "")
 
 
 def placed(told: Mapping["Fault", Sequence[int]], runs: Sequence["Point"]) -> "list[Fault]":

@@ -1,9 +1,11 @@
 """What the verbs print: a summary's lines, exact answers, a table of several runs, wrapped to the terminal."""
 
+import contextlib
 import math
 import shutil
+import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from sim.config import Point
     from sim.exact import Exact
     from sim.scenario import Scenario
+    from sim.studies.compare import Comparison
     from sim.studies.multirun import Row
     from sim.studies.result import Result
 
@@ -196,3 +199,37 @@ def _show_course(scenario: "Scenario", answer: "Exact") -> None:
         share = answer.survival[period]
         kept = _number(answer.retention[period], 6) if period < len(answer.retention) else ""
         typer.echo(f"{period:>6} {_number(share, 6):>12} {kept:>12}".rstrip())
+
+
+def show_comparison(found: "Comparison", folder: Path) -> None:
+    """Print a table of the arms, the best first, and where it lies."""
+    table = found.table.sort_values("equity", ascending=False, kind="stable")
+    money = f", {found.scenario.currency}" if found.scenario.currency else ""
+    _line("scenario", found.scenario.name, found.scenario.label)
+    _line("customers", f"{found.results[0].sample.simulated:,} simulated, the same in every arm", f"seed {found.scenario.run.seed}")
+    longest = max(map(len, found.ids))
+    typer.echo(f"{'':<{longest}}  {'gain' + money:>24}  {'cost':>12}  {'back/unit':>9}  {'CLV':>9}")
+    for row in table.to_dict("records"):
+        own = row["arm"] == found.ids[found.comparator]
+        gain = "–" if own else f"{_number(row['gain'], 0)} ± {_number(row['gain_se'], 0)} SE"
+        back = _number(row["roi"] + 1.0)
+        typer.echo(f"{row['arm']:<{longest}}  {gain:>24}  {_number(row['cost'], 0):>12}  {back:>9}  {_number(row['clv']):>9}")
+    _line("best", found.ids[found.best], f"confidence {100 * found.confidence:.1f} %" if not math.isnan(found.confidence) else "")
+    _copied("folder", folder)
+    if (folder / "report.html").exists():
+        _copied("report", folder / "report.html")
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
+    """Give a function (done, total) that moves a bar on a terminal's stderr, or None where there is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    columns = BarColumn(), TaskProgressColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("")
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sim.scenario.model import Scenario
     from sim.studies.result import Result
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
+TEMPLATE = "report.html.j2"
 
 NO_ERROR = "no error can be told: it takes two simulated customers in every segment and cohort"
 
@@ -46,12 +46,12 @@ def page(result: "Result", drawn: Sequence[tuple[Drawn, str]], draws: int) -> st
     """
     scenario = result.scenario
     rows, left_out = assumptions.settings(scenario)
-    return _template().render(
+    return template(TEMPLATE).render(
         scenario=scenario,
         title=scenario.label or scenario.name,
         cards=cards(result),
         sentence=_sentence(result),
-        figures=[(figure, _inlined(figure, svg)) for figure, svg in drawn],
+        figures=[(figure, inlined(figure, svg)) for figure, svg in drawn],
         ledger=_ledger(result),
         segments=_segments(result),
         patterns=_patterns(result),
@@ -67,14 +67,17 @@ def page(result: "Result", drawn: Sequence[tuple[Drawn, str]], draws: int) -> st
 
 
 @cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
+def template(name: str) -> "Template":
+    """Return a template of this folder; everything put into it is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template(name)
 
 
-def _inlined(figure: Drawn, svg: str) -> Markup:
+def inlined(figure: Drawn, svg: str) -> Markup:
+    """Return a figure's SVG as it may stand in the page."""
     return Markup(inline(svg, figure.name, str(escape(f"{figure.title}. {figure.caption}"))))
 
 

@@ -173,6 +173,7 @@ def texts_of(scenario: "Scenario") -> tuple[str, ...]:
         scenario.stages,
         scenario.segments,
         scenario.cohorts,
+        scenario.policies,
         *(stage.to for stage in scenario.stages.values()),
     )
     return (scenario.label, scenario.currency, *(entry.label for group in groups for entry in group.values()))

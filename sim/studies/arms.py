@@ -49,7 +49,7 @@ def arms(
     for entry in policies:
         wanted[entry] = (tuple(part for part in entry.split("+") if part != NONE), {})
     for key, body in (variants or {}).items():
-        listed = body.get("policies") if isinstance(body, Mapping) else None
+        listed = body.get("policies")
         if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
             found.append(Fault(f"arms.{key}.policies", show(listed), "must be a list of names of policies"))
             continue

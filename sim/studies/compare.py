@@ -12,7 +12,8 @@ import numpy as np
 from sim.compile import compile_tables
 from sim.engine import Outcome, run
 from sim.kernels.types import Kept, Tables
-from sim.measures.paired import Paired, case_of, confidence
+from sim.measures.equity import firm_cost
+from sim.measures.paired import Estimate, Paired, case_of, confidence
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells, looks
@@ -75,7 +76,7 @@ class Comparison:
         rows, theirs = [], self.results[self.comparator]
         for k, (arm, result) in enumerate(zip(self.arms, self.results, strict=True)):
             own, other = result.clv.iloc[0], theirs.clv.iloc[0]
-            one = self._one(arm.id, "clv")
+            one = self.one(arm.id, "clv")
             back = measures.returns(self.paired, k, self.comparator)
             half, apart = self.paired.width * back["gain_se"], math.hypot(own["sd"], other["sd"])
             apart_se = math.hypot(own["se"], other["se"])
@@ -96,7 +97,8 @@ class Comparison:
         frontier = measures.efficient([row["cost"] for row in rows], [row["gross"] for row in rows])
         return [{**row, "efficient": on} for row, on in zip(rows, frontier, strict=True)]
 
-    def _one(self, arm: str, measure: str) -> "pd.Series[Any]":
+    def one(self, arm: str, measure: str) -> "pd.Series[Any]":
+        """Return the row of ``differences`` of an arm's customers all together."""
         frame = self.differences
         return frame[(frame["arm"] == arm) & (frame["by"] == "all") & (frame["measure"] == measure)].iloc[0]
 
@@ -124,6 +126,21 @@ class Comparison:
     def best(self) -> int:
         """Place of the arm with the highest customer equity; of equals the first."""
         return int(np.argmax(self.table["equity"].to_numpy()))
+
+    def ahead(self, k: int, other: int) -> Estimate:
+        """Return how far arm k's customer equity is ahead of another's, the firm's own costs of policies included."""
+        found = self.paired.at_firm(k, other, "clv")
+        own = firm_cost(self.paired.samples[k]) - firm_cost(self.paired.samples[other])
+        return found._replace(mean=found.mean - own)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of the comparison."""
+        from sim.measures.paths import conditional
+        from sim.scenario.checks import warnings
+
+        said = [text for arm in self.arms for text in warnings(arm.scenario)]
+        return list(dict.fromkeys([*said, *conditional(self.paired.samples[0])]))
 
     @cached_property
     def confidence(self) -> float:

@@ -39,9 +39,13 @@ def config_of(scenario: Scenario, width: int = 120) -> bytes:
 
 def default_folder(scenario: Scenario) -> Path:
     """Return ``results/NAME-SEED-HASH``, the hash being of the whole config, and of the table of existing customers where there is one."""
-    name = re.sub(r"[^\w.-]+", "_", scenario.name).strip(".")[:60] or "scenario"
-    whole = config_of(scenario) + (_base(scenario) or "").encode()
-    return Path("results") / f"{name}-{scenario.run.seed}-{hashlib.sha256(whole).hexdigest()[:8]}"
+    return folder_name(scenario.name, scenario.run.seed, config_of(scenario) + (_base(scenario) or "").encode())
+
+
+def folder_name(name: str, seed: int, whole: bytes) -> Path:
+    """Return ``results/NAME-SEED-HASH``; whole: what is hashed."""
+    name = re.sub(r"[^\w.-]+", "_", name).strip(".")[:60] or "scenario"
+    return Path("results") / f"{name}-{seed}-{hashlib.sha256(whole).hexdigest()[:8]}"
 
 
 def _base(scenario: Scenario) -> str | None:
@@ -59,30 +63,32 @@ def write_run(result: "Result", out: str | os.PathLike[str] | None = None, repor
     store.check(out)
     frames, summary = result.tables(), result.summary()
     texts = _texts(result.scenario, frames)
-    files: dict[str, store.Content] = {"config.yaml": texts["config.yaml"], "summary.json": _json(summary)}
+    files: dict[str, store.Content] = {"config.yaml": texts["config.yaml"], "summary.json": json_bytes(summary)}
     if result.scenario.base is not None and result.scenario.base.held is not None:
         files[HELD] = result.scenario.base.held
     for name, frame in frames.items():
-        files[_csv(name)] = texts[_csv(name)]
-        files[f"tables/{name}.parquet"] = _parquet(frame)
+        files[csv_name(name)] = texts[csv_name(name)]
+        files[f"tables/{name}.parquet"] = parquet(frame)
     if report:
         from sim.report.files import files as drawn
 
         files |= drawn(result, DRAWS)
-    return store.write(out, files, _manifest(result, summary, result_hash(texts, summary)))
+    return store.write(out, files, manifest_of(result, summary["schema_version"], result_hash(texts, summary)))
 
 
-def _csv(name: str) -> str:
+def csv_name(name: str) -> str:
+    """Return where a frame lies in a folder, as CSV."""
     return f"tables/{name}.csv"
 
 
 def _texts(scenario: Scenario, frames: "Mapping[str, pd.DataFrame]") -> dict[str, bytes]:
     """Return the files that are the same on every machine: the config, and the tables with all digits of their numbers."""
-    tables = {_csv(name): frame.to_csv(index=False, lineterminator="\n").encode() for name, frame in frames.items()}
+    tables = {csv_name(name): frame.to_csv(index=False, lineterminator="\n").encode() for name, frame in frames.items()}
     return {"config.yaml": config_of(scenario), **tables}
 
 
-def _json(summary: Mapping[str, Any]) -> bytes:
+def json_bytes(summary: Mapping[str, Any]) -> bytes:
+    """Return plain values as JSON."""
     return (json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -90,17 +96,18 @@ def result_hash(texts: Mapping[str, bytes], summary: Mapping[str, Any]) -> str:
     """Return one SHA-256 over config, CSV tables and summary without ``timing``: equal for equal results."""
     timeless = {key: value for key, value in summary.items() if key != "timing"}
     whole = hashlib.sha256()
-    for name, content in sorted({**texts, "summary.json": _json(timeless)}.items()):
+    for name, content in sorted({**texts, "summary.json": json_bytes(timeless)}.items()):
         whole.update(f"{name}\0{len(content)}\0".encode() + content)
     return whole.hexdigest()
 
 
-def _manifest(result: "Result", summary: Mapping[str, Any], result_hash: str) -> dict[str, Any]:
+def manifest_of(result: "Result", schema_version: int, result_hash: str) -> dict[str, Any]:
+    """Return a manifest without its files: versions, seed, threads, hash of the result."""
     from sim import __version__
 
     return {
         "version": __version__,
-        "schema_version": summary["schema_version"],
+        "schema_version": schema_version,
         "draws": DRAWS,
         "scenario": result.scenario.name,
         "seed": result.scenario.run.seed,
@@ -114,7 +121,7 @@ def _manifest(result: "Result", summary: Mapping[str, Any], result_hash: str) ->
     }
 
 
-def _parquet(frame: "pd.DataFrame") -> Callable[[Path], None]:
+def parquet(frame: "pd.DataFrame") -> Callable[[Path], None]:
     """Return a function that writes a frame as Parquet to a path."""
 
     def write(path: Path) -> None:
@@ -138,16 +145,20 @@ def _parquet(frame: "pd.DataFrame") -> Callable[[Path], None]:
 
 
 def verify(folder: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> list[str]:
-    """Rerun a run folder from its config; return each difference in words, none if all is as it was.
+    """Rerun a run's or a comparison's folder from its config; return each difference in words, none if all is as it was.
 
     Raises ScenarioError where the folder is not a run's. progress: as for ``simulate``.
     """
     folder = Path(folder)
     manifest = store.read_manifest(folder)
-    found = list(_changed(folder, manifest))
+    if manifest.get("kind") == "comparison":
+        from sim.studies import comparison_folder
+
+        return comparison_folder.verify(folder, manifest, progress)
+    found = list(changed(folder, manifest))
     try:
         raw = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        scenario = read(raw if isinstance(raw, dict) else {}, table=_table(folder, manifest))
+        scenario = read(raw if isinstance(raw, dict) else {}, table=table_of(folder, manifest))
     except ScenarioError as error:
         return [*found, *(f"config.yaml: cannot be run again: {fault}" for fault in error.faults)]
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
@@ -155,12 +166,13 @@ def verify(folder: str | os.PathLike[str], progress: Callable[[int, int], None] 
     return found + list(_rerun(folder, scenario, manifest, {line.partition(": ")[0] for line in found}, progress))
 
 
-def _table(folder: Path, manifest: Mapping[str, Any]) -> bytes | None:
+def table_of(folder: Path, manifest: Mapping[str, Any]) -> bytes | None:
     """Return the table of existing customers that a run's folder keeps, None where it keeps none."""
     return (folder / HELD).read_bytes() if HELD in manifest["files"] else None
 
 
-def _changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+def changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what in a folder is not as its manifest says."""
     for name, digest in manifest["files"].items():
         try:
             now = hashlib.sha256((folder / name).read_bytes()).hexdigest()
@@ -224,7 +236,7 @@ def _same_summary(path: Path, summary: Mapping[str, Any]) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     # through JSON, so that 1 and true or 1.0 are told apart
-    return isinstance(stored, dict) and _json({**stored, "timing": None}) == _json({**summary, "timing": None})
+    return isinstance(stored, dict) and json_bytes({**stored, "timing": None}) == json_bytes({**summary, "timing": None})
 
 
 def _same_parquet(path: Path, frame: "pd.DataFrame") -> bool:
@@ -233,7 +245,7 @@ def _same_parquet(path: Path, frame: "pd.DataFrame") -> bool:
 
     with tempfile.TemporaryDirectory() as place, duckdb.connect(":memory:") as connection:
         fresh, stored = Path(place) / "fresh.parquet", Path(place) / "stored.parquet"  # names without letters that DuckDB expands
-        _parquet(frame)(fresh)
+        parquet(frame)(fresh)
         try:
             stored.write_bytes(path.read_bytes())
             if stored.read_bytes() == fresh.read_bytes():

@@ -1,0 +1,202 @@
+"""The figures of a comparison: what each arm gains, what it costs, for whom, and when it comes back."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sim.measures.arms import course
+from sim.report import words
+from sim.report.panels import MOST_PERIODS, beside, new_figure, scaled, tenure, ticks, wrapped
+from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out, shortened, spread
+
+if TYPE_CHECKING:
+    from sim.scenario.model import Scenario
+    from sim.studies.compare import Comparison
+
+SHOWN = 4
+"""Arms whose course is drawn, the best first."""
+
+LINES = ((BLUE, "-"), (ORANGE, "--"), (SKY, "-."), (GREY, ":"))
+
+
+def lettered(found: "Comparison") -> "Scenario":
+    """Return the scenario with the policies of all arms, whose labels figures show."""
+    every = {key: policy for arm in found.arms for key, policy in arm.scenario.policies.items()}
+    return found.scenario.model_copy(update={"policies": every})
+
+
+def ranked(found: "Comparison") -> pd.DataFrame:
+    """Return the arms but the comparator, the largest gain first."""
+    table = found.table.drop(index=found.comparator)
+    return table.sort_values("gain", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def against(found: "Comparison") -> str:
+    """Return what the arms are held against, in words."""
+    arm = found.arms[found.comparator]
+    return "doing nothing" if not arm.policies else arm.label
+
+
+def gains(found: "Comparison") -> Drawn:
+    """Draw each arm's gain in customer equity with its interval. Frame: arm, label, gain, low, high."""
+    rows = ranked(found)
+    frame = rows[["arm", "label", "gain", "gain_low", "gain_high"]].rename(columns={"gain_low": "low", "gain_high": "high"})
+    title = f"Gain against {against(found)}"
+    with drawing(lettered(found)):
+        figure, (axes,) = new_figure(1.3 + 0.36 * len(frame))
+        scale, power = scaled(float(frame["gain"].abs().max()))
+        places, value = np.arange(len(frame))[::-1], frame["gain"].to_numpy() / scale
+        half = np.nan_to_num((frame["high"] - frame["gain"]).to_numpy() / scale)
+        colours = [BLUE if gain >= 0 else ORANGE for gain in value]
+        axes.barh(places, value, color=colours, height=0.62, linewidth=0)
+        axes.errorbar(value, places, xerr=half, fmt="none", ecolor=INK, capsize=3, linewidth=1.2)
+        for place, at, error in zip(places, value, half, strict=True):
+            beside(axes, max(at + error, 0.0), place, words.estimate(at, error / words.LEVEL)[0])
+        axes.set_yticks(places, [wrapped(label) for label in frame["label"]], fontsize=SMALL)
+        axes.axvline(0, color=INK, linewidth=0.9)
+        low, high = min(0.0, *(value - half)), max(0.0, *(value + half))
+        axes.set_xlim(low * 1.05, high + 0.2 * ((high - low) or 1.0))
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(f"customer equity gained, {power}{words.unit(found.scenario)}")
+        axes.set_title(title)
+        ticks(axes.xaxis)
+        laid_out(figure)
+    said = "What each arm adds to customer equity, its own cost taken off; intervals: 95 %, of the same customers on the same luck."
+    return Drawn("gains", figure, frame, title, said)
+
+
+def frontier(found: "Comparison") -> Drawn:
+    """Draw what arms cost against what they bring before that. Frame: arm, label, cost, gross, efficient."""
+    frame = found.table[["arm", "label", "cost", "gross", "efficient"]].reset_index(drop=True)
+    title = "What is spent and what it brings"
+    with drawing(lettered(found)):
+        figure, (axes,) = new_figure(3.6)
+        scale, power = scaled(float(max(frame["cost"].abs().max(), frame["gross"].abs().max())))
+        cost, gross = (frame[name].to_numpy() / scale for name in ("cost", "gross"))
+        on = frame["efficient"].to_numpy()
+        order = np.argsort(cost[on], kind="stable")
+        axes.plot(cost[on][order], gross[on][order], color=BLUE, linewidth=1.4, marker="o", markersize=6, label="efficient")
+        axes.plot(cost[~on], gross[~on], color=ORANGE, linestyle="", marker="x", markersize=7, markeredgewidth=1.8, label="dominated")
+        widest = max(float(cost.max()), 1e-12)
+        axes.plot([0, widest], [0, widest], color=GREY, linewidth=1.0, linestyle=":", label="spending just back")
+        span = (float(gross.max()) - min(float(gross.min()), 0.0)) or 1.0
+        heights = np.argsort(gross, kind="stable")
+        moved = spread([float(gross[k]) for k in heights], 0.055 * span, float(gross.min()), float(gross.max()) + 0.1 * span)
+        for k, height in zip(heights, moved, strict=True):
+            label = shortened(frame["label"].iloc[k], 26)
+            axes.annotate(label, (cost[k], height), xytext=(7, 0), textcoords="offset points", va="center", fontsize=SMALL)
+        axes.set_xlim(min(0.0, float(cost.min())) - 0.03 * widest, widest * 1.75)
+        axes.set_ylim(min(0.0, float(gross.min())) - 0.06 * span, float(gross.max()) + 0.14 * span)
+        axes.set_xlabel(f"cost of policies, {power}{words.unit(found.scenario)}")
+        axes.set_ylabel(f"customer equity gained before it, {power}{words.unit(found.scenario)}")
+        axes.grid(axis="both")
+        figure.legend(loc="outside lower center", ncols=3)
+        axes.set_title(title)
+        ticks(axes.xaxis)
+        ticks(axes.yaxis)
+        laid_out(figure)
+    left = [str(label) for label, best in zip(frame["label"], frame["efficient"], strict=True) if not best]
+    said = "Above the dotted line an arm earns more than it costs."
+    if left:
+        told = "its cost" if len(left) == 1 else "the cost of each"
+        said += f" Another arm brings as much at or below {told}: {', '.join(left)}."
+    return Drawn("frontier", figure, frame, title, said)
+
+
+def segments(found: "Comparison") -> Drawn:
+    """Draw by segment what each arm adds to a customer's CLV, net of policies. Frame: arm, segment, difference, low, high."""
+    scenario = found.scenario
+    shown = ranked(found)["arm"].tolist()[:SHOWN]
+    every = found.differences
+    mine = every[(every["by"] == "segment") & (every["measure"] == "clv") & every["arm"].isin(shown)]
+    frame = mine[["arm", "id", "difference", "low", "high"]].rename(columns={"id": "segment"}).reset_index(drop=True)
+    title = "For whom"
+    labels = {arm.id: arm.label for arm in found.arms}
+    with drawing(lettered(found)):
+        groups = list(scenario.segments)
+        figure, (axes,) = new_figure(1.5 + 0.24 * len(groups) * len(shown))
+        height = 0.8 / len(shown)
+        for a, ((colour, _), arm) in enumerate(zip(LINES, shown, strict=False)):
+            rows = frame[frame["arm"] == arm].set_index("segment").loc[groups]
+            places = np.arange(len(groups))[::-1] + 0.4 - height * (a + 0.5)
+            hatch = ("", "////", "....", "\\\\\\\\")[a]
+            axes.barh(places, rows["difference"], height=height * 0.9, color=colour, edgecolor="white", hatch=hatch, linewidth=0,
+                      label=shortened(labels[arm], 34))  # fmt: skip
+            half = np.nan_to_num((rows["high"] - rows["difference"]).to_numpy())
+            axes.errorbar(rows["difference"], places, xerr=half, fmt="none", ecolor=INK, capsize=2, linewidth=1.0)
+        axes.set_yticks(np.arange(len(groups))[::-1], [wrapped(words.segment(scenario, key)) for key in groups], fontsize=SMALL)
+        axes.axvline(0, color=INK, linewidth=0.9)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(f"added to a customer's CLV, {words.unit(scenario)}")
+        figure.legend(loc="outside lower center", ncols=1)
+        axes.set_title(title)
+        ticks(axes.xaxis)
+        laid_out(figure)
+    return Drawn("segments", figure, frame, title, "What a customer of each segment is worth more, after what policies cost on it.")
+
+
+def courses(found: "Comparison") -> Drawn:
+    """Draw how the best arms' spending comes back with a customer's tenure. Frame: arm, t, difference (mean cumulative, discounted)."""
+    scenario, shown = found.scenario, ranked(found)["arm"].tolist()[:SHOWN]
+    labels, theirs = {arm.id: arm.label for arm in found.arms}, found.results[found.comparator]
+    frames = []
+    for arm in shown:
+        values = course(found.results[found.ids.index(arm)].cash, theirs.cash)
+        kept = np.unique(np.linspace(0, values.size - 1, min(values.size, MOST_PERIODS)).round().astype(int))
+        frames.append(pd.DataFrame({"arm": arm, "t": kept, "difference": values[kept]}))
+    frame = pd.concat(frames, ignore_index=True)
+    title = "When it comes back"
+    with drawing(lettered(found)):
+        figure, (axes,) = new_figure(3.4)
+        for (colour, dashes), arm in zip(LINES, shown, strict=False):
+            rows = frame[frame["arm"] == arm]
+            axes.plot(rows["t"] + 1, rows["difference"], color=colour, linestyle=dashes, linewidth=1.7, label=shortened(labels[arm], 34))
+        axes.axhline(0, color=INK, linewidth=0.9)
+        tenure(axes, theirs)
+        axes.set_ylabel(f"cumulative cash a customer, {words.unit(scenario)}")
+        axes.grid(axis="y")
+        figure.legend(loc="outside lower center", ncols=1)
+        axes.set_title(title)
+        ticks(axes.yaxis)
+        laid_out(figure)
+    said = f"What a customer has brought more than with {against(found)} by each tenure, discounted; the firm's own costs are left out."
+    return Drawn("courses", figure, frame, title, said)
+
+
+def paths(found: "Comparison") -> Drawn:
+    """Draw the share of market paths on which each arm is the best. Frame: arm, label, won."""
+    labels = {arm.id: arm.label for arm in found.arms}
+    frame = found.paths[["arm", "won"]].sort_values("won", ascending=False, kind="stable").reset_index(drop=True)
+    frame.insert(1, "label", [labels[arm] for arm in frame["arm"]])
+    title = "Who wins on which market path"
+    with drawing(lettered(found)):
+        figure, (axes,) = new_figure(1.3 + 0.32 * len(frame))
+        places = np.arange(len(frame))[::-1]
+        axes.barh(places, 100 * frame["won"], color=BLUE, height=0.62, linewidth=0)
+        for place, share in zip(places, frame["won"], strict=True):
+            beside(axes, 100 * share, place, words.percent(share))
+        axes.set_yticks(places, [wrapped(label) for label in frame["label"]], fontsize=SMALL)
+        axes.set_xlim(0, 118)
+        axes.set_xlabel(f"share of {found.paired.samples[0].replicates:,} market paths, %")
+        axes.tick_params(axis="y", length=0)
+        axes.set_title(title)
+        laid_out(figure)
+    return Drawn("paths", figure, frame, title, "On how many paths of the market each arm brings the highest customer equity.")
+
+
+FIGURES: dict[str, Callable[["Comparison"], Drawn]] = {
+    "gains": gains,
+    "frontier": frontier,
+    "segments": segments,
+    "courses": courses,
+    "paths": paths,
+}
+"""The figures of a comparison by name, in the order in which its report shows them."""
+
+
+def fitting(found: "Comparison") -> tuple[str, ...]:
+    """Return the names of the figures that say something of this comparison."""
+    there: dict[str, Any] = {"segments": found.scenario.segments, "paths": not found.results[0].sample.independent}
+    return tuple(name for name in FIGURES if there.get(name, True))

@@ -1,0 +1,212 @@
+"""The report of a comparison: which policy, by how much, how sure, and when it would not be the choice."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sim.report import assumptions, words
+from sim.report.arms import FIGURES, against, fitting, lettered, ranked
+from sim.report.page import Card, inlined, template
+from sim.report.policies import facts
+from sim.report.style import Drawn, warn_of_missing_letters
+from sim.report.words import DASH, SPACE
+
+if TYPE_CHECKING:
+    from sim.scenario.policy import Policy
+    from sim.studies.compare import Comparison
+
+TEMPLATE, PAGE = "comparison.html.j2", "report.html"
+
+
+def names(found: "Comparison") -> set[str]:
+    """Return the names, relative to its folder, that ``files`` makes of this comparison; draws nothing."""
+    return {PAGE, *(f"figures/{name}.{kind}" for name in fitting(found) for kind in ("svg", "png", "csv"))}
+
+
+def files(found: "Comparison", draws: int) -> dict[str, bytes]:
+    """Return the report's files by name: ``report.html``, and each figure as SVG, PNG and the CSV of what it draws.
+
+    draws: number of the scheme of random numbers. May warn with ``style.FontWarning``.
+    """
+    warn_of_missing_letters(lettered(found))
+    drawn = [FIGURES[name](found) for name in fitting(found)]
+    pictures = [(figure, figure.svg()) for figure in drawn]
+    made = {PAGE: page(found, pictures, draws).encode()}
+    for figure, svg in pictures:
+        made[f"figures/{figure.name}.svg"] = svg.encode()
+        made[f"figures/{figure.name}.png"] = figure.png()
+        made[f"figures/{figure.name}.csv"] = figure.frame.to_csv(index=False, lineterminator="\n").encode()
+    return made
+
+
+def page(found: "Comparison", drawn: Sequence[tuple[Drawn, str]], draws: int) -> str:
+    """Return the report as HTML; the same for equal comparisons."""
+    scenario = found.scenario
+    firm = float(found.results[0].sample.firm.sum())
+    every = {key: policy for arm in found.arms for key, policy in arm.scenario.policies.items()}
+    return template(TEMPLATE).render(
+        scenario=scenario,
+        title=scenario.label or scenario.name,
+        answer=answer(found),
+        cards=cards(found),
+        conditions=list(conditions(found)),
+        warnings=found.warnings,
+        unit=words.unit(scenario),
+        against=against(found),
+        customers=words.plain(firm),
+        rows=[_row(found, row) for row in _ordered(found).to_dict("records")],
+        figures=[(figure, inlined(figure, svg)) for figure, svg in drawn],
+        policies=[_policy(found, policy, key) for key, policy in every.items()],
+        conventions=assumptions.conventions(scenario, found.results[0].sample.horizon),
+        checks=[_check(found, row) for row in ranked(found).to_dict("records")],
+        receipt=_receipt(found, draws),
+    )
+
+
+def _ordered(found: "Comparison") -> pd.DataFrame:
+    return found.table.sort_values("equity", ascending=False, kind="stable")
+
+
+def _money(found: "Comparison", value: float, se: float) -> str:
+    return words.money(found.scenario, value, se * found.paired.width / words.LEVEL)
+
+
+def answer(found: "Comparison") -> str:
+    """Return the answer in a sentence or two."""
+    best = found.table.iloc[found.best]
+    if found.best == found.comparator:
+        return f"None of the {len(found.arms) - 1} arms does better than {against(found)}."
+    said = f"{best['label']}: it adds {_money(found, best['gain'], best['gain_se'])} to customer equity against {against(found)}"
+    if best["cost"] > 0:
+        said += f", for {words.money(found.scenario, best['cost'])} spent"
+    others = ranked(found)
+    others = others[others["arm"] != best["arm"]]
+    if len(others) and found.confidence > 0.5:
+        second = others.iloc[0]
+        ahead = found.ahead(found.best, found.ids.index(second["arm"]))
+        said += f". It is {_money(found, ahead.mean, ahead.se)} ahead of the next, {second['label']}"
+    return said + "."
+
+
+def cards(found: "Comparison") -> list[Card]:
+    """Return the answer in three numbers: the gain, what comes back for what is spent, how sure the choice is."""
+    best, unit = found.table.iloc[found.best], found.scenario.currency
+    one_path = "" if math.isfinite(best["gain_se"]) else "conditional on this market path"
+    scale = found.paired.width / words.LEVEL
+    number, half = words.estimate(best["gain"], best["gain_se"] * scale)
+    gain = Card("Gain in customer equity", number, half, unit, f"{best['label']} against {against(found)}, after what it costs", one_path)
+    back, wide = words.estimate(best["roi"] + 1.0, (best["roi_high"] - best["roi"]) / words.LEVEL)
+    note = f"customer equity gained per {words.unit(found.scenario)} spent on it; above 1 it pays"
+    returned = Card("Comes back per unit spent", back, wide, "", note, "nothing is spent" if back == DASH else "")
+    sure = found.confidence
+    told = DASH if not math.isfinite(sure) else f"above {99.9}" if sure > 0.999 else f"{100 * sure:.1f}"
+    about = f"that it is the best of the {len(found.arms)} arms, as far as the luck of the simulation goes"
+    return [gain, returned, Card("Confidence", told, DASH, f"{SPACE}%", about, one_path if told == DASH else "")]
+
+
+def conditions(found: "Comparison") -> Iterator[str]:
+    """Yield under what conditions the best arm would not be the choice, as far as this comparison can tell."""
+    best = found.table.iloc[found.best]
+    others = _ordered(found)
+    others = others[others["arm"] != best["arm"]]
+    if not len(others):
+        return
+    second = others.iloc[0]
+    lead = best["equity"] - second["equity"]
+    if best["cost"] > 0 and lead > 0:
+        dearer = f"Were its cost {words.percent(lead / best['cost'])} higher, {second['label']} would do as well"
+        yield f"{dearer} ({words.money(found.scenario, best['cost'] + lead)} in place of {words.money(found.scenario, best['cost'])})."
+    if best["gross"] > 0 and lead > 0:
+        smaller = words.percent(lead / best["gross"])
+        yield f"So it would were what it brings {smaller} less than these assumptions make it, at the same cost."
+    yield from _elsewhere(found, best["arm"])
+    if not found.results[0].sample.independent:
+        row = found.paths[found.paths["arm"] == best["arm"]].iloc[0]
+        if row["won"] < 1:
+            yield f"On {words.percent(1 - row['won'])} of the market paths another arm does better; at worst it falls " + (
+                f"{words.money(found.scenario, row['regret_max'])} short of the best."
+            )
+    if found.confidence < 0.95:
+        yield f"The simulation alone does not settle it: confidence is {words.percent(found.confidence)}; simulate more customers."
+
+
+def _elsewhere(found: "Comparison", best: str) -> Iterator[str]:
+    """Yield the segments in which another arm, or none, does better for a customer."""
+    frame, labels = found.differences, {arm.id: arm.label for arm in found.arms}
+    mine = frame[(frame["by"] == "segment") & (frame["measure"] == "clv")]
+    better: dict[str, list[str]] = {}
+    for segment, rows in mine.groupby("id", sort=False):
+        top = rows.iloc[int(rows["difference"].to_numpy().argmax())]
+        if top["arm"] != best and top["difference"] > rows[rows["arm"] == best]["difference"].iloc[0]:
+            better.setdefault(top["arm"], []).append(words.segment(found.scenario, str(segment)))
+    for arm, segments in better.items():
+        yield f"For {' and '.join(segments)} customers {labels[arm]} is worth more a head."
+
+
+def _row(found: "Comparison", row: dict[Any, Any]) -> dict[str, Any]:
+    own = row["arm"] == found.ids[found.comparator]
+    scale = found.paired.width / words.LEVEL
+    gain, half = words.estimate(row["gain"], row["gain_se"] * scale)
+    back, wide = words.estimate(row["roi"] + 1.0, (row["roi_high"] - row["roi"]) / words.LEVEL)
+    clv, error = words.estimate(row["clv"], row["clv_se"] * scale)
+    notes = [] if row["efficient"] else ["dominated: another brings as much for no more"]
+    if row["dominates"]:
+        notes.append("better at every level of CLV" if row["dominates"] == "first" else "better for whoever shuns risk")
+    return {
+        "label": row["label"],
+        "best": row["arm"] == found.ids[found.best],
+        "note": "; ".join(notes),
+        "gain": DASH if own else _joined(gain, half),
+        "cost": words.plain(row["cost"]),
+        "back": _joined(back, wide),
+        "clv": _joined(clv, error),
+        "kept": words.percent(row["kept"]),
+        "payback": _payback(found, row, own),
+    }
+
+
+def _payback(found: "Comparison", row: dict[Any, Any], own: bool) -> str:
+    if own or row["cost"] == 0:
+        return DASH
+    return "never" if pd.isna(row["payback"]) else words.periods(found.scenario, int(row["payback"])) if row["payback"] else "at once"
+
+
+def _joined(number: str, half: str) -> str:
+    return number if half in (DASH, "0") else f"{number} ± {half}"
+
+
+def _check(found: "Comparison", row: dict[Any, Any]) -> dict[str, str]:
+    one = found.one(row["arm"], "clv")
+    number, half = words.estimate(row["difference"], row["difference_se"] * found.paired.width / words.LEVEL)
+    return {
+        "label": row["label"],
+        "difference": _joined(number, half),
+        "sd": words.plain(row["sd"]),
+        "apart": words.plain(row["sd_unpaired"]),
+        "saved": words.percent(row["saved"]),
+        "shares": f"{words.percent(one['gain'])} / {words.percent(one['lose'])}",
+    }
+
+
+def _policy(found: "Comparison", policy: "Policy", key: str) -> dict[str, Any]:
+    return {"label": policy.label or key, "description": policy.description, "facts": list(facts(found.scenario, policy))}
+
+
+def _receipt(found: "Comparison", draws: int) -> list[tuple[str, str]]:
+    from importlib.metadata import version
+
+    from sim import __version__
+
+    run = found.scenario.run
+    several = f" in each of {run.replicates:,} replicates" if run.replicates > 1 else ""
+    return [
+        ("Scenario", found.scenario.name),
+        ("Arms", ", ".join(found.ids)),
+        ("Seed", str(run.seed)),
+        ("Customers simulated", f"{found.results[0].sample.simulated:,}{several}, the same in every arm"),
+        ("clvsim", __version__),
+        ("Scheme of the random numbers", str(draws)),
+        ("Figures by", f"matplotlib {version('matplotlib')}"),
+    ]

@@ -1,0 +1,72 @@
+"""Policies in words: whom, when, at what cost, with what effect, for how long."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sim.report import words
+
+if TYPE_CHECKING:
+    from sim.scenario.model import Scenario
+    from sim.scenario.policy import Policy
+
+CAUSES = {"own": "the firm itself", "rival": "a rival", "natural": "the end of a need", "unforeseen": "what nobody foresees"}
+
+
+def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
+    """Yield what a policy is, in words: whom, when, at what cost, with what effect, for how long."""
+    period, who = scenario.period, policy.who
+    stages = ", ".join(words.stage(scenario, key) for key in who.stages) if who.stages else "all active stages"
+    said = [stages]
+    if who.segments is not None:
+        said.append(f"only {', '.join(words.segment(scenario, key) for key in who.segments)}")
+    if who.survey is not None and who.survey.below is not None:
+        said.append(f"who say in a survey that their satisfaction is below {who.survey.below:g}")
+    if who.share < 1:
+        said.append(f"{words.percent(who.share)} of them, as a pilot")
+    yield "Whom", "; ".join(said)
+    every = f"every {period}" if policy.when.every == 1 else f"every {policy.when.every} {period}s"
+    window = f" from {period} {policy.when.start} on" if policy.when.start else ""
+    window += f" until {period} {policy.when.stop}" if policy.when.stop is not None else ""
+    cooled = f", a customer at most every {policy.when.cooldown} {period}s" if policy.when.cooldown > 1 else ""
+    yield "When", f"{every}{window}{cooled}"
+    if policy.uptake < 1:
+        yield "Taken up by", words.percent(policy.uptake)
+    named = {
+        "setup": "once",
+        "per_period": f"a {period}",
+        "per_contact": "a contact",
+        "per_uptake": "an uptake",
+        "per_member": f"a member and {period}",
+    }
+    costs = [f"{words.money(scenario, cost)} {name}" for key, name in named.items() if (cost := getattr(policy.cost, key)) > 0]
+    yield "Cost", ", ".join(costs) or "none"
+    yield "Effect", "; ".join(effects(scenario, policy)) or "none"
+    fades = f", fading to {words.percent(policy.decay)} of it each {period}" if policy.decay < 1 else ""
+    yield "Lasts", f"{words.periods(scenario, policy.lasts) if policy.lasts else 'for good'}{fades}"
+    if policy.source:
+        yield "Source", policy.source
+
+
+def effects(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
+    """Yield what a policy changes, in words."""
+    done = policy.effects
+    for stage, edges in done.edges.items():
+        for edge, effect in edges.items():
+            source = scenario.stages[stage]
+            move = f"{source.label or stage} → {source.to[edge].label or words.stage(scenario, scenario.target(stage, edge))}"
+            for way, values in (("chance set to", effect.set), ("chance plus", effect.add), ("hazard times", effect.multiply)):
+                if values is not None:
+                    yield f"{move}: {way} {', '.join(f'{value:g}' for value in values)}"
+    for cause, factor in done.causes.items():
+        yield f"moves caused by {CAUSES[cause]}: hazard times {factor:g}"
+    points = {"performance": "perceived performance", "expectation": "expectation"}
+    yield from (f"{name} {value:+g} points" for key, name in points.items() if (value := getattr(done, key)))
+    if done.delivered_value:
+        yield f"delivered value {done.delivered_value:+g}"
+    shares = {"level": "share of wallet aimed at", "margin": "margin, share of the spend"}
+    yield from (f"{name} {value:+g}" for key, name in shares.items() if (value := getattr(done, key)))
+    factors = {"price": "price", "orders": "orders", "contacts": "contacts"}
+    yield from (f"{name} times {value:g}" for key, name in factors.items() if (value := getattr(done, key)) != 1)
+    yield from (f"{driver} {value:+g} points" for driver, value in done.drivers.items() if value)
+    if done.spread:
+        yield f"strength differs between customers (SD {done.spread:g} of a mean of 1)"

@@ -199,7 +199,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     (policy(decay=0), "policies.x.decay: must be above 0 (got 0)"),
     (
         policy(cost={"per_head": 3}),
-        "policies.x.cost.per_head: unknown key (got 3); choose from setup, per_period, per_contact, per_uptake, per_member",
+        "policies.x.cost.per_head: unknown key (got 3); did you mean per_",
     ),
     (edge("trial", "lost", times=0.5), f"{LOST}.times: unknown key (got 0.5); choose from set, add, multiply"),
     ({"stages__trial__to__lost__cause": "own", **effects(causes={"own": 0})}, "policies.x.effects.causes.own: must be above 0 (got 0)"),

@@ -1,8 +1,9 @@
 """From configs/ and overrides to a Scenario: the one module that knows Hydra, which composes; the gate judges.
 
 A scenario is a file ``scenario/NAME.yaml`` of the folder that ships or of a user's own, which wins. It may build on others by a
-defaults list (``defaults: [publisher, _self_]``). The Compose API alone is used: nothing is written, no logging is touched, and
-nothing that a file names is ever instantiated. Hydra and YAML are imported on use: listing and refusing stay fast.
+defaults list (``defaults: [publisher, _self_]``). A policy is a file ``policy/NAME.yaml`` likewise, which builds on nothing. The Compose
+API alone is used: nothing is written, no logging is touched, and nothing that a file names is ever instantiated. Hydra and YAML are
+imported on use: listing and refusing stay fast.
 """
 
 import itertools
@@ -18,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from sim.files import content_of, files_in, first_line, folders_of, label_in
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.frames import packed
 from sim.scenario.raw import mapping, show, suggest
@@ -35,7 +37,7 @@ _SEARCH: list[Path] = []
 """Folders that come before the one that ships, while a scenario is composed."""
 
 _OVERRIDE = re.compile(r"(?P<sign>\+\+|\+|~|)(?P<key>[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(?P<rest>=(?P<value>.*))?", re.DOTALL)
-_NAMED = {"stages": "stage", "segments": "segment", "cohorts": "cohort"}
+_NAMED = {"stages": "stage", "segments": "segment", "cohorts": "cohort", "policies": "policy"}
 """Sections whose keys a user names, so that a misspelt one would be a new one."""
 
 _STRUCTURE = re.compile(r"[\[\]{}'\"\\,$]")
@@ -44,25 +46,48 @@ _STRUCTURE = re.compile(r"[\[\]{}'\"\\,$]")
 
 def scenarios(configs: str | Path | None = None) -> dict[str, str]:
     """Return the label of every scenario that ships or lies in a user's folder, by name."""
-    return {name: _label(file) for name, file in sorted(_files(_folders(configs)).items())}
+    return {name: label_in(file) for name, file in sorted(files_in(folders_of(configs)).items())}
 
 
 def shadowed(configs: str | Path | None = None) -> tuple[str, ...]:
     """Return a note for each file of a user's folder that takes the place of one that ships."""
-    folders = _folders(configs)
-    ships = _files(folders[1:])
-    return tuple(f"{file}: used instead of the {name} that ships" for name, file in sorted(_files(folders[:1]).items()) if name in ships)
+    folders = folders_of(configs)
+    ships = files_in(folders[1:])
+    return tuple(f"{file}: used instead of the {name} that ships" for name, file in sorted(files_in(folders[:1]).items()) if name in ships)
+
+
+def policies(configs: str | Path | None = None) -> dict[str, str]:
+    """Return the label of every policy that ships or lies in a user's folder, by name."""
+    return {name: label_in(file) for name, file in sorted(files_in(folders_of(configs, "policy")).items())}
+
+
+def policy(name: str, configs: str | Path | None = None) -> dict[str, Any]:
+    """Return what the file of a policy says, to be laid under ``policies.NAME`` of a scenario; the gate judges it there.
+
+    Raises ScenarioError where there is no such file, or it is no mapping.
+    """
+    files = files_in(folders_of(configs, "policy"))
+    if name not in files:
+        rule = "a policy is named, not given as a path" if is_path(name) else "no such policy"
+        raise ScenarioError([Fault("policies", show(name), rule, suggest(Path(name).stem, files))])
+    file = files[name]
+    content = content_of(file, resolve=True)
+    if not isinstance(content, Fault) and "defaults" in content:
+        content = Fault(f"{file}: defaults", show(content["defaults"]), "a policy builds on no other", "write all of it into one file")
+    if isinstance(content, Fault):
+        raise ScenarioError([content])
+    return cast(dict[str, Any], content)
 
 
 def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = None, base: "pd.DataFrame | None" = None) -> Scenario:
     """Return the scenario of this name with overrides such as ``run.seed=3`` or ``stages.renewed.price=80``.
 
     configs: a folder laid out like configs/, whose files win over those that ship. An override may begin with ``+`` (a key that
-    is not there yet; a new stage, segment or cohort needs it) or ``~`` (take a key out). base: the firm's existing customers, one row each,
-    in the columns of a ``base.file`` and in its place; a run's folder keeps it. Raises ScenarioError with every fault found.
+    is not there yet; a new stage, segment, cohort or policy needs it) or ``~`` (take a key out). base: the firm's existing customers, one
+    row each, in the columns of a ``base.file`` and in its place; a run's folder keeps it. Raises ScenarioError with every fault found.
     """
-    folders = _folders(configs)
-    files = _files(folders)
+    folders = folders_of(configs)
+    files = files_in(folders)
     if name not in files:
         raise ScenarioError([_unknown(name, files, configs)])
     given = [_override(text) for text in overrides]
@@ -102,7 +127,7 @@ def named(path: str) -> str:
     name, folder = file.stem, file.absolute().parent
     if folder.name != "scenario" or file.suffix not in (".yaml", ".yml") or not file.is_file():
         return ""
-    if file.resolve() == _files(_folders(None)).get(name):
+    if file.resolve() == files_in(folders_of(None)).get(name):
         return f"write scenario={name}"
     rename = f"rename it to {name}.yaml and " if file.suffix == ".yml" else ""
     return f"{rename}write --configs {shlex.quote(os.path.relpath(folder.parent))} scenario={name}"
@@ -110,12 +135,12 @@ def named(path: str) -> str:
 
 def origin(name: str = "lifecycle", configs: str | Path | None = None) -> tuple[Path, ...]:
     """Return the files that a scenario is made of: its own, then those it builds on."""
-    files = _files(_folders(configs))
+    files = files_in(folders_of(configs))
     waiting, found = [name], dict[str, Path]()
     for one in waiting:  # grows while it is read
         if one in files and one not in found:
             found[one] = files[one]
-            content = _content(files[one])
+            content = content_of(files[one])
             listed = content.get("defaults", []) if isinstance(content, dict) else []
             waiting += listed if isinstance(listed, list) else []
     return tuple(found.values())
@@ -199,7 +224,7 @@ def _sweep(setting: str) -> list[str] | Fault | None:
 
 
 def _without_misspelt(content: dict[str, Any], name: str, overrides: Sequence[str], folders: tuple[Path, ...]) -> Iterator[Fault]:
-    """Take out stages, segments and cohorts that plain overrides alone made, and yield a Fault for each."""
+    """Take out stages, segments, cohorts and policies that plain overrides alone made, and yield a Fault for each."""
     given = [parts for text in overrides if (parts := _OVERRIDE.fullmatch(text.strip()))]
     paths = [(parts["sign"], parts["key"].split(".")) for parts in given]
     suspects = dict.fromkeys((path[0], path[1]) for sign, path in paths if sign == "" and path[0] in _NAMED and len(path) > 2)
@@ -223,40 +248,9 @@ def _is_meant(sign: str, key: str) -> bool:
     return key.split(".")[0] in _NAMED and (sign in ("+", "++") or (sign == "" and key.count(".") < 2))
 
 
-def _folders(configs: str | Path | None) -> tuple[Path, ...]:
-    """Return the folders that hold scenarios, the one that wins first."""
-    here = Path(__file__).resolve().parent
-    inside = here / "_configs"  # in a wheel; in a checkout the folder lies beside the package
-    ships = (inside if inside.is_dir() else here.parent / "configs") / "scenario"
-    if configs is None:
-        return (ships,)
-    own = Path(configs).absolute()
-    if not own.is_dir():
-        raise ScenarioError([Fault("--configs", show(str(configs)), "no such folder")])
-    if not (own / "scenario").is_dir():
-        hint = "lay it out like configs/: scenario/NAME.yaml"
-        raise ScenarioError([Fault("--configs", show(str(configs)), "must hold a folder named scenario", hint)])
-    return (own / "scenario", ships)
-
-
-def _files(folders: Sequence[Path]) -> dict[str, Path]:
-    """Return the file of every scenario by name; the first folder that has one wins."""
-    return {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.yaml"))}
-
-
-def _label(file: Path) -> str:
-    import yaml
-
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, OSError, ValueError):
-        return "(cannot be read)"
-    return str(content.get("label", "")) if isinstance(content, dict) else "(cannot be read)"
-
-
 def _file_faults(name: str, files: dict[str, Path], above: tuple[str, ...]) -> Iterator[Fault]:
     """Yield what is wrong with a scenario's file, or with those it builds on, before any value is looked at."""
-    content = _content(files[name])
+    content = content_of(files[name])
     if isinstance(content, Fault):
         yield content
         return
@@ -266,30 +260,6 @@ def _file_faults(name: str, files: dict[str, Path], above: tuple[str, ...]) -> I
         yield Fault("name", show(content["name"]), f"a scenario is named by its file, here {name}", "leave it out; the label is free")
     if "defaults" in content:
         yield from _defaults_faults(content["defaults"], name, files, (*above, name))
-
-
-def _content(file: Path) -> Any:
-    """Return what a YAML file holds, a mapping, or the Fault that prevents it."""
-    import yaml
-    from omegaconf import OmegaConf
-
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(file))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        return Fault(f"{file}{place}", "", f"broken YAML: {error.problem or error.context}")
-    except yaml.YAMLError as error:
-        return Fault(str(file), "", f"broken YAML: {_first_line(error)}")
-    except UnicodeDecodeError as error:
-        return Fault(str(file), "", f"must be text in UTF-8, is not at byte {error.start}")
-    except (PermissionError, IsADirectoryError) as error:
-        return Fault(str(file), "", f"cannot be read: {error.strerror}")
-    except RecursionError:
-        return Fault(str(file), "", "a value must not contain itself")
-    except Exception as error:  # what else YAML and OmegaConf refuse has no common class
-        return Fault(str(file), "", f"must be a mapping of keys to values: {_first_line(error)}")
-    return content if isinstance(content, dict) else Fault(str(file), "", "must be a mapping of keys to values")
 
 
 def _defaults_faults(listed: Any, name: str, files: dict[str, Path], above: tuple[str, ...]) -> Iterator[Fault]:
@@ -351,9 +321,9 @@ def _compose(name: str, overrides: Sequence[str], folders: tuple[Path, ...], *, 
         with _hydra(folders):
             content = OmegaConf.to_container(compose(name, overrides=list(overrides)), resolve=resolve)
     except OmegaConfBaseException as error:
-        raise ScenarioError([Fault(error.full_key or name, "", _first_line(error))]) from None
+        raise ScenarioError([Fault(error.full_key or name, "", first_line(error))]) from None
     except (HydraException, ValueError, OSError) as error:
-        raise ScenarioError([Fault(name, "", _first_line(error))]) from None
+        raise ScenarioError([Fault(name, "", first_line(error))]) from None
     return cast(dict[str, Any], content)  # the files were read as mappings
 
 
@@ -390,9 +360,3 @@ def _register() -> None:
                 search_path.prepend("clvsim", f"file://{folder}", anchor="main")
 
     Plugins.instance().register(UserScenarios)
-
-
-def _first_line(error: BaseException) -> str:
-    """Return an error's first line of text, or its cause's."""
-    lines = [line.strip() for one in (error, error.__cause__) if one for line in str(one).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

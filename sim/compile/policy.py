@@ -111,6 +111,9 @@ def _stage(scenario: Scenario, stage_id: str, chosen: Sequence[str], oldest: int
         if total > 1.0 + SLACK:
             told = f"with {' and '.join(chosen)} in force probabilities to leave {stage_id} sum to {total:.6g} at stage age {age}"
             raise ScenarioError([Fault(f"policies.{chosen[-1]}.effects", "", f"{told}; at most 1", "take less from staying")])
+        if total >= 1.0 - SLACK and any(edge.probability is None for edge in edges.values()):
+            told = f"with {' and '.join(chosen)} in force everybody leaves {stage_id} at stage age {age}, beside edges with a hazard"
+            raise ScenarioError([Fault(f"policies.{chosen[-1]}.effects", "", told, "let some stay")])
     found = stage_hazards(scenario, changed, oldest, count)
     for j, edge_id in enumerate(stage.to):
         for one in by_policy.values():

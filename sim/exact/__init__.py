@@ -15,6 +15,7 @@ from sim.exact.chain import Floats
 from sim.exact.forward import Part
 from sim.exact.result import Exact, Graph, Moments, mix
 from sim.scenario.model import Scenario
+from sim.scenario.policy import Policy
 from sim.scenario.purchases import Subscription
 from sim.scenario.sample import Cell, cells
 from sim.scenario.sample import cohorts as arriving
@@ -73,11 +74,21 @@ def _equity(scenario: Scenario, answer: Exact) -> float | None:
         entry = scenario.cohorts.get(group.id)
         spent = entry.budget or 0.0 if entry is not None else 0.0
         total += factor**group.arrival * (group.customers * answer.by_cohort[place].clv_mean - spent)
+    last = math.inf if scenario.horizon == "inf" else groups[-1].arrival + scenario.horizon
     if firm.fixed_cost > 0:
-        last = math.inf if scenario.horizon == "inf" else groups[-1].arrival + scenario.horizon
         periods = last if factor == 1.0 else -math.expm1(last * math.log(factor)) / (1.0 - factor)
         total -= firm.fixed_cost * periods
+    total -= math.fsum(_paid(policy, factor, last) for policy in scenario.policies.values())
     return total if math.isfinite(total) else None
+
+
+def _paid(policy: Policy, factor: float, last: float) -> float:
+    """Return what a policy costs the firm by itself up to calendar period ``last``, at calendar 0."""
+    begin, end = policy.when.start, last if policy.when.stop is None else min(policy.when.stop, last)
+    if begin >= last:
+        return 0.0
+    periods = end - begin if factor == 1.0 else -math.expm1((end - begin) * math.log(factor)) / (1.0 - factor)
+    return factor**begin * (policy.cost.setup + (policy.cost.per_period * periods if policy.cost.per_period else 0.0))
 
 
 def _phases(scenario: Scenario, arrivals: list[int]) -> tuple[Floats, dict[int, int]]:

@@ -16,8 +16,9 @@ MINDS = ("satisfaction", "trust", "competition", "switching_cost")
 def nearest(scenario: Scenario) -> tuple[Scenario, tuple[str, ...], Exact]:
     """Return the nearest solvable case, the features taken out of it, in the order in which they stood in the way, and its exact answer.
 
-    Coefficients of minds are taken for 0, so that the base rates hold; a market stays as it would without regimes; a trait that is one
-    too many, or a chance that would be cut at 1, gives way to its mean. The answer has a ``reason`` where none of this helps.
+    Coefficients of minds are taken for 0, so that the base rates hold; a market stays as it would without regimes; policies go all at
+    once; a trait that is one too many, or a chance that would be cut at 1, gives way to its mean. The answer has a ``reason`` where none
+    of this helps.
     """
     raw, taken, case, answer = scenario.model_dump(exclude_unset=True), list[str](), scenario, exact(scenario)
     while answer.reason is not None:
@@ -70,6 +71,11 @@ def _part(raw: dict[str, Any], name: str) -> str | None:
     return name
 
 
+def _policies(raw: dict[str, Any]) -> str:
+    raw.pop("policies")
+    return "policies"
+
+
 def _threshold(raw: dict[str, Any]) -> str:
     for view in _views(raw):
         (view.get("transaction") or {}).pop("trust_above", None)
@@ -107,6 +113,7 @@ def _chance(raw: dict[str, Any]) -> str | None:
 
 RULES: dict[str, Callable[..., str | None]] = {
     r"stages\.\S+\.effects\.(\w+):": _effect,
+    r"policies\.": _policies,
     r"transaction\.trust_above:": _threshold,
     r"correlations\.(\w+)\.(\w+):": _correlation,
     r"more than two traits mixed: (.*)": _trait,

@@ -7,6 +7,7 @@ import numpy as np
 from sim.exact import chain, market, value
 from sim.exact.chain import Floats
 from sim.exact.traits import PLACE
+from sim.scenario.checks_policy import acts
 from sim.scenario.market import DRIVERS
 from sim.scenario.model import Scenario
 from sim.scenario.purchases import Bernoulli
@@ -41,6 +42,9 @@ def _unsolved(scenario: Scenario) -> Iterator[str]:
         yield "transaction.trust_above: fees depend on trust"
     if scenario.products is not None and any(any(stage.cross_sell) for stage in scenario.stages.values()):
         yield "products: spend depends on the path, by the products held"
+    for key, policy in scenario.policies.items():
+        if policy.cost.of_customers or acts(scenario, policy):
+            yield f"policies.{key}: what is in force depends on who was treated"
     known = scenario.knowledge
     if known is not None and known.cv > 0 and any(any(stage.knowledge) for stage in scenario.stages.values()):
         for one, row in scenario.correlations.items():

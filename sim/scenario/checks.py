@@ -2,8 +2,9 @@
 
 A rule is a function that yields a Fault for every breach and stays silent about what is malformed: the models speak of that. The
 rules about customers and money are in checks_customers.py and checks_spread.py, those about behaviour and market in
-checks_behaviour.py, about what is offered in checks_offer.py, about classes in checks_classes.py; ``faults`` and ``whole_faults`` run
-them all.
+checks_behaviour.py, about what is offered in checks_offer.py, about classes in checks_classes.py, about policies in
+checks_policy.py and checks_policy_limits.py;
+``faults`` and ``whole_faults`` run them all.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +21,9 @@ from sim.scenario.checks_customers import WHOLE as CUSTOMERS_WHOLE
 from sim.scenario.checks_offer import EACH as OFFER_EACH
 from sim.scenario.checks_offer import LISTS as LISTS_OF_OFFER
 from sim.scenario.checks_offer import dear, unused
+from sim.scenario.checks_policy import WHOLE as POLICY_WHOLE
+from sim.scenario.checks_policy import idle
+from sim.scenario.checks_policy_limits import WHOLE as POLICY_LIMITS
 from sim.scenario.checks_spread import EACH as SPREAD_EACH
 from sim.scenario.errors import Fault
 from sim.scenario.model import Scenario
@@ -59,7 +63,11 @@ def faults(raw: Raw) -> list[Fault]:
 
 def whole_faults(raw: Raw) -> list[Fault]:
     """Return what is wrong between the values that segments share."""
-    return [fault for rule in (*WHOLE, *CUSTOMERS_WHOLE, *BEHAVIOUR_WHOLE, *ARRIVALS_WHOLE, *CLASSES_WHOLE) for fault in rule(raw)]
+    return [
+        fault
+        for rule in (*WHOLE, *CUSTOMERS_WHOLE, *BEHAVIOUR_WHOLE, *ARRIVALS_WHOLE, *CLASSES_WHOLE, *POLICY_WHOLE, *POLICY_LIMITS)
+        for fault in rule(raw)
+    ]
 
 
 def start(raw: Raw) -> Iterator[Fault]:
@@ -312,7 +320,7 @@ def warnings(scenario: Scenario) -> tuple[str, ...]:
         for key, how in scenario.classes.items()
         if "growth" in how.cuts and scenario.level is None
     ]
-    found += [*unheard(scenario), *unused(scenario), *dict.fromkeys(dear(scenario))]
+    found += [*unheard(scenario), *unused(scenario), *dict.fromkeys(dear(scenario)), *idle(scenario)]
     return (*found, *dict.fromkeys(_percents(scenario)), *(existing.warnings if existing else ()))
 
 

@@ -93,6 +93,14 @@ def amounts(raw: Raw) -> Iterator[Fault]:
 
 def order_chance(raw: Raw) -> Iterator[Fault]:
     """Require that a fixed chance of ordering stays at or below 1 whatever multiplies it."""
+    for key, chance in _chances(raw):
+        if chance > 1 + 1e-12:
+            rule = "purchases.probability times orders times calendar.orders must be at most 1"
+            yield Fault(f"stages.{key}.orders", f"{chance:.6g}", rule)
+
+
+def _chances(raw: Raw) -> Iterator[tuple[str, float]]:
+    """Yield each stage in which orders are placed with the highest chance of one, where that is fixed."""
     found = _purchases(raw, "bernoulli")
     chance = found.get("probability")
     value = number(chance.get("value") if isinstance(chance, dict) else chance)
@@ -100,11 +108,13 @@ def order_chance(raw: Raw) -> Iterator[Fault]:
         return
     high = season(raw, "orders", last_period(raw))
     for key, stage in stages(raw):
-        orders = max(numbers(stage.get("orders", 1.0)), default=0.0)
-        orders_here = kind(raw, key) == "active" or stage.get("price") is not None
-        if orders_here and value * orders * high > 1 + 1e-12:
-            rule = "purchases.probability times orders times calendar.orders must be at most 1"
-            yield Fault(f"stages.{key}.orders", f"{value * orders * high:.6g}", rule)
+        if kind(raw, key) == "active" or stage.get("price") is not None:
+            yield key, value * max(numbers(stage.get("orders", 1.0)), default=0.0) * high
+
+
+def fixed_chance(raw: Raw) -> float | None:
+    """Return the highest chance of an order in a period, None where chances differ between customers or there are none."""
+    return max((chance for _, chance in _chances(raw)), default=None)
 
 
 def segment_shares(raw: Raw) -> Iterator[Fault]:

@@ -96,21 +96,27 @@ def divided_wallet(raw: Raw) -> Iterator[Fault]:
 
 def order_rate(raw: Raw) -> Iterator[Fault]:
     """Refuse more orders a period of any customer than can be drawn."""
+    found = most_orders(raw)
+    if found is None or found <= MAX_ORDERS:
+        return
+    times = _busiest(mapping(raw, "purchases", "rate"))
+    if times > 1:
+        rule = f"the busiest customers would order {found:.6g} times a period, and {MAX_ORDERS:g} is the most"
+        yield Fault("purchases.rate", f"{found / times:.6g} on average", rule, "use a shorter period or a smaller spread")
+    else:
+        yield Fault("purchases.rate", f"{found:.6g}", f"at most {MAX_ORDERS:g} orders a period", "use a shorter period")
+
+
+def most_orders(raw: Raw) -> float | None:
+    """Return the mean orders a period of the busiest customers, in the busiest season and stage; None where orders are not Poisson."""
     found = mapping(raw, "purchases")
     rate = found.get("rate")
     mean, year = _mean(rate), per_year(raw.get("period"))
     if found.get("kind") != "poisson" or mean is None or mean <= 0 or not year or any(_trait_spread("rate", mapping(found, "rate"))):
-        return
+        return None
     mean *= per_year(rate_period(raw, found)) / year * season(raw, "orders", last_period(raw))
     mean *= max((max(numbers(stage.get("orders", 1.0)), default=0.0) for _, stage in stages(raw)), default=0.0)
-    times = _busiest(mapping(found, "rate"))
-    if mean * times <= MAX_ORDERS:
-        return
-    if times > 1:
-        rule = f"the busiest customers would order {mean * times:.6g} times a period, and {MAX_ORDERS:g} is the most"
-        yield Fault("purchases.rate", f"{mean:.6g} on average", rule, "use a shorter period or a smaller spread")
-    else:
-        yield Fault("purchases.rate", f"{mean:.6g}", f"at most {MAX_ORDERS:g} orders a period", "use a shorter period")
+    return mean * _busiest(mapping(found, "rate"))
 
 
 def recruits(raw: Raw) -> Iterator[Fault]:

@@ -35,11 +35,12 @@ class Who(Model):
 
     stages: by default all active ones; segments: ids; tenure_from, tenure_until: periods since arrival, the last excluded;
     age_from, age_until: stage age likewise; share: of customers, drawn once a customer (a pilot); survey: by what they say.
-    Stages and ages can be seen where the scenario has ``stage_observed``, or by an oracle.
+    Whether a customer is a prospect, active or lost is seen by all; stages of one kind are told apart, and the time spent in them seen,
+    where the scenario has ``stage_observed``, or by an oracle.
     """
 
-    stages: tuple[Id, ...] | None = Field(default=None, strict=False)
-    segments: tuple[Id, ...] | None = Field(default=None, strict=False)
+    stages: tuple[Id, ...] | None = Field(default=None, strict=False, min_length=1)
+    segments: tuple[Id, ...] | None = Field(default=None, strict=False, min_length=1)
     tenure_from: Period = 0
     tenure_until: Period | None = None
     age_from: Period = 0
@@ -69,6 +70,16 @@ class PolicyCost(Model):
     per_contact: Cost = 0.0
     per_uptake: Cost = 0.0
     per_member: Cost = 0.0
+
+    @property
+    def any(self) -> bool:
+        """Whether it costs anything."""
+        return self.of_customers or self.setup > 0 or self.per_period > 0
+
+    @property
+    def of_customers(self) -> bool:
+        """Whether a customer costs anything."""
+        return self.per_contact > 0 or self.per_uptake > 0 or self.per_member > 0
 
 
 class EdgeEffect(Model):

@@ -35,6 +35,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
         ("effects.loyalty",),
     ),
     "market": ({"market": REGIMES}, {}, ("market",)),
+    "policies": (
+        {"policies": {"calls": {"cost": {"per_contact": 1.0}}, "ads": {"effects": {"causes": {"own": 0.5}}}}},
+        {},
+        ("policies",),
+    ),
     "word_of_mouth": ({**MINDS, "word_of_mouth": {"reach": 2.0, "value": 1.0}}, {}, ("word_of_mouth",)),
     "fees": (
         {**MINDS, "transaction": {"trust_above": 0.9}, "stages": {"s": {"fees": 1.0}}},
@@ -104,6 +109,14 @@ def test_segments_are_freed_too() -> None:
     assert without == ("effects.trust", "effects.loyalty")
     assert answer.clv_mean == exact(case({})).clv_mean
     assert all(view.satisfaction is None for view in found.by_segment.values())
+
+
+def test_policies_of_one_segment_go() -> None:
+    segments = {"one": {"share": 0.5}, "two": {"share": 0.5}}
+    raw = {**BASE, "segments": segments, "policies": {"calls": {"who": {"segments": ["two"]}, "cost": {"per_contact": 1.0}}}}
+    assert exact(Scenario.model_validate(raw)).reason == "policies.calls: what is in force depends on who was treated"
+    found, without, answer = nearest(Scenario.model_validate(raw))
+    assert (found.policies, without, answer.clv_mean) == ({}, ("policies",), exact(case({})).clv_mean)
 
 
 def test_what_is_solvable_stays_as_it_is() -> None:

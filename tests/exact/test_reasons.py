@@ -58,6 +58,14 @@ REGIMES = {"regimes": {"calm": {"to": {"calm": 0.5, "war": 0.5}}, "war": {"to": 
             for name, effect, leave in MINDFUL
         ),
         ({"horizon": 5, "market": REGIMES}, "market: its regimes are drawn"),
+        *(
+            ({"horizon": 5, "policies": {"calls": body}}, "policies.calls: what is in force depends on who was treated")
+            for body in (
+                {"cost": {"per_uptake": 1.0}},
+                {"effects": {"edges": {"s": {"lost": {"multiply": 0.5}}}}},
+                {"effects": {"price": 0.9}},
+            )
+        ),
         ({"horizon": 5, "satisfaction": {}, "word_of_mouth": {"reach": 2.0, "value": 1.0}}, "word_of_mouth: its value depends on"),
         (
             {"horizon": 5, "satisfaction": {}, "trust": {}, "transaction": {"trust_above": 0.4}, "stages": {"s": {"fees": 1.0}}},
@@ -117,3 +125,22 @@ def test_an_infinite_variance_leaves_the_mean() -> None:
     beta = answer(horizon="inf", stages={"s": {"to": {"lost": {"beta": {"a": 1.5, "b": 2.0}}}}, "lost": LOST})
     assert beta.clv_mean == pytest.approx(5.0, rel=1e-9)
     assert beta.clv_sd is None
+
+
+def test_a_policy_that_costs_the_firm_alone_is_solved() -> None:
+    """What it costs is due from its start until it stops, and is nobody's CLV."""
+    base: dict[str, Any] = {"period": "year", "horizon": 6, "start": "s", "discount_rate_annual": 0.25, "firm": {"customers": 100}}
+    base["stages"] = {"s": {"to": {"lost": {"probability": 0.2}}}, "lost": LOST}
+    plain = exact(Scenario.model_validate(base))
+    assert plain.equity is not None
+    cost = {"setup": 7.0, "per_period": 2.0}
+    for when, periods in (({}, range(6)), ({"start": 1, "stop": 4}, range(1, 4)), ({"start": 4, "stop": 9}, range(4, 6))):
+        found = exact(Scenario.model_validate({**base, "policies": {"ads": {"cost": cost, "when": when}}}))
+        paid = 7.0 * 0.8 ** periods[0] + sum(2.0 * 0.8**y for y in periods)
+        assert found.clv_mean == plain.clv_mean
+        assert found.equity == pytest.approx(plain.equity - paid, rel=1e-12)
+    late = exact(Scenario.model_validate({**base, "policies": {"ads": {"cost": cost, "when": {"start": 6}}}}))
+    assert late.equity == plain.equity
+    endless = {**base, "horizon": "inf", "policies": {"ads": {"cost": cost}}}
+    without = exact(Scenario.model_validate({**base, "horizon": "inf"})).equity
+    assert exact(Scenario.model_validate(endless)).equity == pytest.approx((without or 0.0) - 7.0 - 2.0 / 0.2, rel=1e-12)

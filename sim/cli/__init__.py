@@ -227,7 +227,7 @@ def compare(
 def policies(configs: Configs = None) -> None:
     """List the policies: name and label, a line each."""
     with _explained():
-        from sim.policies import policies as found
+        from sim.config import policies as found
 
         listed = found(configs)
         longest = max(map(len, listed))

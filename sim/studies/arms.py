@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.policies import policy as named
+from sim.config import policy as named
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.raw import show
 

@@ -103,7 +103,7 @@ def test_tables_hold_every_digit(tmp_path: Path) -> None:
         text = pd.read_csv(out / "tables" / f"{name}.csv", keep_default_na=False, na_values=missing)
         pd.testing.assert_frame_equal(text, frame, check_dtype=False, check_exact=True)
         with duckdb.connect(":memory:") as connection:
-            stored = connection.execute("SELECT * FROM readparquet(?)", [str(out / "tables" / f"{name}.parquet")]).df()
+            stored = connection.execute("SELECT * FROM read_parquet(?)", [str(out / "tables" / f"{name}.parquet")]).df()
         pd.testing.assert_frame_equal(stored, frame, check_dtype=False, check_exact=True)
 
 
@@ -186,7 +186,7 @@ def test_verify_readsparquet(run: Path) -> None:
         stored = run.parent / "stored.parquet"
         stored.write_bytes(table.read_bytes())
         connection.execute(
-            "COPY (SELECT * FROM readparquet(?)) TO '" + str(run.parent / "again.parquet") + "' (COMPRESSION gzip)", [str(stored)]
+            "COPY (SELECT * FROM read_parquet(?)) TO '" + str(run.parent / "again.parquet") + "' (COMPRESSION gzip)", [str(stored)]
         )
     table.write_bytes((run.parent / "again.parquet").read_bytes())
     forge(run)

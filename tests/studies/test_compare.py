@@ -1,0 +1,224 @@
+"""Policies compared: against theory, against runs of their own, and what must not differ does not."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sim
+from sim.kernels.types import AFTER, BEFORE, PAIRED, UNIT
+from sim.measures.paired import case_of
+from sim.measures.sums import money, squares
+from sim.scenario import ScenarioError
+from sim.scenario.model import Scenario
+from sim.studies.arms import Arm, arms, with_policies
+from sim.studies.compare import Comparison, compared
+from tests import zoo
+from tests.running import assert_same, simulate
+
+PLUS: dict[str, Any] = {
+    "effects": {"edges": {"introductory": {"renewed": {"add": 0.02}, "lapsed": {"add": -0.02}}, "renewed": {"lapsed": {"add": -0.02}}}},
+}
+"""Two points more of every renewal, as in the scenario publisher_plus2."""
+
+
+def arm(scenario: Scenario, key: str, **bodies: dict[str, Any]) -> Arm:
+    return Arm(key, tuple(bodies), with_policies(scenario, bodies))
+
+
+def zoo_arms(name: str, **run: Any) -> tuple[Scenario, tuple[Arm, ...]]:
+    """Return a treated scenario of the zoo without policies, and arms: none, each policy, and all together."""
+    whole = zoo.scenario(name, **run)
+    plain = whole.model_copy(update={"policies": {}})
+    each = [Arm(key, (key,), plain.model_copy(update={"policies": {key: one}})) for key, one in whole.policies.items()]
+    return plain, (Arm("none", (), plain), *each, Arm("all", tuple(whole.policies), whole))
+
+
+@pytest.mark.jit
+def test_publisher_two_points_more() -> None:
+    """Closed forms: a customer is worth 5.0499 more; SD 24.396 on the same luck, 100.83 on luck apart. False alarm below 1e-4."""
+    scenario = sim.load("publisher", "run.customers=1e6", "run.seed=11")
+    found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "plus", plus=PLUS)))
+    row = found.table.iloc[1]
+    assert abs(row["difference"] - 5.0499) < 4 * row["difference_se"]
+    assert row["sd"] == pytest.approx(24.396, abs=0.35)
+    assert row["sd_unpaired"] == pytest.approx(100.83, abs=0.5)
+    assert row["saved"] == pytest.approx(1 - 24.396**2 / 100.83**2, abs=0.01)
+    two = sim.exact(sim.load("publisher_plus2"))
+    assert two.clv_mean is not None
+    assert abs(row["clv"] - two.clv_mean) < 4 * row["clv_se"]
+    assert found.best == 1
+    assert found.confidence > 0.999
+
+
+@pytest.mark.parametrize("name", ["treated_chain", "treated_minds", "treated_orders"])
+def test_each_arm_is_a_run_of_its_own(name: str) -> None:
+    """Side by side changes nothing: to the last bit each case is what it is alone."""
+    scenario, every = zoo_arms(name, customers=600, replicates=2)
+    found = compared(scenario, every)
+    for one, result in zip(every, found.results, strict=True):
+        alone = simulate(one.scenario).tally
+        policies = len(one.policies)
+        assert_same(alone, result.outcome.tally._replace(policy=result.outcome.tally.policy[:, :, :, :policies]))
+
+
+@pytest.mark.parametrize("name", ["treated_chain", "treated_orders"])
+def test_differences_are_those_of_the_customers(name: str) -> None:
+    """Sums over pairs against the customers themselves, kept: exact, and in two batches as in one."""
+    scenario, every = zoo_arms(name, customers=1500, keep_customers=True)
+    found = compared(scenario, every)
+    cell = found.results[0].sample.cell_of_row
+    for k in range(len(every)):
+        for other in range(len(every)):
+            for measure, kind in (("clv", AFTER), ("clv_before_acquisition", BEFORE)):
+                mine, theirs = (found.results[case].outcome.kept.clv[0, :, kind] for case in (k, other))  # type: ignore[union-attr]
+                if k == other:
+                    assert found.paired.difference(k, other, measure, found.paired.samples[0].groups[0]).mean == 0
+                    continue
+                counts, total, square = found.paired.sums(k, other, measure)
+                for g in range(len(total)):
+                    gap = (mine - theirs)[cell == g]
+                    assert counts[g].tolist() == [(gap != 0).sum(), (gap > 0).sum(), (gap < 0).sum()]
+                    assert total[g] == gap.sum()
+                    assert square[g] == sum(int(value) ** 2 for value in gap)
+
+
+def test_a_policy_that_does_nothing_changes_nothing() -> None:
+    """No effect and no cost: every frame is the same to the last digit, whoever is contacted."""
+    for name in ("treated_chain", "treated_minds"):
+        scenario, _ = zoo_arms(name, customers=900, replicates=2)
+        idle = {"who": {"share": 0.5}, "uptake": 0.6, "lasts": 3, "effects": {"spread": 0.3}}
+        found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "idle", idle=idle)))
+        assert not found.paired.paired.any()
+        assert found.treatments["contacts"].iloc[0] > 0
+        mine, theirs = found.results[1], found.results[0]
+        for frame in ("clv", "retention", "occupancy", "flows", "equity", "patterns", "concentration"):
+            assert getattr(mine, frame).equals(getattr(theirs, frame)), frame
+        assert found.table["difference"].tolist() == found.table["gain"].tolist() == [0.0, 0.0]
+        assert found.table["difference_se"].tolist() == [0.0, 0.0]
+
+
+def test_cost_is_treatments_times_price() -> None:
+    """To the unit: what the ledger says of policies is what was done times what it costs, period by period."""
+    scenario, every = zoo_arms("treated_minds", customers=800)
+    found = compared(scenario, every)
+    horizon = int(scenario.horizon)
+    for one, result in zip(every, found.results, strict=True):
+        counts = result.outcome.tally.policy[0].sum(axis=0)
+        for p, policy in enumerate(one.scenario.policies.values()):
+            cost, factor = policy.cost, scenario.discount_factor
+            for t in range(horizon):
+                prices = [math.floor(-price * UNIT * factor**t + 0.5) for price in (cost.per_contact, cost.per_uptake, cost.per_member)]
+                spent = sum(int(n) * price for n, price in zip(counts[t, p, :3], prices, strict=True))
+                assert int(money(counts[t, p, None, 3:])[0]) == spent
+        ledger = result.ledger[result.ledger["by"] == "all"]
+        assert ledger["mean"].sum() == pytest.approx(result.clv.iloc[0]["mean"], rel=1e-12)
+        gross, net, spent_on = (found.paired.at_firm(every.index(one), 0, name).mean for name in ("gross", "clv", "policy_cost"))
+        assert gross == pytest.approx(net + spent_on, rel=1e-9, abs=1e-9)
+
+
+def test_costs_of_the_firm_itself() -> None:
+    """Set-up and fixed costs are the firm's: in equity and gain, in nobody's CLV; discounted from when they fall."""
+    scenario, _ = zoo_arms("treated_chain", customers=500)
+    body = {"when": {"start": 2, "stop": 5}, "cost": {"setup": 100.0, "per_period": 10.0}}
+    found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "dear", dear=body)))
+    v = scenario.discount_factor
+    owed = 100.0 * v**2 + 10.0 * (v**2 + v**3 + v**4)
+    row = found.table.iloc[1]
+    assert row["difference"] == 0
+    assert row["gain"] == pytest.approx(-owed, rel=1e-12)
+    assert row["cost"] == pytest.approx(owed, rel=1e-12)
+    assert row["equity"] == pytest.approx(found.table.iloc[0]["equity"] - owed, rel=1e-12)
+    assert found.best == 0
+    assert found.confidence == 1.0
+
+
+def test_market_paths() -> None:
+    """Where a market is shared the path is the unit: equity path by path, and who wins on it, by hand."""
+    scenario, every = zoo_arms("treated_minds", customers=300, replicates=25)
+    found = compared(scenario, every)
+    equity = np.stack([result.replicates["equity"] for result in found.results])
+    np.testing.assert_allclose(np.stack([found.paired.path_equity(k) for k in range(len(every))]), equity, rtol=1e-9)
+    top = equity.argmax(axis=0)
+    assert found.paths["won"].tolist() == pytest.approx([(top == k).mean() for k in range(len(every))])
+    assert found.paths["regret_max"].tolist() == pytest.approx((equity.max(axis=0) - equity).max(axis=1).tolist(), rel=1e-9, abs=1e-6)
+    gap = equity[1] - equity[0]
+    row = found.table.iloc[1]
+    assert row["gain_se"] == pytest.approx(gap.std(ddof=1) / 5.0, rel=1e-9)
+    assert row["gain"] == pytest.approx(gap.mean(), rel=1e-6)
+
+
+def test_precision_of_the_difference() -> None:
+    scenario = sim.load("publisher", "run.customers=1e6", "run.precision_money=0.2")
+    if sim.simulate.__module__ and not _compiled():
+        pytest.skip("a hundred thousand customers take too long without JIT")
+    found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "plus", plus=PLUS)))
+    assert found.results[0].sample.simulated == 131_072
+    assert found.table.iloc[1]["difference_se"] * found.paired.width <= 0.2
+
+
+def _compiled() -> bool:
+    import numba
+
+    return not numba.config.DISABLE_JIT
+
+
+def test_arms_by_name_combined_and_varied() -> None:
+    scenario = sim.load("lifecycle")
+    found = arms(scenario, ["gifts", "gifts+win_back"], {"dear": {"policies": ["gifts"], "gifts.cost.per_contact": 77}})
+    assert [one.id for one in found] == ["none", "gifts", "gifts+win_back", "dear"]
+    assert list(found[2].scenario.policies) == ["gifts", "win_back"]
+    assert found[3].scenario.policies["gifts"].cost.per_contact == 77
+    assert found[1].scenario.policies["gifts"].cost.per_contact != 77
+    assert found[2].label == "Gifts + Win back"
+
+
+@pytest.mark.parametrize(
+    ("policies", "variants", "said"),
+    [
+        (["giftz"], {}, "giftz"),
+        (["gifts"], {"gifts": {"policies": ["gifts"]}}, "arms.gifts: an arm of this name is there already"),
+        ([], {"x": {"policies": "gifts"}}, "arms.x.policies: must be a list of names of policies"),
+        ([], {"x": {"policies": ["gifts"], "gift.cost.setup": 1}}, "arms.x.gift.cost.setup: must begin with one of the arm's policies"),
+        ([], {"x": {"policies": ["gifts"], "gifts.cost.setup": -1}}, "x: policies.gifts.cost.setup: must be at least 0 (got -1)"),
+        ([], {"x": {"policies": ["gifts"], "gifts.uptake": 1.5}}, "x: policies.gifts.uptake: must be at most 1 (got 1.5)"),
+        ([], {"x": {"policies": ["gifts"], "gifts.who.stages": ["nowhere"]}}, "x: policies.gifts.who.stages"),
+        ([f"gifts+{'win_back+' * k}none" for k in range(17)], {}, "must come to at most 16 arms"),
+    ],
+)
+def test_faults_of_arms(policies: list[str], variants: dict[str, Any], said: str) -> None:
+    with pytest.raises(ScenarioError) as refused:
+        arms(sim.load("lifecycle"), policies, variants)
+    assert said in str(refused.value)
+
+
+def test_refused() -> None:
+    coupled = zoo.scenario("recruits")
+    with pytest.raises(ScenarioError, match=r"crowd: must be off: arrivals that depend"):
+        sim.compare(coupled)
+    with pytest.raises(ScenarioError, match=r"comparator: must be one of the arms \(got x\); there are none"):
+        sim.compare(sim.load("lifecycle"), comparator="x")
+
+
+def test_summary_is_plain() -> None:
+    scenario, every = zoo_arms("treated_chain", customers=400)
+    found = compared(scenario, every)
+    told = json.loads(json.dumps(found.summary(), allow_nan=False))
+    assert told["comparator"] == "none"
+    assert set(told["arms"]) == {one.id for one in every}
+    assert set(told["arms"]["all"]) >= {"clv", "equity", "cost", "retention", "difference", "roi"}
+    assert set(told["arms"]["all"]["difference"]) == {"mean", "se", "sd", "sd_unpaired", "interval"}
+    assert told["best"] == every[found.best].id
+    assert isinstance(found, Comparison)
+    assert "Comparison of 6 arms" in repr(found)
+
+
+def test_pairs_hold_every_measure() -> None:
+    """Of kept and cost too: the sum of squares of a 0-1 measure is the number who differ."""
+    scenario, every = zoo_arms("treated_chain", customers=700)
+    tally = compared(scenario, every).paired.paired
+    kept = tally[:, :, PAIRED.index("kept")]
+    assert (squares(kept[..., 5:7]) == kept[..., 0]).all()
+    assert case_of(simulate(scenario).tally, 0).paired.size == 0

@@ -2,7 +2,7 @@
 
 A customer stands in a row r (a stage at one age) with a mode m: nothing in force, or policy i since k periods. With c and u the cost and
 the chance of uptake of a contact, p the cost of an uptake, v the discount factor of a period, the value to come V solves (Bellman 1957;
-Puterman 1994, 4.3.2 and 6.2.2)
+Puterman 1994, 4.3 and 6.2)
 
     Q(r, m) = cash(r, m) + v sum_r' P_m(r, r') V(r', m + 1)            a period in mode m
     V(r, m) = max( Q(r, m), -c_i + u_i (Q(r, i) - p_i) + (1 - u_i) Q(r, m) for each policy i that may contact here )
@@ -11,7 +11,7 @@ In a period the contact is paid first, its effect acts from this period on, then
 most one policy is in force at a time and one contact is made in a period: while one is in force no other may start, as if each excluded
 all others; the same one may be started anew unless it is for good. A finite horizon is solved backward. Without end, rules that do not
 change with tenure suffice (Puterman 1994, 6.2.10), and policy iteration (Howard 1960) solves a linear system a step; V then lies within
-``max |T V - V| / (1 - v)`` of the optimum, T being the right side above (Puterman 1994, 6.3.1: T contracts by v).
+``max |T V - V| / (1 - v)`` of the optimum, T being the right side above (Puterman 1994, 6.2.4: T contracts by v).
 """
 
 from collections.abc import Iterator, Mapping

@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from sim.cli.reading import complain, notes, origin, placed, read, read_comparison, read_points, warn
-from sim.cli.showing import progress_bar, show_comparison, show_exact, show_exact_points, show_result, show_results, width
+from sim.cli.showing import progress_bar, show_comparison, show_exact, show_exact_points, show_names, show_result, show_results, width
 
 USAGE, INTERRUPTED, DIFFERENT = 2, 130, 1
 """Exit codes."""
@@ -230,9 +230,7 @@ def policies(configs: Configs = None) -> None:
         from sim.config import policies as found
 
         listed = found(configs)
-        longest = max(map(len, listed))
-        for name, label in listed.items():
-            typer.echo(f"{name:<{longest}}  {label}".rstrip())
+        show_names(listed)
 
 
 @app.command()
@@ -336,9 +334,7 @@ def scenarios(configs: Configs = None) -> None:
 
         listed = found(configs)
         notes(configs)
-        width = max(map(len, listed))
-        for name, label in listed.items():
-            typer.echo(f"{name:<{width}}  {label}".rstrip())
+        show_names(listed)
 
 
 @app.command()

@@ -201,6 +201,13 @@ def _show_course(scenario: "Scenario", answer: "Exact") -> None:
         typer.echo(f"{period:>6} {_number(share, 6):>12} {kept:>12}".rstrip())
 
 
+def show_names(listed: Mapping[str, str]) -> None:
+    """Print names and labels, a line each."""
+    longest = max(map(len, listed))
+    for name, label in listed.items():
+        typer.echo(f"{name:<{longest}}  {label}".rstrip())
+
+
 def show_comparison(found: "Comparison", folder: Path) -> None:
     """Print a table of the arms, the best first, and where it lies."""
     table = found.table.sort_values("equity", ascending=False, kind="stable")

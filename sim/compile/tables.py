@@ -71,13 +71,7 @@ def compile_tables(*scenarios: Scenario) -> Tables:
     variants = [
         compile_variant(view, betas, library, nodes, last, ends, mine) for view, ends, mine in zip(everything, known, ids, strict=True)
     ]
-    if not all(variant.fixed for variant in variants) or (first.existing is not None and first.existing.wallet.size > 0):
-        variants = [variant.unfixed() for variant in variants]
-    if not any(variant.timed for variant in variants):
-        variants = [replace(variant, edge_factor=variant.edge_factor[:, :0]) for variant in variants]
-    rows = max(variant.row_stage.size for variant in variants)
-    copies = max(len(variant.hazard) for variant in variants)
-    padded = [variant.padded(rows, copies) for variant in variants]
+    padded = _alike(variants, own_wallets=first.existing is not None and first.existing.wallet.size > 0)
     segments = list(first.segment_shares)
     return Tables(
         variant=np.arange(len(everything), dtype=np.uint32).reshape(len(scenarios), len(segments)),
@@ -96,11 +90,24 @@ def compile_tables(*scenarios: Scenario) -> Tables:
         **_stacked(padded),
         **compile_existing(scenarios, sampled, variants, library),
         beta_purpose=beta_purposes(betas),
-        policy_rows=np.full(len(variants), rows, np.uint32),
+        policy_rows=np.full(len(variants), padded[0].row_stage.size, np.uint32),
         kept_until=np.array([first.periods_per_year], np.int64),
         amount_nodes=np.array(nodes, np.int64),
         quantiles=library.stacked(),
     )
+
+
+def _alike(variants: list[Variant], *, own_wallets: bool) -> list[Variant]:
+    """Return the variants with axes of the same length and amounts found in the same way, so that they can be stacked.
+
+    own_wallets: some existing customers have a wallet of their own.
+    """
+    if own_wallets or not all(variant.fixed for variant in variants):
+        variants = [variant.unfixed() for variant in variants]
+    if not any(variant.timed for variant in variants):
+        variants = [replace(variant, edge_factor=variant.edge_factor[:, :0]) for variant in variants]
+    rows, copies = max(variant.row_stage.size for variant in variants), max(len(variant.hazard) for variant in variants)
+    return [variant.padded(rows, copies) for variant in variants]
 
 
 def _graph(scenario: Scenario) -> dict[str, Array]:

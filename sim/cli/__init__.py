@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from sim.cli.reading import complain, notes, origin, placed, read, read_comparison, read_points, warn
+from sim.cli.reading import complain, notes, origin, placed, read, read_comparison, read_points, tell, warn
 from sim.cli.showing import progress_bar, show_comparison, show_exact, show_exact_points, show_names, show_result, show_results, width
 
 USAGE, INTERRUPTED, DIFFERENT = 2, 130, 1
@@ -130,7 +130,6 @@ def simulate(
             return
         scenario, out = read(settings or [], configs, keeps=True)
         from sim import store
-        from sim.scenario.checks import warnings as unusual
         from sim.studies.folder import default_folder, write_run
         from sim.studies.simulate import simulate as run
 
@@ -138,9 +137,7 @@ def simulate(
         with progress_bar() as progress:
             result = run(scenario, progress)
         written = write_run(result, folder, report=not no_report)
-        for warning in result.warnings:
-            if warning not in unusual(scenario):  # those were told before the run
-                complain(f"warning: {warning}")
+        tell(result.warnings, scenario)
         show_result(result, written)
 
 
@@ -213,7 +210,6 @@ def compare(
     """
     with _explained():
         from sim import store
-        from sim.scenario.checks import warnings as unusual
         from sim.studies.compare import compared
         from sim.studies.comparison_folder import default_folder, write_comparison
 
@@ -222,9 +218,7 @@ def compare(
         with progress_bar() as progress:
             found = compared(scenario, arms, comparator, progress)
         written = write_comparison(found, folder, report=not no_report)
-        for warning in found.warnings:
-            if warning not in unusual(scenario):  # those were told before the run
-                complain(f"warning: {warning}")
+        tell(found.warnings, scenario)
         show_comparison(found, written)
 
 

@@ -143,6 +143,16 @@ def placed(told: Mapping["Fault", Sequence[int]], runs: Sequence["Point"]) -> "l
     ]
 
 
+def tell(found: Iterable[str], scenario: "Scenario") -> None:
+    """Print warnings of a run, but those that its scenario gave before it."""
+    from sim.scenario.checks import warnings
+
+    known = set(warnings(scenario))
+    for warning in found:
+        if warning not in known:
+            complain(f"warning: {warning}")
+
+
 def warn(said: Mapping[int, Iterable[str]], runs: Sequence["Point"]) -> None:
     """Print each warning once, with the runs it is about unless it is about all."""
     found = dict[str, list[int]]()

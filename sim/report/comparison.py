@@ -45,7 +45,7 @@ def page(found: "Comparison", drawn: Sequence[tuple[Drawn, str]], draws: int) ->
     """Return the report as HTML; the same for equal comparisons."""
     scenario = found.scenario
     firm = float(found.results[0].sample.firm.sum())
-    every = {key: policy for arm in found.arms for key, policy in arm.scenario.policies.items()}
+    every = policies(found)
     return template(TEMPLATE).render(
         scenario=scenario,
         title=scenario.label or scenario.name,
@@ -56,10 +56,10 @@ def page(found: "Comparison", drawn: Sequence[tuple[Drawn, str]], draws: int) ->
         unit=words.unit(scenario),
         against=against(found),
         customers=words.plain(firm),
-        forgone=any(policy.effects.price < 1 or policy.effects.margin < 0 for policy in every.values()),
+        forgone=any(policy.effects.price < 1 or policy.effects.margin < 0 for _, policy in every),
         rows=[_row(found, row) for row in _ordered(found).to_dict("records")],
         figures=[(figure, inlined(figure, svg)) for figure, svg in drawn],
-        policies=[_policy(found, policy, key) for key, policy in every.items()],
+        policies=[_policy(found, label, policy) for label, policy in every],
         conventions=assumptions.conventions(scenario, found.results[0].sample.horizon),
         checks=[_check(found, row) for row in ranked(found).to_dict("records")],
         receipt=_receipt(found, draws),
@@ -214,8 +214,19 @@ def _check(found: "Comparison", row: dict[Any, Any]) -> dict[str, str]:
     }
 
 
-def _policy(found: "Comparison", policy: "Policy", key: str) -> dict[str, Any]:
-    return {"label": policy.label or key, "description": policy.description, "facts": list(facts(found.scenario, policy))}
+def policies(found: "Comparison") -> list[tuple[str, "Policy"]]:
+    """Return every policy of the arms with what it is called; one that a variant changes is there again, with the variant's name."""
+    told: list[tuple[str, Policy]] = []
+    for arm in found.arms:
+        for key, policy in arm.scenario.policies.items():
+            if all(policy != other for _, other in told):
+                label = policy.label or key
+                told.append((label if all(label != name for name, _ in told) else f"{label}, in {arm.label}", policy))
+    return told
+
+
+def _policy(found: "Comparison", label: str, policy: "Policy") -> dict[str, Any]:
+    return {"label": label, "description": policy.description, "facts": list(facts(found.scenario, policy))}
 
 
 def _receipt(found: "Comparison", draws: int) -> list[tuple[str, str]]:

@@ -149,6 +149,16 @@ def test_none_may_be_the_best() -> None:
     assert "None of the 3 arms does better than doing nothing." in said(two)
 
 
+def test_a_variant_is_told_beside_what_it_varies() -> None:
+    scenario = chinese()
+    varied = Arm("dearer", ("gifts",), with_policies(scenario, {"gifts": {**GIFTS, "cost": {"per_contact": 7.0}}}))
+    every = (Arm("none", (), scenario), Arm("gifts", ("gifts",), with_policies(scenario, {"gifts": GIFTS})), varied)
+    text = said(compared(scenario, every))
+    assert "1 元 a contact" in text
+    assert f"{GIFT}, in dearer" in text
+    assert "7 元 a contact" in text
+
+
 def test_another_comparator() -> None:
     result = found(chinese(), "dear", gifts=GIFTS, dear=DEAR)
     text = said(result)

@@ -96,6 +96,7 @@ class Variant:
     policy_spread: Array
     policy_sway: Array
     policy_lift: Array
+    policy_rank: Array
     price_units: Array
     purchase: Array
     fixed: Array

@@ -92,8 +92,11 @@ def canonical(tally: Tally) -> Tally:
     return tally
 
 
-def empty_state(tables: Tables, groups: int, timed: bool = False) -> State:
-    """Return room for ``groups`` groups of customers; timed: the time of the last order is kept."""
+def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool = False) -> State:
+    """Return room for ``groups`` groups of customers.
+
+    timed: the time of the last order is kept; rationed: customers are contacted before the step.
+    """
 
     def room(kind: type, *more: int) -> Array:
         return np.zeros((groups, *more, GROUP), kind)
@@ -118,6 +121,9 @@ def empty_state(tables: Tables, groups: int, timed: bool = False) -> State:
         asked=room(np.uint16, tables.treating.shape[1]),
         strength=room(np.float32, tables.treating.shape[1]),
         spent=room(np.int64, 1 if tables.treating.shape[1] > 0 else 0),
+        owed=room(np.int64, int(rationed)),
+        score=room(np.float32, int(rationed)),
+        takes=room(np.uint8, int(rationed)),
     )
 
 

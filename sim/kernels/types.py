@@ -185,7 +185,7 @@ class Tables(NamedTuple):
     policy_rows: Array  # (v,) uint32: rows of each altered copy of ``hazard``, ``certain`` and the thresholds
     policy_purpose: Array  # (v, p) uint64: address of its draws
     policy_who: Array  # (v, p, r) uint32: who stands here may be treated
-    policy_member: Array  # (v, p, r) uint32: who stands here and is a member costs something
+    policy_member: Array  # (v, p, r) uint32: it stays in force for who stands here
     policy_when: Array  # (v, p, WHEN) int64
     policy_uptake: Array  # (v, p) uint64: taken up where the word is below
     policy_share: Array  # (v, p) uint64: in the pilot where the word is below
@@ -197,6 +197,7 @@ class Tables(NamedTuple):
     policy_spread: Array  # (v, p) float32
     policy_sway: Array  # (v, p, r, j) float32: log-multipliers at full strength
     policy_lift: Array  # (v, p, lift) float32: orders and contacts as log-multipliers
+    policy_rank: Array  # (v, p, 2) int64: by what customers are ranked (RANKS), and 1 or -1
     price_units: Array  # (v, r) float64: units of price
     kept_until: Array  # (1,) int64: periods of a year, the first
     # value
@@ -302,6 +303,9 @@ class State(NamedTuple):
     asked: Array  # (group, p, GROUP) uint16: 1 + tenure of the last contact; NEVER_ASKED for who is not in the pilot
     strength: Array  # (group, p, GROUP) float32: of the effect on this customer
     spent: Array  # (group, 1 or 0, GROUP) int64, units: cost of policies so far, negative
+    owed: Array  # (group, 1 or 0, GROUP) int64, units: of this period, where customers are contacted before the step
+    score: Array  # (group, 1 or 0, GROUP) float32: rank for the policy in turn, NOBODY for who is not to be contacted
+    takes: Array  # (group, 1 or 0, GROUP) uint8: 1 where it would take the policy up, 2 where it is in force already, 3 for both
 
 
 class Scratch(NamedTuple):
@@ -379,6 +383,10 @@ MARKET_PURPOSE = 0x3FFF
 """Purpose at which regimes are drawn, by calendar period, with no customer's identity."""
 
 NEVER_ASKED = 0xFFFF
+
+RANKS = ("value", "orders", "tenure", "survey", "random")
+BY_VALUE, BY_ORDERS, BY_TENURE, BY_SURVEY, BY_CHANCE = range(len(RANKS))
+NOBODY = np.float32(-np.inf)
 
 POLICY_PURPOSES = 0x8000
 """Policies draw at POLICY_PURPOSES + a 15-bit hash of their id (a clash is refused): in a block of its own each period of contact, and in

@@ -57,10 +57,12 @@ def test_pairs_are_the_same_by_either_driver() -> None:
     np.testing.assert_array_equal(one.paired.paired, other.paired.paired)
 
 
+RANKS = st.sampled_from(["value", "orders", "tenure", "random"])
+
+
+@pytest.mark.jit
 @settings(max_examples=12, deadline=None)
-@given(
-    st.integers(0, 200), st.floats(0, 300), st.sampled_from(["value", "orders", "tenure", "random"]), st.booleans(), st.integers(0, 2**40)
-)
+@given(st.integers(0, 200), st.floats(0, 300), RANKS, st.booleans(), st.integers(0, 2**40))
 def test_limits_are_never_passed(capacity: int, budget: float, by: str, lowest: bool, seed: int) -> None:
     """Of any policy in any period, over all cohorts: customers in force and cost, undiscounted, within its limits."""
     scenario = zoo.scenario("treated_chain", seed=seed)
@@ -118,8 +120,6 @@ def test_reached_against_a_loop(takes: list[int], held: int, capacity: int, budg
     for bits in takes:
         asked = members < capacity or bits >= 2
         open_ = open_ and not (asked and spent + 3.5 > budget * (1 + 1e-12))
-        if not open_ and asked:
-            pass
         chosen = asked and open_
         wanted.append(chosen)
         if chosen:
@@ -131,7 +131,7 @@ def test_reached_against_a_loop(takes: list[int], held: int, capacity: int, budg
 
 def test_a_sample_needs_scaling() -> None:
     scenario = limited(zoo.scenario("treated_chain", customers=300), "steady", capacity=100)
-    told = r"policies.steady.capacity: is the firm's, whose 3,000 customers must then all be simulated, not 300 \(got 100\); give run.customers"
+    told = r"policies.steady.capacity: is the firm's, whose 3,000 customers must then all be simulated, not 300 \(got 100\); give run."
     with pytest.raises(ScenarioError, match=told):
         sim.simulate(scenario)
     scaled = sim.simulate(limited(scenario, "steady", scale=True)).outcome
@@ -151,10 +151,8 @@ def test_costs_are_booked_as_they_are_spent() -> None:
     p, policy = list(scenario.policies).index("steady"), scenario.policies["steady"]
     counts = result.outcome.tally.policy[0, :, :, p].sum(axis=0)
     for t in range(int(scenario.horizon)):
-        prices = [
-            math.floor(-price * 2**20 * scenario.discount_factor**t + 0.5)
-            for price in (policy.cost.per_contact, policy.cost.per_uptake, policy.cost.per_member)
-        ]
+        cost, factor = policy.cost, scenario.discount_factor**t
+        prices = [math.floor(-price * 2**20 * factor + 0.5) for price in (cost.per_contact, cost.per_uptake, cost.per_member)]
         assert int(money(counts[t, None, 3:])[0]) == sum(int(n) * price for n, price in zip(counts[t, :3], prices, strict=True))
     ledger = result.ledger[result.ledger["by"] == "all"]
     assert ledger["mean"].sum() == pytest.approx(result.clv.iloc[0]["mean"], rel=1e-12)

@@ -14,7 +14,8 @@ import sim
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".cff", ""}
 PINS = ("requirements.txt", "requirements-dev.txt")
-PIN = re.compile(r"^([\w.-]+==\S+)(?: ; (.+?))? \\$", re.MULTILINE)
+NAME = r"[\w.-]+(?:\[[\w,-]+\])?"  # with extras
+PIN = re.compile(rf"^({NAME}==\S+)(?: ; (.+?))? \\$", re.MULTILINE)
 
 
 def committed() -> Iterator[Path]:
@@ -29,8 +30,8 @@ def committed() -> Iterator[Path]:
 def test_pins_are_hashed_and_hold_no_address(name: str) -> None:
     text = (ROOT / name).read_text()
     assert not re.search(r"https?://|file:|--index|--find-links", text)
-    assert len(PIN.findall(text)) == len(re.findall(r"^[\w.-]+==", text, re.MULTILINE)) > 30
-    for block in re.split(r"\n(?=[\w.-]+==)", text)[1:]:
+    assert len(PIN.findall(text)) == len(re.findall(rf"^{NAME}==", text, re.MULTILINE)) > 30
+    for block in re.split(rf"\n(?={NAME}==)", text)[1:]:
         assert "--hash=sha256:" in block
 
 
@@ -42,7 +43,7 @@ def test_both_files_pin_the_same() -> None:
 def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     listed = [re.split("[>=<]", need)[0] for need in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
-    pinned = {pin.partition("==")[0] for pin, _ in PIN.findall((ROOT / "requirements-dev.txt").read_text())}
+    pinned = {re.split(r"\[|==", pin)[0] for pin, _ in PIN.findall((ROOT / "requirements-dev.txt").read_text())}
     assert {"numpy", "numba", "pytest", "hatchling"} <= set(listed)
     assert {name.lower() for name in listed} <= pinned
 

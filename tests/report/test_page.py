@@ -63,7 +63,9 @@ def shipped(name: str) -> str:
     return report(cases.shipped(name))
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.jit if name == "adoption" else ()) for name in cases.SHIPPED])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "publisher_cohorts" else pytest.mark.jit) for name in cases.SHIPPED]
+)
 def test_every_scenario_has_a_report_that_needs_nothing_else(name: str) -> None:
     result = cases.shipped(name)
     text = shipped(name)
@@ -119,6 +121,7 @@ def test_labels_cannot_write_html() -> None:
     assert "<script" not in text
 
 
+@pytest.mark.jit
 def test_equal_results_have_equal_reports() -> None:
     one, other = (sim.simulate(measured.relationship(run={"customers": 300, "threads": threads})) for threads in (1, 2))
     text = report(one)
@@ -144,6 +147,7 @@ def test_nobody_who_became_active_has_no_retention() -> None:
     assert "nobody is in this share" in report(result)
 
 
+@pytest.mark.jit
 def test_assumptions_are_the_scenarios_own() -> None:
     text = "".join(Reader(report(cases.relationship())).said)
     for said in ("→ steady: 20 %, 40 %", "cause: rival", "cash −2", "12 % a year, effective (a quarter: 2.874 %)", "later.response"):
@@ -156,6 +160,7 @@ def test_assumptions_are_the_scenarios_own() -> None:
     assert "Beta(0.656718, 2.78344)" in bgbb
 
 
+@pytest.mark.jit
 def test_checks_tell_why_there_is_no_exact_answer() -> None:
     text = "".join(Reader(shipped("lifecycle")).said)
     assert "no exact answer: hazards depend on satisfaction (stages.investigation.to.formation.effects.loyalty)" in text
@@ -231,6 +236,7 @@ def told(**changes: Any) -> str:
     return " ".join("".join(Reader(text).said).split()).replace(words.SPACE, " ")
 
 
+@pytest.mark.jit
 def test_a_dollar_is_a_dollar() -> None:
     stages = {
         "a": {"label": "Basic $5", "price": 5.0, "to": {"b": {"probability": 0.3}}},
@@ -248,6 +254,7 @@ def test_losses_are_told_though_rarer_than_what_is_drawn() -> None:
     assert "Nobody is lost" not in said
 
 
+@pytest.mark.jit
 def test_moves_are_not_taken_for_customers() -> None:
     back = {"price": 10.0, "to": {"lost": {"probability": 0.5}, "b": {"probability": 0.1}}}
     stages = {"a": back, "b": {**back, "to": {"lost": {"probability": 0.5}}}, "lost": {**LOST, "to": {"a": {"probability": 0.9}}}}
@@ -257,6 +264,7 @@ def test_moves_are_not_taken_for_customers() -> None:
     assert float(moves[1]) > 100
 
 
+@pytest.mark.jit
 def test_a_loss_is_told_without_its_sign() -> None:
     said = told(acquisition={"cost": 100.0})
     assert re.search(r"to win: \d+\.\d+ ± [\d.]+ are lost", said)

@@ -14,7 +14,7 @@ from sim.compile.policy import ages_needed, altered, most_lifted, policies
 from sim.compile.posterior import drawable
 from sim.compile.quantiles import Library
 from sim.compile.spending import amounts, traits
-from sim.kernels.types import INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, UNIT, Array
+from sim.kernels.types import CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import at
 from sim.scenario.world import OFFSET
@@ -380,7 +380,7 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     period += float(np.abs(parts["service_units"]).max()) * factors[0]
     gift = max(highest("influence_table") * max(1.0, float(parts["talk"])), highest("known_table"))
     streams = float(np.abs(parts["stream_units"]).sum(axis=1).max()) * gift * factors[0]
-    streams += float(np.abs(parts["contact_units"]).max()) * most_contacts(parts["contacts"]) * factors[0]
+    streams += float(np.abs(parts["contact_units"]).max()) * most_contacts(parts["contacts"] * math.exp(reach[CONTACTS_LIFT])) * factors[0]
     _check_range(2.0 * streams)  # one amount stays below 2**51, as its conversion needs (sim.kernels.streams)
     period += streams + float(np.abs(parts["policy_units"]).max(axis=1, initial=0.0).sum())
     once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())

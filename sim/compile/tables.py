@@ -82,6 +82,7 @@ def compile_tables(*scenarios: Scenario) -> Tables:
         **compile_existing(scenarios, sampled, variants, library),
         beta_purpose=beta_purposes(betas),
         amount_nodes=np.array(nodes, np.int64),
+        amount_roots=np.array([n**-0.5 for n in nodes]),
         quantiles=library.stacked(),
     )
 

@@ -111,6 +111,7 @@ def empty_scratch(tables: Tables) -> Scratch:
         exposure=np.ones(GROUP, np.float32),
         net=np.zeros(GROUP, np.int64),
         value=np.zeros(GROUP),
+        work=np.zeros((5, GROUP)),
         leaves=np.zeros(GROUP, bool),
         moved=np.zeros(GROUP, np.uint32),
         edge=np.zeros(GROUP, np.uint32),

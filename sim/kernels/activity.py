@@ -44,14 +44,18 @@ def sell(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int
 @inner
 def contact(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
     """Draw how often each customer gets in touch in t, and count it; activity: the tally's of t."""
-    row, exposure, contacted, word = state.row[q], scratch.exposure, scratch.contacted, scratch.talk_words[t % 2 * 2 + 1]
-    if tables.plain[v] != 0:
-        exposure[:n] = ONE
-    total, squares = np.int64(0), np.int64(0)
+    row, means, contacted, counts = state.row[q], scratch.value, scratch.contacted, scratch.work[0]
     for i in range(n):
-        mean = tables.contacts[v, row[i]]
-        count = poisson(word[i], mean * np.float64(exposure[i])) if mean > 0.0 else 0
-        contacted[i] = np.float64(count)
+        means[i] = tables.contacts[v, row[i]]
+    if tables.plain[v] == 0:
+        for i in range(n):
+            means[i] *= np.float64(scratch.exposure[i])
+    callers = poisson(scratch.talk_words[t % 2 * 2 + 1], means, scratch.moved, scratch.work, n)
+    contacted[:n] = 0.0
+    total, squares = np.int64(0), np.int64(0)
+    for k in range(callers):
+        contacted[np.uintp(scratch.moved[k])] = counts[k]
+        count = np.int64(counts[k])
         total += count
         squares += count * count
     activity[CONTACTS, 0] += total

@@ -101,7 +101,7 @@ def draw_words(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, i
     replicate, v, identity = who
     if t % 2 == 0 or not drawn:
         draw_for(tables, scratch.words, place, n, identity, counter(replicate, t // 2, BLOCK_MOVES))
-        if tables.fixed[v] == 0:
+        if tables.purchase[v] != SUBSCRIPTION:
             draw_for(tables, scratch.order_words, place, n, identity, counter(replicate, t // 2, BLOCK_ORDERS))
         if tables.feels[v] != 0:
             draw_for(tables, scratch.mind_words, place, n, identity, counter(replicate, t // 2, BLOCK_MIND))
@@ -334,9 +334,10 @@ def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int,
         swap(state.acquisition[q], i, last)
     if tables.fixed[v] == 0:
         swap(state.orders[q], i, last)
-        scratch.order_words[2, i], scratch.order_words[3, i] = scratch.order_words[2, last], scratch.order_words[3, last]
         state.wallet[q, i] = state.wallet[q, last]
         state.rate[q, i] = state.rate[q, last]
+    if tables.purchase[v] != SUBSCRIPTION:
+        scratch.order_words[2, i], scratch.order_words[3, i] = scratch.order_words[2, last], scratch.order_words[3, last]
     if state.last.shape[1] > 0:
         swap(state.last[q], i, last)
     if tables.plain[v] == 0:

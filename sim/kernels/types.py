@@ -167,6 +167,7 @@ class Tables(NamedTuple):
     amount_cv: Array  # (v, s) float32: coefficient of variation of one order, 0 for fixed amounts
     amount: Array  # (v, s, node) uint32: quantile table of a total of n orders, standardised to mean 0 and variance 1
     amount_nodes: Array  # (node,) int64: n, ascending from 1
+    amount_roots: Array  # (node,) float64: n ** -1/2
     purchase_factor: Array  # (v, t) float64: discount factor
     service_factor: Array  # (v, t) float64
     acquisition_units: Array  # (v, t + 1) int64: cost of winning a customer at the start of t, negative, discounted
@@ -270,6 +271,7 @@ class Scratch(NamedTuple):
     exposure: Array  # (GROUP,) float32: fraction of the period lived through
     net: Array  # (GROUP,) int64: discounted money of the period, units
     value: Array  # (GROUP,) float64
+    work: Array  # (5, GROUP) float64
     leaves: Array  # (GROUP,) bool
     moved: Array  # (GROUP,) uint32: places that leave
     edge: Array  # (GROUP,) uint32: edge that each of them takes

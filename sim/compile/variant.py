@@ -265,7 +265,7 @@ def _leaving(scenario: Scenario, betas: Sequence[str]) -> dict[str, Array]:
                 beta_of[s, j] = 1 + betas.index(f"{stage_id}.{edge_id}")
     until_exit = scenario.exposure == "until_exit"
     return {
-        "frail": frail,
+        "frail": frail.astype(np.float32),
         "beta": beta_of,
         "until_exit": np.array(until_exit, np.uint32),
         "modified": np.array(frail.any() or beta_of.any() or until_exit),

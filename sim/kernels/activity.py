@@ -19,11 +19,8 @@ def sell(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int
 
     Who is not in an active stage holds none.
     """
-    row, held, stage, chance, awake = state.row[q], state.held[q, 0], scratch.stage, scratch.floats[0], scratch.floats[1]
+    row, held, chance, awake = state.row[q], state.held[q, 0], scratch.floats[0], scratch.awake
     for i in range(n):
-        stage[i] = tables.row_stage[v, row[i]]
-    for i in range(n):
-        awake[i] = tables.awake[stage[i]]
         chance[i] = tables.cross_sell[v, row[i]]
     word, most, added = scratch.product_words[t % 4], np.float32(tables.products[v, 1]), 0
     for i in range(n):
@@ -50,11 +47,11 @@ def contact(tables: Tables, activity: Array, state: State, scratch: Scratch, q: 
     if tables.plain[v] == 0:
         for i in range(n):
             means[i] *= np.float64(scratch.exposure[i])
-    callers = poisson(scratch.talk_words[t % 2 * 2 + 1], means, scratch.moved, scratch.work, n)
+    callers = poisson(scratch.talk_words[t % 2 * 2 + 1], means, scratch.places, scratch.work, n)
     contacted[:n] = 0.0
     total, squares = np.int64(0), np.int64(0)
     for k in range(callers):
-        contacted[np.uintp(scratch.moved[k])] = counts[k]
+        contacted[np.uintp(scratch.places[k])] = counts[k]
         count = np.int64(counts[k])
         total += count
         squares += count * count

@@ -87,7 +87,7 @@ def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q:
 
 @inner
 def place_orders(tables: Tables, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int, int], n: int) -> Integer:
-    """Let customers order; return how many do, their places in ``moved`` and their orders in ``work[0]``; level: floats 2."""
+    """Let customers order; return how many do, their places in ``places`` and their orders in ``work[0]``; level: floats 2."""
     t, y, m = when
     row, rate, exposure, level = state.row[q], state.rate[q], scratch.exposure, scratch.floats[2]
     factor, means, word, count = scratch.floats[0], scratch.value, scratch.order_words[t % 2 * 2], scratch.work[0]
@@ -99,10 +99,10 @@ def place_orders(tables: Tables, state: State, scratch: Scratch, q: int, v: int,
     if tables.purchase[v] == POISSON:
         for i in range(n):
             means[i] = np.float64(factor[i] * level[i])
-        return poisson(word, means, scratch.moved, scratch.work, n)
+        return poisson(word, means, scratch.places, scratch.work, n)
     buyers = np.uintp(0)
     for i in range(n):
-        scratch.moved[buyers] = np.uint32(i)
+        scratch.places[buyers] = np.uint32(i)
         buyers += np.uintp(np.float32(word[i]) * TO_UNIT < factor[i])
     for k in range(np.int64(buyers)):
         count[k] = 1.0
@@ -111,8 +111,8 @@ def place_orders(tables: Tables, state: State, scratch: Scratch, q: int, v: int,
 
 @inner
 def spend_each(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, buyers: Integer, n: int) -> None:
-    """Write the spends of those who order (``moved``, ``work[0]``), and 0 for everybody else; count their orders."""
-    row, wallet, orders, spend, places = state.row[q], state.wallet[q], state.orders[q], scratch.value, scratch.moved
+    """Write the spends of those who order (``places``, ``work[0]``), and 0 for everybody else; count their orders."""
+    row, wallet, orders, spend, places = state.row[q], state.wallet[q], state.orders[q], scratch.value, scratch.places
     words, mine, z = scratch.order_words[t % 2 * 2 + 1], scratch.edge, scratch.floats[3]
     for k in range(buyers):
         mine[k] = words[np.uintp(places[k])]

@@ -50,8 +50,8 @@ def spread_word(
         dissuaded += np.int64(np.floor(0.5 - min(mean, 0.0) * FELT))
         means[i] = max(mean, 0.0)
     if y + 1 < tables.recruited_before[0]:
-        for k in range(poisson(scratch.talk_words[t % 2 * 2], means, scratch.moved, scratch.work, live)):
-            at, count = place[np.uintp(scratch.moved[k])], np.int64(scratch.work[0, k])
+        for k in range(poisson(scratch.talk_words[t % 2 * 2], means, scratch.places, scratch.work, live)):
+            at, count = place[np.uintp(scratch.places[k])], np.int64(scratch.work[0, k])
             parent = tables.recruits[np.int64(identity) + at] if tables.recruits.size > 0 else identity | np.uint64(at)
             recruit(scratch, parent, (np.uint64(tables.segment[g]), np.uint64(y + 1)), t, count, tables.key)
             won += count

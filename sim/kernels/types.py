@@ -124,7 +124,7 @@ class Tables(NamedTuple):
     edge_below: Array  # (v, r, j) uint64: take the first edge the second word is below
     hazard: Array  # (v, r, j) float32: cumulative hazard of a period (weights where certain; a factor of a beta edge's own)
     certain: Array  # (v, r) uint32: probabilities sum to 1
-    frail: Array  # (v, s, j) uint32: the customer's frailty multiplies it
+    frail: Array  # (v, s, j) float32: 1 where the customer's frailty multiplies it
     beta: Array  # (v, s, j) uint32: 1 + number of the beta trait, 0 for none
     until_exit: Array  # (v,) uint32
     timed: Array  # (v,) uint32: the calendar, the regime or a driver moves some hazard
@@ -265,15 +265,16 @@ class Scratch(NamedTuple):
     talk_words: Array  # (4, GROUP) uint32: number of recruits and of contacts, likewise
     product_words: Array  # (4, GROUP) uint32: adding a product, of four periods in a row
     contacted: Array  # (GROUP,) float64: contacts of the period
-    stage: Array  # (GROUP,) uint32: stage of each customer
+    stage: Array  # (GROUP,) uint32: stage of each customer; this and the next two only where something asks for them
+    awake: Array  # (GROUP,) float32: 1 in active stages
     loyalty: Array  # (GROUP,) float32
     floats: Array  # (6, GROUP) float32
     exposure: Array  # (GROUP,) float32: fraction of the period lived through
     net: Array  # (GROUP,) int64: discounted money of the period, units
     value: Array  # (GROUP,) float64
     work: Array  # (5, GROUP) float64
-    leaves: Array  # (GROUP,) bool
     moved: Array  # (GROUP,) uint32: places that leave
+    places: Array  # (GROUP,) uint32: of a few, within one phase
     edge: Array  # (GROUP,) uint32: edge that each of them takes
     after: Array  # (GROUP,) uint32: rows of the next period
     dropped: Array  # (GROUP,) uint32: places that are done

@@ -75,6 +75,7 @@ class Variant:
     fixed: Array
     fixed_purchase: Array
     fixed_service: Array
+    serving: Array
     purchase_units: Array
     service_units: Array
     orders: Array
@@ -209,6 +210,7 @@ def _rows(scenario: Scenario, oldest: int) -> dict[str, Array]:
         "nowhere": np.array(rows.total + len(stages), np.uint32),
         "purchase_units": price_margin * UNIT,
         "service_units": service * UNIT,
+        "serving": np.array(np.any(service != 0), np.uint32),
         "orders": rows.by_row(lambda s, age: at(stages[s].order_factors, age)).astype(np.float32),
         "stream_units": np.stack([rows.by_row(worth) for worth in stream_units(scenario)], axis=1) * UNIT,
     }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.kernels.jit import inner, jit
+from sim.kernels.jit import inner, jit, leaf
 from sim.kernels.maths import TO_UNIT, exp, ln, normal
 from sim.kernels.philox import HALF, MASK, philox
 from sim.kernels.samplers import amount_node, look_up, poisson
@@ -16,17 +16,24 @@ ZERO = np.float32(0.0)
 @inner
 def book_fixed(tables: Tables, cash: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
     """Book the cash of the stage held where it does not differ between customers: two tables, already discounted and rounded."""
-    purchase, service = tables.fixed_purchase[v, t], tables.fixed_service[v, t]
-    row, net = state.row[q], scratch.net
-    bought, served = np.int64(0), np.int64(0)
+    net = scratch.net
+    add(cash[PURCHASE], book_table(tables.fixed_purchase[v, t], state.row[q], net, n))
+    if tables.serving[v] != 0:
+        more = scratch.value.view(np.int64)
+        add(cash[SERVICE], book_table(tables.fixed_service[v, t], state.row[q], more, n))
+        for i in range(n):
+            net[i] += more[i]
+
+
+@leaf
+def book_table(amounts: Array, row: Array, net: Array, n: int) -> np.int64:
+    """Write the amount (int64) of each customer's row to ``net`` and return their sum."""
+    total = np.int64(0)
     for i in range(n):
-        p = purchase[row[i]]
-        s = service[row[i]]
-        net[i] = p + s
-        bought += p
-        served += s
-    add(cash[PURCHASE], bought)
-    add(cash[SERVICE], served)
+        amount = amounts[row[i]]
+        net[i] = amount
+        total += amount
+    return total
 
 
 @inner

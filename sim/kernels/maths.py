@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from sim.kernels.jit import leaf
-from sim.kernels.types import Array
+from sim.kernels.types import Array, Integer
 
 ONE = np.float32(1.0)
 HALF = np.float32(0.5)
@@ -35,7 +35,7 @@ MANTISSA_BITS_64 = np.int64(52)
 
 
 @leaf
-def log(x: Array, out: Array, n: int) -> None:
+def log(x: Array, out: Array, n: Integer) -> None:
     """Write the natural logarithm of x > 0 (float32, normal numbers) to ``out``; x is overwritten. Within 1.5 ulp.
 
     x = m 2**e with m in [sqrt(1/2), sqrt(2)); the polynomial is that of Moshier's Cephes library (1989).
@@ -63,7 +63,7 @@ def log(x: Array, out: Array, n: int) -> None:
 
 
 @leaf
-def minus_log_complement(u: Array, v: Array, out: Array, n: int) -> None:
+def minus_log_complement(u: Array, v: Array, out: Array, n: Integer) -> None:
     """Write ``-ln(1 - u)`` to ``out``, with relative accuracy also near u = 0; v holds 1 - u > 0 and is overwritten.
 
     Below 1/2 the rounding of f = 1 - u is undone by the factor u / (1 - f) (Kahan's log1p).
@@ -78,7 +78,7 @@ def minus_log_complement(u: Array, v: Array, out: Array, n: int) -> None:
 
 
 @leaf
-def exponential(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
+def exponential(words: Array, u: Array, v: Array, out: Array, n: Integer) -> None:
     """Write standard exponential variates ``-ln(1 - word / 2**32)`` to ``out`` (float32); u and v are scratch.
 
     From the middle on, 1 - u is taken at the middle of the word's cell: the largest word gives 22.9, not infinity.
@@ -90,7 +90,7 @@ def exponential(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
 
 
 @leaf
-def normal(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
+def normal(words: Array, u: Array, v: Array, out: Array, n: Integer) -> None:
     """Write standard normal variates by inversion to ``out`` (float32); u and v are scratch.
 
     Within 1e-5 for |z| < 5, 3e-3 at the end, 6.34.
@@ -150,7 +150,7 @@ def exponent(x: Array, out: Array, n: int) -> None:
 
 
 @leaf
-def exponent_64(x: Array, out: Array, n: int) -> None:
+def exponent_64(x: Array, out: Array, n: Integer) -> None:
     """Write e**x (float64) for -700 < x < 700 to ``out``, as ``exp`` has it; x is overwritten."""
     bits = out.view(np.int64)
     for i in range(n):

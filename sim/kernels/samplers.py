@@ -71,7 +71,7 @@ def look_up(quantiles: Array, table: int, z: np.float32) -> np.float32:
 
 
 @leaf
-def poisson(words: Array, means: Array, places: Array, work: Array, n: int) -> int:
+def poisson(words: Array, means: Array, places: Array, work: Array, n: int) -> Integer:
     """Draw Poisson counts by inversion, summing the probabilities from 0; means: (n,) float64.
 
     Return how many counts are above 0, their places in ``places``, and themselves in ``work[0]``; work: (5, GROUP) float64. Past mean

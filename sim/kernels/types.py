@@ -161,6 +161,7 @@ class Tables(NamedTuple):
     fixed: Array  # (v,) uint32: spending does not differ between customers; the two tables below hold it
     fixed_purchase: Array  # (v, t, r) int64, units, discounted
     fixed_service: Array  # (v, t, r) int64, units, discounted
+    serving: Array  # (v,) uint32: serving customers costs something in some row
     purchase_units: Array  # (v, r) float64: units of profit at the mean wallet or order value
     service_units: Array  # (v, r) float64: units of cost to serve, negative
     orders: Array  # (v, r) float32: factor on the chance or rate of ordering

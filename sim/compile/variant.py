@@ -102,6 +102,7 @@ class Variant:
     fixed: Array
     fixed_purchase: Array
     fixed_service: Array
+    serving: Array
     purchase_units: Array
     service_units: Array
     orders: Array
@@ -244,6 +245,7 @@ def _rows(scenario: Scenario, oldest: int) -> dict[str, Array]:
         "nowhere": np.array(rows.total + len(stages), np.uint32),
         "purchase_units": price_margin * UNIT,
         "service_units": service * UNIT,
+        "serving": np.array(np.any(service != 0), np.uint32),
         "orders": rows.by_row(lambda s, age: at(stages[s].order_factors, age)).astype(np.float32),
         "stream_units": np.stack([rows.by_row(worth) for worth in stream_units(scenario)], axis=1) * UNIT,
     }
@@ -303,7 +305,7 @@ def _leaving(scenario: Scenario, betas: Sequence[str]) -> dict[str, Array]:
                 beta_of[s, j] = 1 + betas.index(f"{stage_id}.{edge_id}")
     until_exit = scenario.exposure == "until_exit"
     return {
-        "frail": frail,
+        "frail": frail.astype(np.float32),
         "beta": beta_of,
         "until_exit": np.array(until_exit, np.uint32),
         "modified": np.array(frail.any() or beta_of.any() or until_exit),

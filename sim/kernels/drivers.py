@@ -22,10 +22,10 @@ def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
         for k in range(tables.variant.shape[0]):
             v = tables.variant[k, tables.segment[g]]
             start(tables, state, scratch, 0, (replicate, g, v), (serial, skip, count))
-            t = 0
-            while t < horizon and state.live[0] > 0:
+            for t in range(horizon):
+                if state.live[0] == 0:
+                    break
                 step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t, True)
-                t += 1
             finish(tables, tally, kept, state, scratch, 0, (replicate, k, g), count, first)
         if tally.paired.shape[0] > 0:
             add_pairs(tally, scratch, g, (skip, skip + count))

@@ -4,6 +4,8 @@ import importlib.util
 import json
 import re
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,10 @@ def test_a_small_run(ran: tuple[Done, Path]) -> None:
     assert 15 < found["live_periods_per_customer"] < 30
     assert ("the chain, 120 months, with peers" in found["jobs"]) == PEERS
     assert PEERS or len(done.stderr.splitlines()) == 1
+    costs = found["mechanisms"]
+    assert len(costs) == 6
+    assert all(one["ns"] > 0 and one["blocks"] > 0 for one in costs.values())
+    assert {name for name, one in costs.items() if "over_groups" in one} == {name for name in costs if name.endswith(", by period")}
     page = (folder / "page.md").read_text(encoding="utf-8")
     assert page.startswith("# Before\n\n<!-- benchmark:begin -->\n| job |")
     assert page.endswith("<!-- benchmark:end -->\n\nAfter\n")
@@ -55,6 +61,19 @@ def test_peers_do_the_same_job(ran: tuple[Done, Path]) -> None:
     assert {"Mesa, as its examples", "Mesa, the living only", "Starsim"} <= set(jobs["the chain, 120 months, with peers"]["seconds"])
     for name in ("pareto_nbd", "bgbb"):
         assert jobs[f"a frame of customers, {name}"]["customers"] == {"clvsim": 200, "lifetimes": 200}
+
+
+def test_a_copy_without_mechanisms(tmp_path: Path) -> None:
+    """What is cut is what is off: the copy's chain is the chain."""
+    code = (
+        "import sys, pathlib; sys.path[:0] = sys.argv[1:2]; import mechanisms\n"
+        "mechanisms.without_mechanisms(pathlib.Path('copy'))"
+    )  # fmt: skip
+    subprocess.run([sys.executable, "-c", code, str(ROOT / "experiments")], cwd=tmp_path, check=True)
+    text = (tmp_path / "copy" / "sim" / "kernels" / "step.py").read_text(encoding="utf-8")
+    assert " think(" not in text
+    assert text.count("book_fixed(") == 1
+    compile(text, "step.py", "exec")
 
 
 def test_mistakes_are_told_in_a_line_each(tmp_path: Path) -> None:

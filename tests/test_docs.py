@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -76,6 +77,13 @@ def test_every_section_is_a_model() -> None:
     assert set(sections("scenario.md")) == {*models(), "Correlations"}
 
 
+def keys_of_a_comparison() -> list[str]:
+    """Return the keys of comparison.json as the page has them, those of an arm after the key that holds the arms."""
+    schema = json.loads((Path(sim.__file__).parent / "measures" / "comparison.schema.json").read_text(encoding="utf-8"))
+    own = [f"arms.ARM.{key}" for key in schema["$defs"]["arm"]["properties"]]
+    return [row for key in schema["properties"] for row in [key, *(own if key == "arms" else [])]]
+
+
 @pytest.mark.jit
 def test_every_column() -> None:
     small = "run.customers=500", "run.keep_customers=true", "run.panel=100", "horizon=12"
@@ -83,7 +91,9 @@ def test_every_column() -> None:
     mindful |= sim.simulate(sim.load("club", "horizon=12", configs=DOCS.parent / "experiments")).tables()
     active = sim.simulate(zoo.scenario("active", customers=50).model_copy(update={"firm": Firm(fixed_cost=1.0)})).tables()
     listed = {name: [row[0].strip("`") for row in rows] for name, rows in sections("frames.md").items()}
+    assert listed.pop("comparison") == keys_of_a_comparison()
     levers = sim.drivers(sim.load("adoption", *small, "market=null", "run.replicates=1")).frame
+    plain |= sim.compare(sim.load("adoption", *small, "run.replicates=2"), ["accountable"]).tables()
     assert listed == {name: list(frame.columns) for name, frame in (active | mindful | plain | {"drivers": levers}).items()}
 
 

@@ -213,6 +213,7 @@ def compare(
     """
     with _explained():
         from sim import store
+        from sim.scenario.checks import warnings as unusual
         from sim.studies.compare import compared
         from sim.studies.comparison_folder import default_folder, write_comparison
 
@@ -220,7 +221,11 @@ def compare(
         folder = store.check(out if out is not None else default_folder(arms))
         with progress_bar() as progress:
             found = compared(scenario, arms, comparator, progress)
-        show_comparison(found, write_comparison(found, folder, report=not no_report))
+        written = write_comparison(found, folder, report=not no_report)
+        for warning in found.warnings:
+            if warning not in unusual(scenario):  # those were told before the run
+                complain(f"warning: {warning}")
+        show_comparison(found, written)
 
 
 @app.command()

@@ -178,13 +178,19 @@ def _table(points: "Sequence[Point]", values: Sequence[Mapping[str, str]]) -> No
         {"run": str(k), **{names[key]: text for key, text in point.varied.items()}, **value}
         for k, (point, value) in enumerate(zip(points, values, strict=True))
     ]
+    if not _columns(rows):
+        for row in rows:
+            _line(f"run {row.pop('run')}", *(f"{key} {value}" for key, value in row.items()))
+
+
+def _columns(rows: Sequence[Mapping[str, str]]) -> bool:
+    """Print rows below their heads and return True, or print nothing and return False where the terminal is too narrow for them."""
     widths = [max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]]
-    if sum(widths) + 2 * len(widths) - 2 <= shutil.get_terminal_size((200, 24)).columns:
-        for line in [dict(zip(rows[0], rows[0], strict=True)), *rows]:
-            typer.echo("  ".join(f"{value:>{wide}}" for value, wide in zip(line.values(), widths, strict=True)))
-        return
-    for row in rows:
-        _line(f"run {row.pop('run')}", *(f"{key} {value}" for key, value in row.items()))
+    if sum(widths) + 2 * len(widths) - 2 > shutil.get_terminal_size((200, 24)).columns:
+        return False
+    for line in [dict(zip(rows[0], rows[0], strict=True)), *rows]:
+        typer.echo("  ".join(f"{value:>{wide}}" for value, wide in zip(line.values(), widths, strict=True)))
+    return True
 
 
 def _show_course(scenario: "Scenario", answer: "Exact") -> None:
@@ -211,17 +217,22 @@ def show_names(listed: Mapping[str, str]) -> None:
 def show_comparison(found: "Comparison", folder: Path) -> None:
     """Print a table of the arms, the best first, and where it lies."""
     table = found.table.sort_values("equity", ascending=False, kind="stable")
-    money = f", {found.scenario.currency}" if found.scenario.currency else ""
+    unit = found.scenario.currency
     _line("scenario", found.scenario.name, found.scenario.label)
-    _line("customers", f"{found.results[0].sample.simulated:,} simulated, the same in every arm", f"seed {found.scenario.run.seed}")
-    longest = max(map(len, found.ids))
-    typer.echo(f"{'':<{longest}}  {'gain' + money:>24}  {'cost':>12}  {'back/unit':>9}  {'CLV':>9}")
+    sample = found.results[0].sample
+    several = f"on each of {sample.replicates:,} market paths" if not sample.independent and sample.replicates > 1 else ""
+    _line("customers", f"{sample.simulated:,} simulated, the same in every arm", several, f"seed {found.scenario.run.seed}")
+    rows = []
     for row in table.to_dict("records"):
-        own = row["arm"] == found.ids[found.comparator]
-        gain = "–" if own else f"{_number(row['gain'], 0)} ± {_number(row['gain_se'], 0)} SE"
-        back = _number(row["roi"] + 1.0)
-        typer.echo(f"{row['arm']:<{longest}}  {gain:>24}  {_number(row['cost'], 0):>12}  {back:>9}  {_number(row['clv']):>9}")
-    _line("best", found.ids[found.best], f"confidence {100 * found.confidence:.1f} %" if not math.isnan(found.confidence) else "")
+        one_path = math.isnan(row["gain_se"])
+        gain = _number(row["gain"], 0) + ("" if one_path else f" ± {_number(row['gain_se'], 0)} SE")
+        told = {f"gain {unit}".strip(): UNDEFINED if row["arm"] == found.ids[found.comparator] else gain, "cost": _number(row["cost"], 0)}
+        rows.append({"arm": row["arm"], **told, f"back per {unit or 'unit'}": _number(row["roi"] + 1.0), "CLV": _number(row["clv"])})
+    if not _columns(rows):
+        for line in rows:
+            _line("arm", line.pop("arm"), *(f"{key} {value}" for key, value in line.items()))
+    sure = "above 99.9" if found.confidence > 0.999 else f"{100 * found.confidence:.1f}"
+    _line("best", found.ids[found.best], f"confidence {sure} %" if not math.isnan(found.confidence) else "")
     _copied("folder", folder)
     if (folder / "report.html").exists():
         _copied("report", folder / "report.html")

@@ -153,4 +153,4 @@ def confidence(paired: Paired, best: int) -> float:
             continue
         z = ahead / found.se
         doubt += float(norm.sf(z) if sample.independent else t.sf(z, max(sample.replicates - 1, 1)))
-    return max(0.0, 1.0 - doubt)
+    return math.nan if math.isnan(doubt) else max(0.0, 1.0 - doubt)

@@ -35,8 +35,12 @@ def ranked(found: "Comparison") -> pd.DataFrame:
 
 def against(found: "Comparison") -> str:
     """Return what the arms are held against, in words."""
-    arm = found.arms[found.comparator]
-    return "doing nothing" if not arm.policies else arm.label
+    return called(found)[found.ids[found.comparator]]
+
+
+def called(found: "Comparison") -> dict[str, str]:
+    """Return what arms are called within a sentence, by id."""
+    return {arm.id: arm.label if arm.policies else "doing nothing" for arm in found.arms}
 
 
 def gains(found: "Comparison") -> Drawn:
@@ -90,7 +94,7 @@ def frontier(found: "Comparison") -> Drawn:
         axes.set_xlim(min(0.0, float(cost.min())) - 0.03 * widest, widest * 1.75)
         axes.set_ylim(min(0.0, float(gross.min())) - 0.06 * span, float(gross.max()) + 0.14 * span)
         axes.set_xlabel(f"cost of policies, {power}{words.unit(found.scenario)}")
-        axes.set_ylabel(f"customer equity gained before it, {power}{words.unit(found.scenario)}")
+        axes.set_ylabel(f"customer equity gained\nbefore cost, {power}{words.unit(found.scenario)}")
         axes.grid(axis="both")
         figure.legend(loc="outside lower center", ncols=3)
         axes.set_title(title)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sim.report import assumptions, words
-from sim.report.arms import FIGURES, against, fitting, lettered, ranked
+from sim.report.arms import FIGURES, against, called, fitting, lettered, ranked
 from sim.report.page import Card, inlined, template
 from sim.report.policies import facts
 from sim.report.style import Drawn, warn_of_missing_letters
@@ -56,6 +56,7 @@ def page(found: "Comparison", drawn: Sequence[tuple[Drawn, str]], draws: int) ->
         unit=words.unit(scenario),
         against=against(found),
         customers=words.plain(firm),
+        forgone=any(policy.effects.price < 1 or policy.effects.margin < 0 for policy in every.values()),
         rows=[_row(found, row) for row in _ordered(found).to_dict("records")],
         figures=[(figure, inlined(figure, svg)) for figure, svg in drawn],
         policies=[_policy(found, policy, key) for key, policy in every.items()],
@@ -77,7 +78,7 @@ def answer(found: "Comparison") -> str:
     """Return the answer in a sentence or two."""
     best = found.table.iloc[found.best]
     if found.best == found.comparator:
-        return f"None of the {len(found.arms) - 1} arms does better than {against(found)}."
+        return _nothing_better(found)
     said = f"{best['label']}: it adds {_money(found, best['gain'], best['gain_se'])} to customer equity against {against(found)}"
     if best["cost"] > 0:
         said += f", for {words.money(found.scenario, best['cost'])} spent"
@@ -86,8 +87,22 @@ def answer(found: "Comparison") -> str:
     if len(others) and found.confidence > 0.5:
         second = others.iloc[0]
         ahead = found.ahead(found.best, found.ids.index(second["arm"]))
-        said += f". It is {_money(found, ahead.mean, ahead.se)} ahead of the next, {second['label']}"
+        said += f". It is {_money(found, ahead.mean, ahead.se)} ahead of the next, {called(found)[second['arm']]}"
     return said + "."
+
+
+def _nothing_better(found: "Comparison") -> str:
+    """Return the answer where the comparator is the best, with how much the next one falls short."""
+    others = ranked(found)
+    if not len(others):
+        return "There is no other arm to compare with."
+    second, several = others.iloc[0], len(others) > 1
+    said = f"None of the {len(others)} arms does better than" if several else f"{second['label']} does no better than"
+    said += f" {against(found)}."
+    if second["gain"] < 0:
+        lost = _money(found, -second["gain"], second["gain_se"])
+        said += f" The nearest, {second['label']}, loses {lost} of customer equity." if several else f" It loses {lost} of customer equity."
+    return said
 
 
 def cards(found: "Comparison") -> list[Card]:
@@ -97,9 +112,11 @@ def cards(found: "Comparison") -> list[Card]:
     scale = found.paired.width / words.LEVEL
     number, half = words.estimate(best["gain"], best["gain_se"] * scale)
     gain = Card("Gain in customer equity", number, half, unit, f"{best['label']} against {against(found)}, after what it costs", one_path)
+    if found.best == found.comparator:
+        gain = Card("Gain in customer equity", DASH, DASH, unit, f"nothing compared does better than {against(found)}", "")
     back, wide = words.estimate(best["roi"] + 1.0, (best["roi_high"] - best["roi"]) / words.LEVEL)
     note = f"customer equity gained per {words.unit(found.scenario)} spent on it; above 1 it pays"
-    returned = Card("Comes back per unit spent", back, wide, "", note, "nothing is spent" if back == DASH else "")
+    returned = Card("Comes back per unit spent", back, wide, "", note, "nothing more is spent" if back == DASH else "")
     sure = found.confidence
     told = DASH if not math.isfinite(sure) else f"above {99.9}" if sure > 0.999 else f"{100 * sure:.1f}"
     about = f"that it is the best of the {len(found.arms)} arms, as far as the luck of the simulation goes"
@@ -113,14 +130,19 @@ def conditions(found: "Comparison") -> Iterator[str]:
     others = others[others["arm"] != best["arm"]]
     if not len(others):
         return
-    second = others.iloc[0]
+    second, next_one = others.iloc[0], called(found)[others.iloc[0]["arm"]]
     lead = best["equity"] - second["equity"]
     if best["cost"] > 0 and lead > 0:
-        dearer = f"Were its cost {words.percent(lead / best['cost'])} higher, {second['label']} would do as well"
+        ratio = lead / best["cost"]
+        higher = f"{words.percent(ratio)} higher" if ratio < 1 else f"{words.plain(round(1 + ratio, 1))} times as high"
+        dearer = f"Were its cost {higher}, {next_one} would do as well"
         yield f"{dearer} ({words.money(found.scenario, best['cost'] + lead)} in place of {words.money(found.scenario, best['cost'])})."
+    if best["cost"] <= 0 and 0 < lead < second["cost"]:
+        cheaper = f"Were the cost of {next_one} {words.percent(lead / second['cost'])} lower, it would do as well"
+        yield f"{cheaper} ({words.money(found.scenario, second['cost'] - lead)} in place of {words.money(found.scenario, second['cost'])})."
     if best["gross"] > 0 and lead > 0:
         smaller = words.percent(lead / best["gross"])
-        yield f"So it would were what it brings {smaller} less than these assumptions make it, at the same cost."
+        yield f"Were what it brings {smaller} less than these assumptions make it, at the same cost, {next_one} would do as well."
     yield from _elsewhere(found, best["arm"])
     if not found.results[0].sample.independent:
         row = found.paths[found.paths["arm"] == best["arm"]].iloc[0]
@@ -134,15 +156,17 @@ def conditions(found: "Comparison") -> Iterator[str]:
 
 def _elsewhere(found: "Comparison", best: str) -> Iterator[str]:
     """Yield the segments in which another arm, or none, does better for a customer."""
-    frame, labels = found.differences, {arm.id: arm.label for arm in found.arms}
+    frame, labels = found.differences, called(found)
     mine = frame[(frame["by"] == "segment") & (frame["measure"] == "clv")]
     better: dict[str, list[str]] = {}
     for segment, rows in mine.groupby("id", sort=False):
         top = rows.iloc[int(rows["difference"].to_numpy().argmax())]
         if top["arm"] != best and top["difference"] > rows[rows["arm"] == best]["difference"].iloc[0]:
             better.setdefault(top["arm"], []).append(words.segment(found.scenario, str(segment)))
+    spent = any(policy.cost.setup or policy.cost.per_period for arm in found.arms for policy in arm.scenario.policies.values())
+    aside = ", the firm's own costs aside" if spent else ""
     for arm, segments in better.items():
-        yield f"For {' and '.join(segments)} customers {labels[arm]} is worth more a head."
+        yield f"For {' and '.join(segments)} customers {labels[arm]} is worth more a head{aside}."
 
 
 def _row(found: "Comparison", row: dict[Any, Any]) -> dict[str, Any]:

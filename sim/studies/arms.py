@@ -47,7 +47,7 @@ def arms(
     wanted: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {NONE: ((), {})}
     found: list[Fault] = []
     for entry in policies:
-        wanted[entry] = (tuple(part for part in entry.split("+") if part != NONE), {})
+        wanted[entry] = (tuple(dict.fromkeys(part for part in entry.split("+") if part != NONE)), {})
     for key, body in (variants or {}).items():
         listed = body.get("policies")
         if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
@@ -55,7 +55,7 @@ def arms(
             continue
         if key in wanted:
             found.append(Fault(f"arms.{key}", "", "an arm of this name is there already", "give it another name"))
-        wanted[key] = (tuple(listed), {path: value for path, value in body.items() if path != "policies"})
+        wanted[key] = (tuple(dict.fromkeys(listed)), {path: value for path, value in body.items() if path != "policies"})
     if len(wanted) > MOST_ARMS:
         found.append(Fault("policies", str(len(wanted)), f"must come to at most {MOST_ARMS} arms, none among them", "compare fewer"))
     if found:

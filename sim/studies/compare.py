@@ -191,10 +191,10 @@ class Comparison:
 
     def __repr__(self) -> str:
         row = self.table.iloc[self.best]
-        told = (
-            f"best {row['label']}, {row['gain']:,.0f} ± {row['gain_se']:,.0f} {self.scenario.currency} against {self.ids[self.comparator]}"
-        )
-        return f"<Comparison of {len(self.arms)} arms on {self.scenario.name}: {' '.join(told.split())} (± standard error)>"
+        error = f"± {row['gain_se']:,.0f} " if math.isfinite(row["gain_se"]) else ""
+        told = f"best {row['label']}, {row['gain']:,.0f} {error}{self.scenario.currency} against {self.ids[self.comparator]}"
+        end = " (± standard error)" if error else ", on this market path"
+        return f"<Comparison of {len(self.arms)} arms on {self.scenario.name}: {' '.join(told.split())}{end}>"
 
 
 def plain(value: Any) -> float | int | None:
@@ -222,11 +222,6 @@ def compare(
     half of its 95 % interval within that share of the comparator's CLV before acquisition, or within ``run.precision_money``.
     Raises ScenarioError with every fault, before anything runs; where arrivals depend on customers, who are then not the same in all arms.
     """
-    if scenario.coupled:
-        rule = "must be off: arrivals that depend on customers are not the same in all arms"
-        raise ScenarioError([Fault("crowd" if scenario.crowd else "word_of_mouth.recruits", "", rule)])
-    if scenario.horizon == "inf":
-        raise ScenarioError([Fault("horizon", "inf", "must be a whole number of periods to simulate")])
     return compared(scenario, read_arms(scenario, policies, arms, configs), comparator, progress)
 
 
@@ -234,6 +229,11 @@ def compared(
     scenario: Scenario, every: Sequence[Arm], comparator: str = NONE, progress: Callable[[int, int], None] | None = None
 ) -> Comparison:
     """Compare arms that are read already; see ``compare``."""
+    if scenario.coupled:
+        rule = "must be off: arrivals that depend on customers are not the same in all arms"
+        raise ScenarioError([Fault("crowd" if scenario.crowd else "word_of_mouth.recruits", "", rule)])
+    if scenario.horizon == "inf":
+        raise ScenarioError([Fault("horizon", "inf", "must be a whole number of periods to simulate")])
     names = [arm.id for arm in every]
     if comparator not in names:
         raise ScenarioError([Fault("comparator", comparator, "must be one of the arms", f"there are {', '.join(names)}")])

@@ -24,10 +24,8 @@ KIND = "comparison"
 
 def arms_of(found: Comparison) -> bytes:
     """Return the arms as YAML that reads back as the same ones."""
-    own = set(found.scenario.policies)
     plain = {
-        arm.id: {key: policy.model_dump(mode="json", exclude_unset=True) for key, policy in arm.scenario.policies.items() if key not in own}
-        for arm in found.arms
+        arm.id: {key: arm.scenario.policies[key].model_dump(mode="json", exclude_unset=True) for key in arm.policies} for arm in found.arms
     }
     whole = {"comparator": found.ids[found.comparator], "arms": plain}
     return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120).encode()

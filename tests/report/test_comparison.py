@@ -1,0 +1,181 @@
+"""The report of a comparison: the answer first, alone, escaped, the same for equal comparisons, and its files as named."""
+
+import math
+import re
+import warnings
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from sim.report import arms as drawings
+from sim.report import comparison, words
+from sim.report.arms import FIGURES, fitting
+from sim.report.style import FontWarning
+from sim.scenario.model import Scenario
+from sim.studies.arms import Arm, with_policies
+from sim.studies.compare import Comparison, compared
+from tests.measures.test_comparison import comparison as treated
+from tests.report import cases
+from tests.report.reading import Reader
+
+GIFT = "礼物 <b>&\"'"
+
+GIFTS: dict[str, Any] = {
+    "label": GIFT,
+    "description": GIFT,
+    "source": GIFT,
+    "cost": {"per_contact": 1.0},
+    "effects": {"causes": {"rival": 0.5}},
+    "lasts": 6,
+    "decay": 0.9,
+}
+DEAR: dict[str, Any] = {**GIFTS, "label": "贵 $5", "cost": {"setup": 1e9, "per_period": 1.0}}
+
+
+def chinese(**changes: Any) -> Scenario:
+    return cases.chinese(segments={"old": {"label": "老客户 <i>", "share": 0.6}, "new": {"label": "新客户", "share": 0.4}}, **changes)
+
+
+def found(scenario: Scenario, comparator: str = "none", **bodies: dict[str, Any]) -> Comparison:
+    """Compare no policy with each one and with all together."""
+    every = [Arm("none", (), scenario), *(Arm(key, (key,), with_policies(scenario, {key: body})) for key, body in bodies.items())]
+    if len(bodies) > 1:
+        every.append(Arm("+".join(bodies), tuple(bodies), with_policies(scenario, bodies)))
+    return compared(scenario, tuple(every), comparator)
+
+
+@cache
+def gifts() -> Comparison:
+    return found(chinese(), gifts=GIFTS, dear=DEAR)
+
+
+def report(result: Comparison) -> str:
+    return comparison.page(result, [(drawn, drawn.svg()) for drawn in (FIGURES[name](result) for name in fitting(result))], draws=2)
+
+
+def said(result: Comparison) -> str:
+    return " ".join("".join(Reader(report(result)).said).split()).replace(words.SPACE, " ")
+
+
+def test_the_page_opens_with_the_best_arm() -> None:
+    result = gifts()
+    assert result.ids[result.best] == "gifts"
+    text = report(result)
+    opening = re.search(r'<p class="answer"><strong>(.*?)</strong>', text, re.DOTALL)
+    assert opening is not None
+    assert Reader(opening[1]).said[0].startswith(f"{GIFT}: it adds ")
+    row = result.table.iloc[result.best]
+    gain, _, sure = comparison.cards(result)
+    assert float(gain.value.replace(",", "")) == pytest.approx(row["gain"], abs=0.06 * words.LEVEL * row["gain_se"])
+    assert gain.unit == "元"
+    assert sure.value == "above 99.9"
+    assert text.index(gain.value) < text.index('id="why"')
+
+
+def test_every_arm_and_policy_is_in_it() -> None:
+    result = gifts()
+    text = said(result)
+    assert all(arm.label in text for arm in result.arms)
+    assert "新客户" in text
+    for told in ("1 元 a contact", "1,000,000,000 元 once", "moves caused by a rival: hazard times 0.5", "6 months, fading to 90.0 %"):
+        assert told in text, told
+
+
+def test_labels_cannot_write_html() -> None:
+    text = report(gifts())
+    assert GIFT in "".join(Reader(text).said)
+    assert "贵 $5" in "".join(Reader(text).said)
+    assert not re.search(r"<b>|<i>|<script", text)
+
+
+@pytest.mark.parametrize("name", ["treated_chain", "treated_minds"])
+def test_it_needs_nothing_else(name: str) -> None:
+    result = treated(name)
+    text = report(result)
+    read = Reader(text)
+    assert len(text.encode()) < 1_000_000
+    assert not re.search(r"https?:|//[a-z]|@import|<script|<iframe|<img|javascript:", text.replace("http://www.w3.org", "http:"))
+    assert {tag for tag, _ in read.tags} & {"script", "img", "link", "iframe", "object"} == set()
+    assert not {attribute for _, attrs in read.tags for attribute in attrs if attribute.startswith("on") or attribute == "src"}
+    ids = read.all("id")
+    assert len(ids) == len(set(ids))
+    beside = {*comparison.names(result), "config.yaml", "arms.yaml", "comparison.json", "manifest.json", "tables/", "figures/"}
+    assert all(link[1:] in ids if link.startswith("#") else link in beside for link in read.all("href"))
+    assert all(target in ids for target in re.findall(r"url\(#([^)]*)\)", text))
+    headings = [int(tag[1]) for tag, _ in read.tags if re.fullmatch("h[1-6]", tag)]
+    assert headings[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(headings))
+    assert not re.search(r"\bnan\b|\bNone\b|\binf\b", " ".join(read.said))
+
+
+def test_equal_comparisons_have_equal_reports() -> None:
+    one, other = (found(chinese(run={"customers": 200, "threads": threads}), gifts=GIFTS) for threads in (1, 2))
+    assert report(one) == report(other)
+
+
+def test_files_are_those_that_are_named() -> None:
+    result = gifts()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FontWarning)  # this machine may have no Chinese font
+        made = comparison.files(result, 2)
+    assert set(made) == comparison.names(result)
+    assert {"report.html", "figures/gains.svg", "figures/segments.csv"} <= set(made)
+    assert "figures/paths.svg" not in made
+    assert all(content for content in made.values())
+
+
+def test_figures_have_units() -> None:
+    result = gifts()
+    for name in fitting(result):
+        drawn = FIGURES[name](result)
+        assert "元" in drawn.svg(), name
+        assert len(drawn.frame) > 0
+        assert drawn.caption.endswith(".")
+    assert drawings.gains(result).frame["arm"].tolist()[0] == "gifts"
+
+
+def test_none_may_be_the_best() -> None:
+    result = found(chinese(), dear=DEAR)
+    assert result.best == 0
+    text = said(result)
+    assert "贵 $5 does no better than doing nothing. It loses 99" in text
+    assert "Were the cost of 贵 $5 99" in text
+    gain, back, _ = comparison.cards(result)
+    assert (gain.value, back.value) == (words.DASH, words.DASH)
+    assert "nothing more is spent" in text
+    two = found(chinese(), dear=DEAR, dearer={**DEAR, "label": "更贵"})
+    assert "None of the 3 arms does better than doing nothing." in said(two)
+
+
+def test_another_comparator() -> None:
+    result = found(chinese(), "dear", gifts=GIFTS, dear=DEAR)
+    text = said(result)
+    assert "against 贵 $5" in text
+    assert "No policy" in text
+
+
+def test_one_path_of_a_market() -> None:
+    result = treated("treated_minds", replicates=1)
+    assert math.isnan(result.confidence)
+    text = said(result)
+    assert "conditional on this market path" in text
+    assert not re.search(r"\bnan\b", text)
+    assert "confidence is" not in text
+
+
+def test_several_paths_of_a_market() -> None:
+    result = treated("treated_minds", replicates=12)
+    assert "paths" in fitting(result)
+    assert set(comparison.names(result)) >= {"figures/paths.svg", "figures/paths.csv"}
+    frame = drawings.paths(result).frame
+    assert frame["won"].sum() == pytest.approx(1)
+    assert "12 market paths" in drawings.paths(result).svg()
+
+
+def test_the_receipt_says_nothing_of_the_machine() -> None:
+    text = report(gifts())
+    assert "clvsim verify ." in text
+    assert "thread" not in text
+    assert "none, gifts, dear, gifts+dear" in text

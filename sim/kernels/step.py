@@ -13,6 +13,7 @@ import numpy as np
 
 from sim.kernels.activity import contact, sell
 from sim.kernels.cash import book, book_acquisition, book_fixed, time_last
+from sim.kernels.drop import drop_all
 from sim.kernels.jit import inner, leaf
 from sim.kernels.maths import TO_UNIT, exponential
 from sim.kernels.mind import return_home, sway, think
@@ -103,8 +104,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])
     done = move(tables, tally, state, scratch, q, (k, g, v), rows, t, movers, n)
     add_up(tally.payback[k, g], tally.cash_square[k, g, t], state, scratch.net, q, tables.square_shift[v], t, n)
-    for i in range(done - 1, -1, -1):
-        drop(tables, state, scratch, q, v, t, np.uintp(scratch.dropped[i]))
+    drop_all(tables, state, scratch, q, v, t, done)
 
 
 @inner
@@ -369,54 +369,3 @@ def add_up(payback: Array, cash_square: Array, state: State, net: Array, q: int,
         history[i] |= PAID_BACK if paid else NOTHING
     add_square(cash_square, squares)
     payback[t] += reached
-
-
-@inner
-def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, i: Integer) -> None:
-    """Take customer i, who is done, out of the live ones: it changes places with the last of them (in all that differs)."""
-    last = np.uintp(state.live[q] - 1)
-    state.live[q] = last
-    swap(state.row[q], i, last)
-    swap(state.place[q], i, last)
-    swap(state.history[q], i, last)
-    swap(state.clv[q], i, last)
-    if t % 2 == 0:
-        scratch.words[2, i], scratch.words[3, i] = scratch.words[2, last], scratch.words[3, last]
-    if tables.acquisition_at_arrival[v] == 0:
-        swap(state.acquisition[q], i, last)
-    if tables.fixed[v] == 0:
-        swap(state.orders[q], i, last)
-        state.wallet[q, i] = state.wallet[q, last]
-        state.rate[q, i] = state.rate[q, last]
-    if tables.purchase[v] != SUBSCRIPTION:
-        scratch.order_words[2, i], scratch.order_words[3, i] = scratch.order_words[2, last], scratch.order_words[3, last]
-    if state.last.shape[1] > 0:
-        swap(state.last[q], i, last)
-    if tables.plain[v] == 0:
-        state.frailty[q, i] = state.frailty[q, last]
-    for beta in range(state.beta.shape[1]):
-        state.beta[q, beta, i] = state.beta[q, beta, last]
-    if tables.minded[v] != 0:
-        scratch.mind_words[2, i], scratch.mind_words[3, i] = scratch.mind_words[2, last], scratch.mind_words[3, last]
-        for part in range(state.mind.shape[1]):
-            state.mind[q, part, i] = state.mind[q, part, last]
-    if tables.reach[v] > ZERO or tables.contacting[v] != 0:
-        scratch.talk_words[2, i], scratch.talk_words[3, i] = scratch.talk_words[2, last], scratch.talk_words[3, last]
-    for part in range(state.gift.shape[1]):
-        state.gift[q, part, i] = state.gift[q, part, last]
-    if tables.selling[v] != 0:
-        state.held[q, 0, i] = state.held[q, 0, last]
-        for word in range(4):
-            scratch.product_words[word, i] = scratch.product_words[word, last]
-    for p in range(state.since.shape[1]):
-        state.since[q, p, i] = state.since[q, p, last]
-        state.asked[q, p, i] = state.asked[q, p, last]
-        state.strength[q, p, i] = state.strength[q, p, last]
-    if state.spent.shape[1] > 0:
-        swap(state.spent[q, 0], i, last)
-
-
-@inner
-def swap(values: Array, i: Integer, j: Integer) -> None:
-    """Exchange two entries."""
-    values[i], values[j] = values[j], values[i]

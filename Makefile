@@ -11,8 +11,16 @@ STAMP := .venv/.installed
 PIP := -m pip --disable-pip-version-check --no-input
 PYTEST := $(PY) -m pytest -q --durations=5
 
-# Compiled kernels of a test run live in a folder of its own and go away with it.
-THROWAWAY = scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; export NUMBA_CACHE_DIR="$$scratch"
+# Compiled kernels of a test run live in a folder of its own and go away with it; the modes of one 'make test' share theirs.
+THROWAWAY = scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	export NUMBA_CACHE_DIR="$${CLVSIM_TEST_KERNELS:-$$scratch}"
+
+# Tests of what takes its threads by the cores there are, and of numbers that are stored: hashes, bytes of folders, a printed page.
+BY_CORES = tests/engine tests/kernels $(addprefix tests/studies/test_,existing.py folder.py result.py simulate.py) \
+	tests/verification/test_published.py
+
+# Two goals at once, each on one core; what they print is shown goal by goal, and one that fails fails both.
+TWO = $(MAKE) --no-print-directory -j 2 --output-sync=target
 
 # The first Python that can do it; a pyenv shim of a version that is not chosen only prints an error, so each one is tried.
 define FIND_PYTHON
@@ -26,7 +34,7 @@ if [ -z "$$old" ]; then echo "make: needs Python 3.11, 3.12 or 3.13: apt install
 if [ -z "$$found" ]; then echo "make: $$old needs python3-venv: apt install python3-venv" >&2; exit 1; fi
 endef
 
-.PHONY: help install run test lint typecheck tests tests-no-jit tests-one-thread tests-wheel docs pins clean
+.PHONY: help install run test kernels lint typecheck tests tests-no-jit tests-one-thread tests-wheel docs pins clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -36,7 +44,14 @@ install: $(STAMP) ## make the virtual environment .venv
 run: $(STAMP) ## simulate the publisher case beside its exact and its published numbers
 	@$(PY) experiments/publisher_ltv.py
 
-test: lint typecheck tests tests-no-jit tests-one-thread tests-wheel ## run every check and every test
+test: $(STAMP) ## run every check and every test
+	@$(THROWAWAY); export CLVSIM_TEST_KERNELS="$$scratch"; \
+	$(TWO) kernels lint typecheck; \
+	$(MAKE) --no-print-directory tests tests-no-jit; \
+	$(TWO) tests-one-thread tests-wheel
+
+kernels: $(STAMP)
+	@echo "Compiling the kernels"; $(THROWAWAY); $(PY) -m tests.running
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@$(FIND_PYTHON); \
@@ -61,7 +76,7 @@ tests-no-jit: $(STAMP) ## the tests that are fit for it without JIT, which shows
 	@echo "Tests without JIT"; $(THROWAWAY); NUMBA_DISABLE_JIT=1 $(PYTEST) -n 2 --dist worksteal -m "not jit and not package" --cov --cov-report=term
 
 tests-one-thread: $(STAMP) ## the tests of whatever picks threads, on one core and one thread, with JIT
-	@echo "Tests on one thread"; $(THROWAWAY); $(PYTEST) --one-thread -m "not package" tests/engine tests/kernels tests/studies tests/verification
+	@echo "Tests on one thread"; $(THROWAWAY); $(PYTEST) --one-thread -m "not package" $(BY_CORES)
 
 tests-wheel: $(STAMP) ## the wheel, in a clean environment, from another folder
 	@echo "The wheel in a clean environment"; .ci/wheel $(PY)

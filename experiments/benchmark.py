@@ -6,8 +6,8 @@
 The chain: five stages, one matrix, 120 months, discounted profit (chain.py; peers.py with the extra ``peers``). clvsim is timed from
 ``sim.simulate`` to the Tally with all its default tallies (flows, sojourns, cash by column, payback, distribution of CLV …); the others
 count stages and sum each customer's profit, no more. Rounds are paired: each times all contestants in turn, so that a machine that is busy
-for a while slows them alike. Everyone's mean is held against the exact one. each: seconds that clvsim is timed for in a round;
-page: whose table is written anew.
+for a while slows them alike. Everyone's mean is held against the exact one. What mechanisms cost beside is timed by mechanisms.py. each:
+seconds that clvsim is timed for in a round; page: whose table is written anew.
 """
 
 import importlib
@@ -30,6 +30,7 @@ import numpy as np
 
 import sim
 from chain import HORIZON, Array, live_periods, numpy_everybody, numpy_living, scenario
+from mechanisms import costs, told
 from showing import run
 from sim.scenario import Fault
 
@@ -78,8 +79,8 @@ def compared(sizes: Mapping[str, int], timers: Mapping[str, Callable[[int], floa
     }
 
 
-def philox_nanoseconds(rounds: int) -> float:
-    """Return the nanoseconds of one Philox block on one core: this loop's own, over groups as the kernels draw them."""
+def philox_timer() -> Callable[[], float]:
+    """Return a timer of one Philox block on one core, in nanoseconds: of a loop's own, over groups as the kernels draw them."""
     from sim.kernels.philox import counter, draw
     from sim.kernels.types import GROUP
 
@@ -90,7 +91,7 @@ def philox_nanoseconds(rounds: int) -> float:
 
     words, place, key = np.zeros((4, GROUP), np.uint32), np.arange(GROUP, dtype=np.uint16), np.array([1, 0], np.uint64)
     loop(words, place, key, 1)
-    return statistics.median(seconds(lambda: loop(words, place, key, 4000)) for _ in range(rounds)) / 4000 / GROUP * 1e9
+    return lambda: seconds(lambda: loop(words, place, key, 4000)) / 4000 / GROUP * 1e9
 
 
 def clvsim(customers: int, threads: int, at_least: float) -> Callable[[int], float]:
@@ -182,6 +183,7 @@ def table(found: Mapping[str, Any]) -> str:
             lines.append(f"| {job} | {name} | {one['customers'][name]:,} | {taken:.3g} | {ratio:,g} |")
     lines += ["", "| customers, each size in a process of its own | ns a customer-month lived | peak memory, MB |", "|--:|--:|--:|"]
     lines += [f"| {int(n):,} | {one['ns_per_live_period']:.2f} | {one['peak_mb']:.0f} |" for n, one in found["by_customers"].items()]
+    lines += ["", *told(found["mechanisms"])]
     packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
     system = f"{found['cores']} cores, Python {found['python']}, clvsim {found['version']} on {found['threads']} threads, {packages}"
     over = found["threads_over_one"]
@@ -253,6 +255,7 @@ def main(*arguments: str) -> None:
         for name, play in peers.LIFETIMES.items():
             jobs[f"a frame of customers, {name}"] = generated(name, play, int(options["lifetimes"]), threads, fewer)
     jobs["all figures of a run"] = figures_drawn(customers, fewer)
+    block = philox_timer()
     scaling = [row["clvsim, one thread"] / row["clvsim"] for row in jobs[chain]["each"]]
     upper = statistics.quantiles(scaling, n=4)[2] if len(scaling) > 1 else scaling[0]
     found = {
@@ -266,7 +269,8 @@ def main(*arguments: str) -> None:
         "live_periods_per_second": live_periods(result) / jobs[chain]["seconds"]["clvsim"],
         "threads_over_one": {"median": statistics.median(scaling), "upper_quartile": upper},
         "first_call_seconds": compiling,
-        "philox_block_ns": philox_nanoseconds(rounds),
+        "philox_block_ns": statistics.median(block() for _ in range(rounds)),
+        "mechanisms": costs(max(customers // 5, 1), fewer, block),
         "by_customers": {str(n): child(n) for n in (customers // 10, customers, int(options["large"]))},
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "jobs": jobs,

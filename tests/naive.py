@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.kernels.maths import exp, exponent, exponential, ln, log, minus_log_complement, normal
-from sim.kernels.samplers import look_up, poisson
+from sim.kernels.samplers import look_up
 from sim.kernels.types import (
     ACQUISITION,
     BETA_PURPOSES,
@@ -84,6 +84,18 @@ def _one(function: object, word: int) -> np.float32:
     out, u, v = (np.zeros(1, F) for _ in range(3))
     function(np.array([word], np.uint32), u, v, out, 1)  # type: ignore[operator]
     return np.float32(out[0])
+
+
+def poisson(word: np.uint32, mean: float) -> int:
+    """Return a Poisson count by inversion, summing the probabilities from 0."""
+    u = (float(word) + 0.5) * 2.0**-32
+    p = below = exp(-mean)
+    count = 0
+    while u > below and count < mean + 12.0 * mean**0.5 + 40.0:
+        count += 1
+        p *= mean / count
+        below += p
+    return count
 
 
 def units(amount: float) -> int:

@@ -55,6 +55,9 @@ class Treated:
         """Contact the customer, and return what policies cost in t, in units."""
         tables, v, cost, self.copy = self.tables, self.v, 0, 0
         for p in self.ids:
+            if not tables.policy_member[v, p, row]:
+                self.since.pop(p, None)  # lost, and with it what was in force
+        for p in self.ids:
             drawn = self.words(t, int(tables.policy_purpose[v, p]))
             per_contact, per_uptake, per_member = (int(units) for units in tables.policy_units[v, p, t])
             if self._may(p, row, t, y, satisfaction, drawn):
@@ -67,9 +70,8 @@ class Treated:
             if self._holds(p, t):
                 self.force[p] = tables.policy_fade[v, p, t - self.since[p]] * self.strength[p]
                 self.copy += int(tables.policy_bit[v, p])
-                if tables.policy_member[v, p, row]:
-                    self.counts[t, p, 2] += 1
-                    cost += per_member
+                self.counts[t, p, 2] += 1
+                cost += per_member
         return cost
 
     def lift(self, which: int) -> np.float32:

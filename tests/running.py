@@ -1,4 +1,4 @@
-"""Run the engine in tests, and say whether two tallies are the same."""
+"""Run the engine in tests, and say whether two tallies are the same; 'python -m tests.running' compiles what most of them need."""
 
 import hashlib
 from typing import Any
@@ -10,6 +10,7 @@ from sim.engine import Outcome, run, run_waves
 from sim.kernels.types import Tables, Tally
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells, coupling
+from tests import zoo
 
 
 def simulate(scenario: Scenario, tables: Tables | None = None, **run_changes: Any) -> Outcome:
@@ -39,3 +40,8 @@ def assert_same(one: Tally, other: Tally) -> None:
     """Assert that two tallies agree to the last bit, naming the field that does not."""
     for name, mine, theirs in zip(Tally._fields, one, other, strict=True):
         assert np.array_equal(mine, theirs), name
+
+
+if __name__ == "__main__":
+    for driver in ("group", "period"):
+        simulate(zoo.scenario("chain", customers=1, driver=driver))

@@ -52,7 +52,7 @@ def written(field: FieldInfo) -> str:
     if isinstance(default, BaseModel):
         return f"see {type(default).__name__}"
     if isinstance(default, tuple):
-        return str(default[0])
+        return str(default[0]) if default else "none given"
     if isinstance(default, str) and default:
         return f"`{default}`"
     return {None: "none", "": "empty"}[default] if default in (None, "") else "none given" if default == {} else str(default)

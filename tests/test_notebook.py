@@ -71,6 +71,7 @@ except sim.ScenarioError as error:
 """
 
 
+@pytest.mark.jit
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="where not even root can write is known on Linux only")
 def test_a_folder_that_cannot_be_written_stops_writing_alone(tmp_path: Path) -> None:
     nowhere = {name: f"/proc/{name}" for name in ("HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")}

@@ -73,7 +73,7 @@ class TestShipped:
         scenario = treated(*LEVELS)
         found = [scenario.policies[name] for name in LEVELS]
         for cause in ("own", "rival"):
-            factors = [one.effects.causes.get(cause, 1.0) for one in found]  # type: ignore[call-overload]
+            factors = [one.effects.causes.get(cause, 1.0) for one in found]
             assert factors == sorted(factors, reverse=True)
         costs = [one.cost.per_member for one in found]
         assert costs == sorted(costs)

@@ -1,5 +1,6 @@
 """What README shows runs as it stands there, in an empty folder."""
 
+import gc
 import os
 import re
 import shlex
@@ -9,37 +10,37 @@ from pathlib import Path
 
 import pytest
 
+from sim.cli import main
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def run(code: str, arguments: list[str], folder: Path) -> str:
-    """Run Python code in ``folder`` and return what it printed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.jit
 @pytest.mark.parametrize("code", re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
 def test_python(tmp_path: Path, code: str) -> None:
-    run(code, [], tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.jit
-def test_commands(tmp_path: Path) -> None:
+def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """One after the other in one folder, as a reader would, who has also written the files that are shown."""
     for name, text in re.findall(r"^```yaml\n# (\S+\.yaml)\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gc, "set_threshold", lambda _: None)
     lines = re.findall(r"^(?:\$ |    )?(clvsim .*)$", README, re.MULTILINE)
     assert lines
     for line in lines:
-        command = line.partition("#")[0]
-        assert run("from sim.cli import main; main()", shlex.split(command)[1:], tmp_path)
+        monkeypatch.setattr(sys, "argv", shlex.split(line.partition("#")[0]))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert not ended.value.code, f"{line}\n{err}"
+        assert out, line
 
 
 def test_both_are_shown() -> None:

@@ -201,7 +201,6 @@ def compare(
       KEY=VALUE         any of the scenario
     \b
     Examples:
-      clvsim policies
       clvsim compare
       clvsim compare policies=[gifts,win_back]
       clvsim compare policies=[gifts] \\
@@ -228,8 +227,7 @@ def policies(configs: Configs = None) -> None:
     with _explained():
         from sim.config import policies as found
 
-        listed = found(configs)
-        show_names(listed)
+        show_names(found(configs))
 
 
 @app.command()

@@ -22,6 +22,7 @@ from sim.kernels.types import (
     ORDERS_LIFT,
     PERFORMANCE_LIFT,
     POLICY_PURPOSES,
+    RANKS,
     UNIT,
     WHEN,
     Z_MAX,
@@ -154,6 +155,7 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
         "policy_fade": np.ones((most, horizon), np.float32),
         "policy_fades": np.zeros(most, np.uint32), "policy_spread": np.zeros(most, np.float32),
         "policy_sway": np.zeros((most, size, edges), np.float32), "policy_lift": np.zeros((most, LIFTS), np.float32),
+        "policy_rank": np.zeros((most, 2), np.int64),
     }  # fmt: skip
     for p, key in enumerate(ids):
         if key in scenario.policies:
@@ -162,6 +164,8 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
             found["policy_excludes"][p] = [other in scenario.policies[key].excludes for other in ids]
             found["policy_uptake"][p] = math.floor(scenario.policies[key].uptake * WORDS + 0.5)
             found["policy_share"][p] = math.floor(scenario.policies[key].who.share * WORDS + 0.5)
+            rank = scenario.policies[key].rank
+            found["policy_rank"][p] = RANKS.index(rank.by), -1 if rank.lowest else 1
             found["policy_fades"][p] = scenario.policies[key].decay < 1.0
             found["policy_spread"][p] = scenario.policies[key].effects.spread
     prices = rows.by_row(lambda s, age: at(scenario.stages[stages[s]].prices, age))

@@ -93,6 +93,7 @@ def compile_tables(*scenarios: Scenario) -> Tables:
         policy_rows=np.full(len(variants), padded[0].row_stage.size, np.uint32),
         kept_until=np.array([first.periods_per_year], np.int64),
         amount_nodes=np.array(nodes, np.int64),
+        amount_roots=np.array([n**-0.5 for n in nodes]),
         quantiles=library.stacked(),
     )
 

@@ -14,7 +14,7 @@ from sim.compile.policy import ages_needed, altered, most_lifted, policies
 from sim.compile.posterior import drawable
 from sim.compile.quantiles import Library
 from sim.compile.spending import amounts, traits
-from sim.kernels.types import INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, UNIT, Array
+from sim.kernels.types import CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import at
 from sim.scenario.world import OFFSET
@@ -96,11 +96,13 @@ class Variant:
     policy_spread: Array
     policy_sway: Array
     policy_lift: Array
+    policy_rank: Array
     price_units: Array
     purchase: Array
     fixed: Array
     fixed_purchase: Array
     fixed_service: Array
+    serving: Array
     purchase_units: Array
     service_units: Array
     orders: Array
@@ -243,6 +245,7 @@ def _rows(scenario: Scenario, oldest: int) -> dict[str, Array]:
         "nowhere": np.array(rows.total + len(stages), np.uint32),
         "purchase_units": price_margin * UNIT,
         "service_units": service * UNIT,
+        "serving": np.array(np.any(service != 0), np.uint32),
         "orders": rows.by_row(lambda s, age: at(stages[s].order_factors, age)).astype(np.float32),
         "stream_units": np.stack([rows.by_row(worth) for worth in stream_units(scenario)], axis=1) * UNIT,
     }
@@ -302,7 +305,7 @@ def _leaving(scenario: Scenario, betas: Sequence[str]) -> dict[str, Array]:
                 beta_of[s, j] = 1 + betas.index(f"{stage_id}.{edge_id}")
     until_exit = scenario.exposure == "until_exit"
     return {
-        "frail": frail,
+        "frail": frail.astype(np.float32),
         "beta": beta_of,
         "until_exit": np.array(until_exit, np.uint32),
         "modified": np.array(frail.any() or beta_of.any() or until_exit),
@@ -379,7 +382,7 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     period += float(np.abs(parts["service_units"]).max()) * factors[0]
     gift = max(highest("influence_table") * max(1.0, float(parts["talk"])), highest("known_table"))
     streams = float(np.abs(parts["stream_units"]).sum(axis=1).max()) * gift * factors[0]
-    streams += float(np.abs(parts["contact_units"]).max()) * most_contacts(parts["contacts"]) * factors[0]
+    streams += float(np.abs(parts["contact_units"]).max()) * most_contacts(parts["contacts"] * math.exp(reach[CONTACTS_LIFT])) * factors[0]
     _check_range(2.0 * streams)  # one amount stays below 2**51, as its conversion needs (sim.kernels.streams)
     period += streams + float(np.abs(parts["policy_units"]).max(axis=1, initial=0.0).sum())
     once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())

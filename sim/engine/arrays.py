@@ -92,8 +92,11 @@ def canonical(tally: Tally) -> Tally:
     return tally
 
 
-def empty_state(tables: Tables, groups: int, timed: bool = False) -> State:
-    """Return room for ``groups`` groups of customers; timed: the time of the last order is kept."""
+def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool = False) -> State:
+    """Return room for ``groups`` groups of customers.
+
+    timed: the time of the last order is kept; rationed: customers are contacted before the step.
+    """
 
     def room(kind: type, *more: int) -> Array:
         return np.zeros((groups, *more, GROUP), kind)
@@ -118,6 +121,9 @@ def empty_state(tables: Tables, groups: int, timed: bool = False) -> State:
         asked=room(np.uint16, tables.treating.shape[1]),
         strength=room(np.float32, tables.treating.shape[1]),
         spent=room(np.int64, 1 if tables.treating.shape[1] > 0 else 0),
+        owed=room(np.int64, int(rationed)),
+        score=room(np.float32, int(rationed)),
+        takes=room(np.uint8, int(rationed)),
     )
 
 
@@ -132,13 +138,15 @@ def empty_scratch(tables: Tables) -> Scratch:
         product_words=np.zeros((4, GROUP), np.uint32),
         contacted=np.zeros(GROUP),
         stage=np.zeros(GROUP, np.uint32),
+        awake=np.zeros(GROUP, np.float32),
         loyalty=np.zeros(GROUP, np.float32),
         floats=np.zeros((6, GROUP), np.float32),
         exposure=np.ones(GROUP, np.float32),
         net=np.zeros(GROUP, np.int64),
         value=np.zeros(GROUP),
-        leaves=np.zeros(GROUP, bool),
+        work=np.zeros((5, GROUP)),
         moved=np.zeros(GROUP, np.uint32),
+        places=np.zeros(GROUP, np.uint32),
         edge=np.zeros(GROUP, np.uint32),
         after=np.zeros(GROUP, np.uint32),
         dropped=np.zeros(GROUP, np.uint32),
@@ -147,7 +155,6 @@ def empty_scratch(tables: Tables) -> Scratch:
         policy_words=np.zeros((4, GROUP), np.uint32),
         force=np.zeros((tables.treating.shape[1], GROUP), np.float32),
         altered=np.zeros(GROUP, np.uint32),
-        worth=np.zeros(GROUP),
         charge=np.zeros(GROUP, np.int64),
         lifts=np.zeros((LIFTS, GROUP), np.float32),
         cases=np.zeros((cases if cases > 1 else 0, len(PAIRED), GROUP), np.int64),

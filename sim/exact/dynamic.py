@@ -108,16 +108,21 @@ class Problem:
         return self.chain.by_row({key: stage.prices for key, stage in self.scenario.stages.items()})
 
     @cached_property
-    def members(self) -> Floats:
-        """What a policy's members cost in a period, (i, r): nothing in lost stages, unless it treats there."""
+    def stays(self) -> Flags:
+        """Where a policy stays in force, (i + 1, r), the last for none: not in lost stages, unless it treats there."""
         chain = self.chain
-        paying = [
+        found = [
             [chain.kind[s] != "lost" or chain.stages[s] in treated.treated_stages(self.scenario, one) for s in chain.stage]
             for one in self.policies.values()
         ]
-        live = ~treated.gainless(self.scenario, chain, self.value)
+        return np.array([*found, [True] * chain.rows], bool)
+
+    @cached_property
+    def members(self) -> Floats:
+        """What a policy's members cost in a period, (i, r)."""
+        live = ~treated.gainless(self.scenario, self.chain, self.value)
         costs = np.array([one.cost.per_member for one in self.policies.values()])
-        return np.asarray(np.array(paying, bool).reshape(-1, chain.rows) * live * costs[:, None], float)
+        return np.asarray(self.stays[:-1] * live * costs[:, None], float)
 
     def held(self, i: int, strength: float, period: int) -> Held:
         """Return a calendar period with policy i in force at a strength, or with none."""
@@ -155,7 +160,8 @@ def period(problem: Problem, calendar: int) -> Period:
             held[i, strength] = problem.held(i, strength, calendar)
         found.append(held[i, strength])
     src = (np.arange(modes)[:, None] * rows + chain.src).ravel()
-    dst = (problem.after[:, None] * rows + chain.dst).ravel()
+    after = np.where(problem.stays[problem.policy_of][:, chain.dst], problem.after[:, None], 0)
+    dst = (after * rows + chain.dst).ravel()
     chances = np.concatenate([one.chances for one in found])
     size = modes * rows
     return Period(np.stack([one.cash for one in found]), sparse.csr_array((chances, (src, dst)), shape=(size, size)))

@@ -19,11 +19,8 @@ def sell(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int
 
     Who is not in an active stage holds none.
     """
-    row, held, stage, chance, awake = state.row[q], state.held[q, 0], scratch.stage, scratch.floats[0], scratch.floats[1]
+    row, held, chance, awake = state.row[q], state.held[q, 0], scratch.floats[0], scratch.awake
     for i in range(n):
-        stage[i] = tables.row_stage[v, row[i]]
-    for i in range(n):
-        awake[i] = tables.awake[stage[i]]
         chance[i] = tables.cross_sell[v, row[i]]
     word, most, added = scratch.product_words[t % 4], np.float32(tables.products[v, 1]), 0
     for i in range(n):
@@ -44,16 +41,21 @@ def sell(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int
 @inner
 def contact(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
     """Draw how often each customer gets in touch in t, and count it; activity: the tally's of t."""
-    row, exposure, contacted, word = state.row[q], scratch.exposure, scratch.contacted, scratch.talk_words[t % 2 * 2 + 1]
-    if tables.plain[v] != 0:
-        exposure[:n] = ONE
-    total, squares = np.int64(0), np.int64(0)
+    row, means, contacted, counts = state.row[q], scratch.value, scratch.contacted, scratch.work[0]
     for i in range(n):
-        mean = tables.contacts[v, row[i]]
-        if tables.lifted[v, CONTACTS_LIFT] != 0:
-            mean *= np.float64(scratch.lifts[CONTACTS_LIFT, i])
-        count = poisson(word[i], mean * np.float64(exposure[i])) if mean > 0.0 else 0
-        contacted[i] = np.float64(count)
+        means[i] = tables.contacts[v, row[i]]
+    if tables.plain[v] == 0:
+        for i in range(n):
+            means[i] *= np.float64(scratch.exposure[i])
+    if tables.lifted[v, CONTACTS_LIFT] != 0:
+        for i in range(n):
+            means[i] *= np.float64(scratch.lifts[CONTACTS_LIFT, i])
+    callers = poisson(scratch.talk_words[t % 2 * 2 + 1], means, scratch.places, scratch.work, n)
+    contacted[:n] = 0.0
+    total, squares = np.int64(0), np.int64(0)
+    for k in range(callers):
+        contacted[np.uintp(scratch.places[k])] = counts[k]
+        count = np.int64(counts[k])
         total += count
         squares += count * count
     activity[CONTACTS, 0] += total

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.kernels.jit import inner, jit
+from sim.kernels.jit import inner, jit, leaf
 from sim.kernels.maths import TO_UNIT, exp, ln, normal
 from sim.kernels.philox import HALF, MASK, philox
 from sim.kernels.samplers import amount_node, look_up, poisson
@@ -16,6 +16,7 @@ from sim.kernels.types import (
     SERVICE,
     SUBSCRIPTION,
     Array,
+    Integer,
     Scratch,
     State,
     Tables,
@@ -29,17 +30,24 @@ ZERO = np.float32(0.0)
 @inner
 def book_fixed(tables: Tables, cash: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
     """Book the cash of the stage held where it does not differ between customers: two tables, already discounted and rounded."""
-    purchase, service = tables.fixed_purchase[v, t], tables.fixed_service[v, t]
-    row, net = state.row[q], scratch.net
-    bought, served = np.int64(0), np.int64(0)
+    net = scratch.net
+    add(cash[PURCHASE], book_table(tables.fixed_purchase[v, t], state.row[q], net, n))
+    if tables.serving[v] != 0:
+        more = scratch.value.view(np.int64)
+        add(cash[SERVICE], book_table(tables.fixed_service[v, t], state.row[q], more, n))
+        for i in range(n):
+            net[i] += more[i]
+
+
+@leaf
+def book_table(amounts: Array, row: Array, net: Array, n: int) -> np.int64:
+    """Write the amount (int64) of each customer's row to ``net`` and return their sum."""
+    total = np.int64(0)
     for i in range(n):
-        p = purchase[row[i]]
-        s = service[row[i]]
-        net[i] = p + s
-        bought += p
-        served += s
-    add(cash[PURCHASE], bought)
-    add(cash[SERVICE], served)
+        amount = amounts[row[i]]
+        net[i] = amount
+        total += amount
+    return total
 
 
 @inner
@@ -57,16 +65,17 @@ def book(
     cost = tables.service_factor[v, t]
     if tables.plain[v] != 0:
         scratch.exposure[:n] = ONE
-    bought, served = np.int64(0), np.int64(0)
-    worth = scratch.worth
+    bought, served, price, service = np.int64(0), np.int64(0), scratch.work[1], scratch.work[2]
     for i in range(n):
-        worth[i] = tables.purchase_units[v, row[i]]
+        price[i] = tables.purchase_units[v, row[i]]
     if tables.lifted[v, MARGIN_LIFT] != 0:
         for i in range(n):
-            worth[i] += np.float64(scratch.lifts[MARGIN_LIFT, i]) * tables.price_units[v, row[i]]
+            price[i] += np.float64(scratch.lifts[MARGIN_LIFT, i]) * tables.price_units[v, row[i]]
     for i in range(n):
-        p = np.int64(np.floor(spend[i] * (worth[i] * margin) + 0.5))
-        s = np.int64(np.floor(np.float64(scratch.exposure[i]) * (tables.service_units[v, row[i]] * cost) + 0.5))
+        service[i] = tables.service_units[v, row[i]]
+    for i in range(n):
+        p = np.int64(np.floor(spend[i] * (price[i] * margin) + 0.5))
+        s = np.int64(np.floor(np.float64(scratch.exposure[i]) * (service[i] * cost) + 0.5))
         net[i] = p + s
         bought += p
         served += s
@@ -78,8 +87,8 @@ def book(
 @inner
 def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int, int], n: int) -> None:
     """Write each customer's spend at price 1 to ``value``, and count the orders; when: tenure, calendar period, regime."""
-    t, y, m = when
-    row, wallet, rate, spend, exposure = state.row[q], state.wallet[q], state.rate[q], scratch.value, scratch.exposure
+    t = when[0]
+    wallet, spend, exposure = state.wallet[q], scratch.value, scratch.exposure
     if tables.plain[v] != 0:
         exposure[:n] = ONE
     if tables.purchase[v] == SUBSCRIPTION:
@@ -88,34 +97,64 @@ def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q:
         if tables.levelled[v] != 0:
             scale(spend, state.mind[q, LEVEL], n)
         return
-    season = tables.season_orders[v, m, y]
     level = scratch.floats[2]
     fill_level(tables, state, level, q, v, n)
-    word = scratch.order_words[t % 2 * 2]
-    normal(scratch.order_words[t % 2 * 2 + 1], scratch.floats[0], scratch.floats[1], scratch.floats[3], n)
+    buyers = place_orders(tables, state, scratch, q, v, when, n)
+    spend_each(tables, state, scratch, q, v, t, buyers, n)
     placed = 0
-    if state.last.shape[1] > 0:
-        scratch.after[:n] = np.uint32(0)
-    for i in range(n):
-        mean = rate[i] * tables.orders[v, row[i]] * season * exposure[i]
-        if tables.lifted[v, ORDERS_LIFT] != 0:
-            mean *= scratch.lifts[ORDERS_LIFT, i]
-        count = 0
-        if tables.purchase[v] == POISSON:
-            count = poisson(word[i], np.float64(mean * level[i]))
-        elif np.float32(word[i]) * TO_UNIT < mean:
-            count = 1
-        spend[i] = 0.0
-        if count > 0:
-            s = tables.row_stage[v, row[i]]
-            spend[i] = np.float64(wallet[i]) * total_of(tables, v, s, count, scratch.floats[3, i])
-            state.orders[q, i] += np.uint32(count)
-            placed += count
-            if state.last.shape[1] > 0:
-                scratch.after[i] = np.uint32(count)
+    for k in range(buyers):
+        placed += int(scratch.work[0, k])
     orders[t] += placed
     if tables.levelled[v] != 0 and tables.purchase[v] != POISSON:
         scale(spend, level, n)
+
+
+@inner
+def place_orders(tables: Tables, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int, int], n: int) -> Integer:
+    """Let customers order; return how many do, their places in ``places`` and their orders in ``work[0]``; level: floats 2."""
+    t, y, m = when
+    row, rate, exposure, level = state.row[q], state.rate[q], scratch.exposure, scratch.floats[2]
+    factor, means, word, count = scratch.floats[0], scratch.value, scratch.order_words[t % 2 * 2], scratch.work[0]
+    season = tables.season_orders[v, m, y]
+    for i in range(n):
+        factor[i] = tables.orders[v, row[i]]
+    for i in range(n):
+        factor[i] = rate[i] * factor[i] * season * exposure[i]
+    if tables.lifted[v, ORDERS_LIFT] != 0:
+        for i in range(n):
+            factor[i] *= scratch.lifts[ORDERS_LIFT, i]
+    if tables.purchase[v] == POISSON:
+        for i in range(n):
+            means[i] = np.float64(factor[i] * level[i])
+        return poisson(word, means, scratch.places, scratch.work, n)
+    buyers = np.uintp(0)
+    for i in range(n):
+        scratch.places[buyers] = np.uint32(i)
+        buyers += np.uintp(np.float32(word[i]) * TO_UNIT < factor[i])
+    for k in range(np.int64(buyers)):
+        count[k] = 1.0
+    return np.int64(buyers)
+
+
+@inner
+def spend_each(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, buyers: Integer, n: int) -> None:
+    """Write the spends of those who order (``places``, ``work[0]``), and 0 for everybody else; count their orders."""
+    row, wallet, orders, spend, places = state.row[q], state.wallet[q], state.orders[q], scratch.value, scratch.places
+    words, mine, z = scratch.order_words[t % 2 * 2 + 1], scratch.edge, scratch.floats[3]
+    for k in range(buyers):
+        mine[k] = words[np.uintp(places[k])]
+    normal(mine, scratch.floats[0], scratch.floats[1], z, buyers)
+    spend[:n] = 0.0
+    kept = state.last.shape[1] > 0
+    if kept:
+        scratch.after[:n] = np.uint32(0)
+    for k in range(buyers):
+        i, count = np.uintp(places[k]), np.uint32(scratch.work[0, k])
+        s = tables.row_stage[v, row[i]]
+        spend[i] = np.float64(wallet[i]) * total_of(tables, v, s, np.int64(count), z[k])
+        orders[i] += count
+        if kept:
+            scratch.after[i] = count
 
 
 @inner
@@ -162,7 +201,7 @@ def widen(spend: Array, held: Array, worth: float, n: int) -> None:
 
 
 @inner
-def total_of(tables: Tables, v: int, s: int, count: int, z: np.float32) -> float:
+def total_of(tables: Tables, v: int, s: int, count: Integer, z: np.float32) -> float:
     """Return the total of ``count`` orders of mean 1, at standard normal ``z``.
 
     Mean and variance are those of a sum. Between the tabled counts the standardised quantile is linear in count ** -1/2, above the
@@ -174,9 +213,11 @@ def total_of(tables: Tables, v: int, s: int, count: int, z: np.float32) -> float
     nodes = tables.amount_nodes
     at = amount_node(nodes, count)
     x = np.float64(look_up(tables.quantiles, tables.amount[v, s, at], z))
-    root = count**-0.5
+    root = tables.amount_roots[at]
+    if nodes[at] != count:
+        root = count**-0.5
     if nodes[at] != count and at + 1 < nodes.size:
-        left, right = nodes[at] ** -0.5, nodes[at + 1] ** -0.5
+        left, right = tables.amount_roots[at], tables.amount_roots[at + 1]
         part = (left - root) / (left - right)
         x += part * (np.float64(look_up(tables.quantiles, tables.amount[v, s, at + 1], z)) - x)
     return max(float(count * (1.0 + np.float64(cv) * root * x)), 0.0)

@@ -4,7 +4,9 @@ from sim.kernels.jit import jit
 from sim.kernels.life import finish, start
 from sim.kernels.pair import add_pairs
 from sim.kernels.step import step
-from sim.kernels.types import Array, Kept, Scratch, State, Tables, Tally
+from sim.kernels.talk import identity_of
+from sim.kernels.treat import ask, contact_them, due, rank_them
+from sim.kernels.types import NOBODY, Array, Kept, Scratch, State, Tables, Tally
 
 REPLICATE, CELL, SERIAL, SKIP, COUNT, FIRST = range(6)
 """Columns of ``groups`` (n, 6) int64: replicate, cell, first serial of the group (a multiple of GROUP), how many serials are left out from
@@ -20,10 +22,10 @@ def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
         for k in range(tables.variant.shape[0]):
             v = tables.variant[k, tables.segment[g]]
             start(tables, state, scratch, 0, (replicate, g, v), (serial, skip, count))
-            t = 0
-            while t < horizon and state.live[0] > 0:
+            for t in range(horizon):
+                if state.live[0] == 0:
+                    break
                 step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t, True)
-                t += 1
             finish(tables, tally, kept, state, scratch, 0, (replicate, k, g), count, first)
         if tally.paired.shape[0] > 0:
             add_pairs(tally, scratch, g, (skip, skip + count))
@@ -38,9 +40,43 @@ def run_period(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
     """
     for i in range(groups.shape[0]):
         replicate, g, serial, skip, count, first = groups[i]
-        if t == 0:
+        if t == 0 and state.owed.shape[1] == 0:
             start(tables, state, scratch, i, (replicate, g, tables.variant[k, tables.segment[g]]), (serial, skip, count))
         if state.live[i] > 0:
             step(tables, tally, state, scratch, i, (replicate, k, g, serial), t, False)
         if t == tally.flows.shape[2] - 1:
             finish(tables, tally, kept, state, scratch, i, (replicate, k, g), count, first)
+
+
+FREELY, RANKED, CHOSEN = range(3)
+"""How ``run_contacts`` goes about it: contact whom the policy may; say who may be and how each ranks; contact those left in ``score``."""
+
+
+@jit
+def run_contacts(tables: Tables, tally: Tally, state: State, scratch: Scratch, groups: Array, k: int, t: int, p: int, how: int) -> None:
+    """Let policy p contact customers of period t before anybody is stepped; p = -1 starts the customers instead.
+
+    For policies that cannot treat everybody: between two calls the whole population can be ranked.
+    """
+    for i in range(groups.shape[0]):
+        replicate, g, serial, skip, count, _ = groups[i]
+        v = tables.variant[k, tables.segment[g]]
+        if p < 0:
+            start(tables, state, scratch, i, (replicate, g, v), (serial, skip, count))
+            continue
+        live = state.live[i] > 0 and tables.treating[v, p] != 0 and due(tables.policy_when[v, p], t, int(tables.arrival[g]) + t)
+        if how != CHOSEN:
+            state.score[i, 0] = NOBODY
+        if not live:
+            continue
+        ask(tables, state, scratch, i, (replicate, v, p, identity_of(tables, g, serial)), t)
+        if how != CHOSEN:
+            rank_them(tables, state, scratch, i, (v, p), t)
+        if how != RANKED:
+            contact_them(tables, tally.policy[k, g, t, p], state, scratch, i, (v, p), t, state.owed[i, 0])
+
+
+@jit
+def run_pairs(tally: Tally, scratch: Scratch, groups: Array, i: int) -> None:
+    """Add the differences between cases of the group in row i, whose results stand in ``Scratch.cases``."""
+    add_pairs(tally, scratch, groups[i, CELL], (groups[i, SKIP], groups[i, SKIP] + groups[i, COUNT]))

@@ -13,7 +13,8 @@ import numba
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": True, "_nrt": False, "no_cfunc_wrapper": True}
+LEAF: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+OPTIONS: dict[str, Any] = {**LEAF, "forceinline": True}
 INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
 
@@ -26,4 +27,10 @@ def jit(function: Kernel) -> Kernel:
 def inner(function: Kernel) -> Kernel:
     """Compile a kernel that only kernels call: a way in from Python, which unpacks all of Tables, costs more than all else to compile."""
     compiled: Kernel = numba.njit(**INNER)(function)
+    return compiled
+
+
+def leaf(function: Kernel) -> Kernel:
+    """Compile a loop over a few plain arrays, as ``jit`` does, but once: it is called, not copied into each of its callers."""
+    compiled: Kernel = numba.njit(cache=True, **LEAF)(function)
     return compiled

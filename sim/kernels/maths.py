@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from sim.kernels.jit import jit
-from sim.kernels.types import Array
+from sim.kernels.jit import leaf
+from sim.kernels.types import Array, Integer
 
 ONE = np.float32(1.0)
 HALF = np.float32(0.5)
@@ -30,10 +30,12 @@ SQRT_HALF = 0.7071067811865476
 LOG2_E = 1.4426950408889634
 LN2_HIGH_64 = 6.93147180369123816490e-01
 LN2_LOW_64 = 1.90821492927058770002e-10
+BIAS_64 = np.int64(1023)
+MANTISSA_BITS_64 = np.int64(52)
 
 
-@jit
-def log(x: Array, out: Array, n: int) -> None:
+@leaf
+def log(x: Array, out: Array, n: Integer) -> None:
     """Write the natural logarithm of x > 0 (float32, normal numbers) to ``out``; x is overwritten. Within 1.5 ulp.
 
     x = m 2**e with m in [sqrt(1/2), sqrt(2)); the polynomial is that of Moshier's Cephes library (1989).
@@ -60,8 +62,8 @@ def log(x: Array, out: Array, n: int) -> None:
         out[i] = (m + y) + e * LN2_HIGH
 
 
-@jit
-def minus_log_complement(u: Array, v: Array, out: Array, n: int) -> None:
+@leaf
+def minus_log_complement(u: Array, v: Array, out: Array, n: Integer) -> None:
     """Write ``-ln(1 - u)`` to ``out``, with relative accuracy also near u = 0; v holds 1 - u > 0 and is overwritten.
 
     Below 1/2 the rounding of f = 1 - u is undone by the factor u / (1 - f) (Kahan's log1p).
@@ -75,8 +77,8 @@ def minus_log_complement(u: Array, v: Array, out: Array, n: int) -> None:
         out[i] = -out[i] * (small if u[i] < HALF else ONE) if gap > np.float32(0.0) else u[i]
 
 
-@jit
-def exponential(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
+@leaf
+def exponential(words: Array, u: Array, v: Array, out: Array, n: Integer) -> None:
     """Write standard exponential variates ``-ln(1 - word / 2**32)`` to ``out`` (float32); u and v are scratch.
 
     From the middle on, 1 - u is taken at the middle of the word's cell: the largest word gives 22.9, not infinity.
@@ -87,8 +89,8 @@ def exponential(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
     minus_log_complement(u, v, out, n)
 
 
-@jit
-def normal(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
+@leaf
+def normal(words: Array, u: Array, v: Array, out: Array, n: Integer) -> None:
     """Write standard normal variates by inversion to ``out`` (float32); u and v are scratch.
 
     Within 1e-5 for |z| < 5, 3e-3 at the end, 6.34.
@@ -127,7 +129,7 @@ def normal(words: Array, u: Array, v: Array, out: Array, n: int) -> None:
         out[i] = z if words[i] > TOP - words[i] else -z
 
 
-@jit
+@leaf
 def exponent(x: Array, out: Array, n: int) -> None:
     """Write e**x (float32, within 2 ulp) to ``out``; x, which is cut to -80 … 80, is overwritten. Polynomial of Moshier's Cephes (1989)."""
     bits = out.view(np.int32)
@@ -147,7 +149,32 @@ def exponent(x: Array, out: Array, n: int) -> None:
         out[i] = (p * (r * r) + r + ONE) * out[i]
 
 
-@jit
+@leaf
+def exponent_64(x: Array, out: Array, n: Integer) -> None:
+    """Write e**x (float64) for -700 < x < 700 to ``out``, as ``exp`` has it; x is overwritten."""
+    bits = out.view(np.int64)
+    for i in range(n):
+        k = np.floor(x[i] * LOG2_E + 0.5)
+        x[i] = (x[i] - k * LN2_HIGH_64) - k * LN2_LOW_64
+        bits[i] = (np.int64(np.int32(k)) + BIAS_64) << MANTISSA_BITS_64
+    for i in range(n):
+        r = x[i]
+        p = 1.0 + r / 13.0
+        p = 1.0 + p * r / 12.0
+        p = 1.0 + p * r / 11.0
+        p = 1.0 + p * r / 10.0
+        p = 1.0 + p * r / 9.0
+        p = 1.0 + p * r / 8.0
+        p = 1.0 + p * r / 7.0
+        p = 1.0 + p * r / 6.0
+        p = 1.0 + p * r / 5.0
+        p = 1.0 + p * r / 4.0
+        p = 1.0 + p * r / 3.0
+        p = 1.0 + p * r / 2.0
+        out[i] = (1.0 + p * r) * out[i]
+
+
+@leaf
 def ln(x: float) -> float:
     """Return the natural logarithm of a normal x > 0 (float64, within 2 ulp): of x = m 2**e by the series of artanh((m - 1) / (m + 1))."""
     m, e = math.frexp(x)
@@ -161,7 +188,7 @@ def ln(x: float) -> float:
     return e * LN2_HIGH_64 + (2.0 * s * total + e * LN2_LOW_64)
 
 
-@jit
+@leaf
 def exp(x: float) -> float:
     """Return e**x for -700 < x < 700 (float64, within 2 ulp): range reduction by ln 2 and a Taylor series of 13 terms."""
     k = math.floor(x * LOG2_E + 0.5)

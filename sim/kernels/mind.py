@@ -5,8 +5,9 @@ Off, nothing here is called. Minds move in active stages only (``Tables.awake``)
 
 import numpy as np
 
-from sim.kernels.jit import inner
+from sim.kernels.jit import inner, leaf
 from sim.kernels.maths import TO_UNIT, exponent, log, normal
+from sim.kernels.samplers import take, take_three
 from sim.kernels.types import (
     COST_SWAY,
     EXPECTATION,
@@ -50,11 +51,7 @@ def start_mind(tables: Tables, mind: Array, z: Array, v: int, n: int) -> None:
 def think(tables: Tables, feelings: Array, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int, int], n: int) -> None:
     """Take minds through a period; feelings: the tally's, by tenure; when: tenure, calendar period, regime."""
     t, y, m = when
-    row, mind, stage, awake = state.row[q], state.mind[q], scratch.stage, scratch.floats[4]
-    for i in range(n):
-        stage[i] = tables.row_stage[v, row[i]]
-    for i in range(n):
-        awake[i] = tables.awake[stage[i]]
+    mind = state.mind[q]
     if tables.feels[v] != 0:
         feel(tables, mind, scratch, v, (t, y), n)
         fill_loyalty(tables, mind, scratch, v, m, n)
@@ -68,15 +65,14 @@ def think(tables: Tables, feelings: Array, state: State, scratch: Scratch, q: in
 def feel(tables: Tables, mind: Array, scratch: Scratch, v: int, when: tuple[int, int], n: int) -> None:
     """Move satisfaction against expectation, then expectation, then trust; when: tenure, calendar period."""
     t, y = when
-    stage, drift, gain, awake = scratch.stage, scratch.floats[2], scratch.floats[3], scratch.floats[4]
+    drift, gain, awake = scratch.floats[2], scratch.floats[3], scratch.awake
     deviation, size = tables.feeling[v, 3], tables.feeling[v, 5]
     if deviation != ZERO:
         normal(scratch.mind_words[t % 2 * 2], scratch.floats[0], scratch.floats[1], drift, n)
     else:
         drift[:n] = ZERO
     quality = tables.quality[v, y]
-    for i in range(n):
-        gain[i] = tables.gain[v, stage[i]]
+    take(tables.gain[v], scratch.stage, gain, n)
     word, chance, failed = scratch.mind_words[t % 2 * 2 + 1], tables.feeling[v, 4], scratch.floats[5]
     for i in range(n):
         failed[i] = awake[i] if np.float32(word[i]) * TO_UNIT < chance else ZERO
@@ -89,8 +85,8 @@ def feel(tables: Tables, mind: Array, scratch: Scratch, v: int, when: tuple[int,
 
 @inner
 def adapt(tables: Tables, mind: Array, scratch: Scratch, v: int, n: int) -> None:
-    """Let performance (floats 3), failures (5) and being awake (4) move each customer's satisfaction, expectation and trust."""
-    performance, awake, failed, promised = scratch.floats[3], scratch.floats[4], scratch.floats[5], scratch.floats[2]
+    """Let performance (floats 3) and failures (5) move the satisfaction, expectation and trust of those awake."""
+    performance, awake, failed, promised = scratch.floats[3], scratch.awake, scratch.floats[5], scratch.floats[2]
     satisfaction, expectation, trust = mind[SATISFACTION], mind[EXPECTATION], mind[TRUST]
     speed = tables.feeling[v, 2]
     norm, follow, habit = tables.expectation[v, 1], tables.expectation[v, 2], tables.expectation[v, 3]
@@ -111,16 +107,12 @@ def adapt(tables: Tables, mind: Array, scratch: Scratch, v: int, n: int) -> None
 @inner
 def deepen(tables: Tables, mind: Array, scratch: Scratch, v: int, n: int) -> None:
     """Move the level of the relationship and the investment in it, each by its stage."""
-    stage, target, speed, invest = scratch.stage, scratch.floats[0], scratch.floats[1], scratch.floats[2]
+    target, speed, invest = scratch.floats[0], scratch.floats[1], scratch.floats[2]
     level, invested = mind[LEVEL], mind[INVESTED]
-    for i in range(n):
-        target[i] = tables.level_target[v, stage[i]]
-        speed[i] = tables.level_speed[v, stage[i]]
-        invest[i] = tables.invest[v, stage[i]]
+    take_three(tables.level_target[v], tables.level_speed[v], tables.invest[v], scratch.stage, scratch.floats, n)
     if tables.lifted[v, LEVEL_LIFT] != 0:
-        awake = scratch.floats[4]
         for i in range(n):
-            target[i] = min(max(target[i] + awake[i] * scratch.lifts[LEVEL_LIFT, i], ZERO), ONE)
+            target[i] = min(max(target[i] + scratch.awake[i] * scratch.lifts[LEVEL_LIFT, i], ZERO), ONE)
     for i in range(n):
         level[i] += speed[i] * (target[i] - level[i])
         invested[i] += invest[i] * (ONE - invested[i])
@@ -144,53 +136,33 @@ def fill_loyalty(tables: Tables, mind: Array, scratch: Scratch, v: int, m: int, 
 @inner
 def sway(tables: Tables, mind: Array, scratch: Scratch, v: int, j: int, n: int) -> None:
     """Multiply the hazards of the edges in place j by what customers think."""
-    stage, loyalty, trust, invested = scratch.stage, scratch.loyalty, mind[TRUST], mind[INVESTED]
-    power, factor = scratch.floats[0], scratch.floats[1]
+    by, loyalty, trust, invested = tables.sway[v], scratch.loyalty, mind[TRUST], mind[INVESTED]
     faith, attitude = tables.trust[v, 5], tables.loyalty_reference[v]
-    power[:n] = ZERO
-    if tables.swayed[v, j, LOYALTY_SWAY] != 0:
-        gather(tables.sway[v], stage, j, LOYALTY_SWAY, factor, n)
-        for i in range(n):
-            power[i] += factor[i] * (attitude - loyalty[i])
-    if tables.swayed[v, j, TRUST_SWAY] != 0:
-        gather(tables.sway[v], stage, j, TRUST_SWAY, factor, n)
-        for i in range(n):
-            power[i] += factor[i] * (faith - trust[i])
-    if tables.swayed[v, j, COST_SWAY] != 0:
-        gather(tables.sway[v], stage, j, COST_SWAY, factor, n)
-        for i in range(n):
-            power[i] -= factor[i] * invested[i]
+    take_three(by[:, j, LOYALTY_SWAY], by[:, j, TRUST_SWAY], by[:, j, COST_SWAY], scratch.stage, scratch.floats, n)
+    by_loyalty, by_trust, by_cost, power = scratch.floats[0], scratch.floats[1], scratch.floats[2], scratch.floats[3]
+    for i in range(n):
+        power[i] = by_loyalty[i] * (attitude - loyalty[i]) + by_trust[i] * (faith - trust[i]) - by_cost[i] * invested[i]
+    factor, hazard = scratch.floats[0], scratch.hazards[1 + j]
     exponent(power, factor, n)
-    hazard = scratch.hazards[1 + j]
     for i in range(n):
         hazard[i] *= factor[i]
 
 
 @inner
-def gather(table: Array, stage: Array, j: int, part: int, out: Array, n: int) -> None:
-    """Write each customer's coefficient, (stage, j, part), to ``out``."""
-    for i in range(n):
-        out[i] = table[stage[i], j, part]
-
-
-@inner
 def count_feelings(feelings: Array, mind: Array, scratch: Scratch, live: Integer) -> None:
     """Add up what the living feel in active stages; feelings: (feeling, 2)."""
-    count_one(feelings[0], mind[SATISFACTION], scratch, live)
-    count_one(feelings[1], mind[TRUST], scratch, live)
-    count_one(feelings[2], scratch.loyalty, scratch, live)
-    count_one(feelings[3], mind[LEVEL], scratch, live)
+    count_one(feelings[0], mind[SATISFACTION], scratch.awake, live)
+    count_one(feelings[1], mind[TRUST], scratch.awake, live)
+    count_one(feelings[2], scratch.loyalty, scratch.awake, live)
+    count_one(feelings[3], mind[LEVEL], scratch.awake, live)
 
 
-@inner
-def count_one(sums: Array, values: Array, scratch: Scratch, live: Integer) -> None:
-    """Add the values of those awake (floats 4) and their squares."""
-    awake, steps = scratch.floats[4], scratch.moved.view(np.int32)
-    for i in range(live):
-        steps[i] = np.int32(values[i] * awake[i] * STEPS + HALF)
+@leaf
+def count_one(sums: Array, values: Array, awake: Array, live: Integer) -> None:
+    """Add the values of those awake and their squares."""
     total, squares = np.int64(0), np.int64(0)
     for i in range(live):
-        step = np.int64(steps[i])
+        step = np.int64(np.int32(values[i] * awake[i] * STEPS + HALF))
         total += step
         squares += step * step
     sums[0] += total

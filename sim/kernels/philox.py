@@ -7,7 +7,7 @@ tenure (upper 16 bits) and the purpose (lower 16); the key is the seed.
 
 import numpy as np
 
-from sim.kernels.jit import jit
+from sim.kernels.jit import jit, leaf
 from sim.kernels.types import Array
 
 MASK = np.uint64(0xFFFFFFFF)
@@ -34,7 +34,7 @@ def philox(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.ui
     return c0, c1, c2, c3
 
 
-@jit
+@leaf
 def draw(words: Array, place: Array, n: int, identity: np.uint64, upper: tuple[np.uint64, np.uint64], key: Array) -> None:
     """Fill ``words`` (4, GROUP) uint32 for the first ``n`` customers of a group.
 
@@ -54,7 +54,7 @@ def draw(words: Array, place: Array, n: int, identity: np.uint64, upper: tuple[n
         w3[i] = np.uint32(d)
 
 
-@jit
+@leaf
 def draw_each(words: Array, who: Array, place: Array, n: int, upper: tuple[np.uint64, np.uint64], key: Array) -> None:
     """Fill ``words`` for customers whose identities are no addresses; who: uint64, by place in the group, as far as any place goes."""
     c2, c3 = np.uint64(upper[0]), np.uint64(upper[1])

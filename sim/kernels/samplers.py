@@ -2,12 +2,62 @@
 
 import numpy as np
 
-from sim.kernels.jit import jit
-from sim.kernels.maths import exp
-from sim.kernels.types import NODES, Z_MAX, Array
+from sim.kernels.jit import jit, leaf
+from sim.kernels.maths import exp, exponent_64
+from sim.kernels.types import NODES, Z_MAX, Array, Integer
 
 TO_NODE = np.float32((NODES - 1) / (2 * Z_MAX))
 MIDDLE = np.float32((NODES - 1) / 2)
+CHOICES = 8
+C1, C2, C3, C4, C5, C6, C7 = np.arange(1, CHOICES, dtype=np.uint32)
+MOST = 700.0
+"""Largest mean that ``exponent_64`` bears."""
+
+
+@leaf
+def take(table: Array, index: Array, out: Array, n: int) -> None:
+    """Write ``table[index]`` to ``out``. Of a short table by choices, which vectorise where looking up does not."""
+    last = table.size - 1
+    if last >= CHOICES:
+        for i in range(n):
+            out[i] = table[index[i]]
+        return
+    a, b, c, d = table[0], table[min(1, last)], table[min(2, last)], table[min(3, last)]
+    e, f, g, h = table[min(4, last)], table[min(5, last)], table[min(6, last)], table[min(7, last)]
+    for i in range(n):
+        at = index[i]
+        x = b if at == C1 else a
+        x = c if at == C2 else x
+        x = d if at == C3 else x
+        x = e if at == C4 else x
+        x = f if at == C5 else x
+        x = g if at == C6 else x
+        out[i] = h if at == C7 else x
+
+
+@leaf
+def take_three(first: Array, second: Array, third: Array, index: Array, out: Array, n: int) -> None:
+    """Write what stands in three tables of one length at ``index`` to the first three rows of ``out``; like ``take``."""
+    one, two, three, last = out[0], out[1], out[2], first.size - 1
+    if last >= CHOICES:
+        for i in range(n):
+            one[i], two[i], three[i] = first[index[i]], second[index[i]], third[index[i]]
+        return
+    a1, b1, c1, d1 = first[0], first[min(1, last)], first[min(2, last)], first[min(3, last)]
+    e1, f1, g1, h1 = first[min(4, last)], first[min(5, last)], first[min(6, last)], first[min(7, last)]
+    a2, b2, c2, d2 = second[0], second[min(1, last)], second[min(2, last)], second[min(3, last)]
+    e2, f2, g2, h2 = second[min(4, last)], second[min(5, last)], second[min(6, last)], second[min(7, last)]
+    a3, b3, c3, d3 = third[0], third[min(1, last)], third[min(2, last)], third[min(3, last)]
+    e3, f3, g3, h3 = third[min(4, last)], third[min(5, last)], third[min(6, last)], third[min(7, last)]
+    for i in range(n):
+        at = index[i]
+        x, y, z = (b1, b2, b3) if at == C1 else (a1, a2, a3)
+        x, y, z = (c1, c2, c3) if at == C2 else (x, y, z)
+        x, y, z = (d1, d2, d3) if at == C3 else (x, y, z)
+        x, y, z = (e1, e2, e3) if at == C4 else (x, y, z)
+        x, y, z = (f1, f2, f3) if at == C5 else (x, y, z)
+        x, y, z = (g1, g2, g3) if at == C6 else (x, y, z)
+        one[i], two[i], three[i] = (h1, h2, h3) if at == C7 else (x, y, z)
 
 
 @jit
@@ -20,27 +70,88 @@ def look_up(quantiles: Array, table: int, z: np.float32) -> np.float32:
     return np.float32(low + part * (quantiles[table, node + np.uintp(1)] - low))
 
 
-@jit
-def poisson(word: np.uint32, mean: float) -> int:
-    """Return a Poisson count by inversion, summing the probabilities from 0.
+@leaf
+def poisson(words: Array, means: Array, places: Array, work: Array, n: int) -> Integer:
+    """Draw Poisson counts by inversion, summing the probabilities from 0; means: (n,) float64.
 
-    Past mean + 12 standard deviations + 40 (never reached by a 32-bit uniform but for rounding) it stops.
+    Return how many counts are above 0, their places in ``places``, and themselves in ``work[0]``; work: (5, GROUP) float64. Past mean
+    + 12 standard deviations + 40 (never reached by a 32-bit uniform but for rounding) they stop.
     """
-    u = (np.float64(word) + 0.5) * 2.0**-32
-    p = exp(-mean)
-    below = p
-    count = 0
+    count, u, mean, p, below = work[0], work[1], work[2], work[3], work[4]
+    listed = list_doubtful(words, means, p, places, n)
+    for k in range(listed):
+        i = np.uintp(places[k])
+        u[k] = (np.float64(words[i]) + 0.5) * 2.0**-32
+        mean[k] = means[i]
+    for k in range(listed):
+        below[k] = -min(mean[k], MOST)
+    exponent_64(below, p, listed)
+    first_rounds(count, u, mean, p, below, listed)
+    kept = np.uintp(0)
+    for k in range(listed):
+        if u[k] > below[k]:
+            if mean[k] > MOST:
+                count[k], p[k] = 0.0, exp(-mean[k])
+                below[k] = p[k]
+            count[k] = go_on(count[k], u[k], mean[k], p[k], below[k])
+        some = count[k]
+        places[kept], count[kept] = places[k], some
+        kept += np.uintp(some > 0.0)
+    return np.int64(kept)
+
+
+@leaf
+def list_doubtful(words: Array, means: Array, excess: Array, places: Array, n: int) -> Integer:
+    """Write the places whose count may be above 0 to ``places`` and return their number.
+
+    e**-m is never below its series up to the third power. 1e-9 stands for all rounding.
+    """
+    for i in range(n):
+        m = means[i]
+        excess[i] = (np.float64(words[i]) + 0.5) * 2.0**-32 - (1.0 - m * (1.0 - m * (0.5 - m / 6.0))) + 1e-9
+    listed = np.uintp(0)
+    for i in range(n):
+        places[listed] = np.uint32(i)
+        listed += np.uintp(excess[i] > 0.0)
+    return np.int64(listed)
+
+
+@leaf
+def first_rounds(count: Array, u: Array, mean: Array, p: Array, below: Array, n: Integer) -> None:
+    """Let counts rise to 4 while u is above the sum of probabilities (``below``); p, of 0 at first, is left at that of 4."""
+    for k in range(n):
+        m, high, one, total = mean[k], u[k], p[k], p[k]
+        some = 1.0 if high > total else 0.0
+        one *= m
+        total += one
+        some += 1.0 if high > total else 0.0
+        one *= m / 2.0
+        total += one
+        some += 1.0 if high > total else 0.0
+        one *= m / 3.0
+        total += one
+        some += 1.0 if high > total else 0.0
+        one *= m / 4.0
+        total += one
+        count[k], p[k], below[k] = some, one, total
+
+
+@jit
+def go_on(count: float, u: float, mean: float, p: float, below: float) -> float:
+    """Return the count that a sum of probabilities passes u at; p, below: the last probability, and the sum up to it."""
     limit = mean + 12.0 * mean**0.5 + 40.0
     while u > below and count < limit:
-        count += 1
+        count += 1.0
         p *= mean / count
         below += p
     return count
 
 
 @jit
-def amount_node(nodes: Array, count: int) -> int:
+def amount_node(nodes: Array, count: Integer) -> Integer:
     """Return the last place in ``nodes`` (ascending from 1) that does not pass ``count``."""
+    if count <= nodes.size and nodes[count - 1] == count:
+        return count - 1
     place = 0
     while place + 1 < nodes.size and nodes[place + 1] <= count:
         place += 1

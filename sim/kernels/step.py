@@ -13,10 +13,12 @@ import numpy as np
 
 from sim.kernels.activity import contact, sell
 from sim.kernels.cash import book, book_acquisition, book_fixed, time_last
-from sim.kernels.jit import inner
+from sim.kernels.drop import drop_all
+from sim.kernels.jit import inner, leaf
 from sim.kernels.maths import TO_UNIT, exponential
 from sim.kernels.mind import return_home, sway, think
 from sim.kernels.philox import counter
+from sim.kernels.samplers import take
 from sim.kernels.streams import book_streams
 from sim.kernels.sums import add, add_square
 from sim.kernels.talk import draw_for, identity_of, spread_word
@@ -48,6 +50,7 @@ from sim.kernels.types import (
 
 ONE = np.float32(1.0)
 ZERO = np.float32(0.0)
+LONGER = np.float32(1.00001)
 NOTHING, ONCE = np.uint64(0), np.uint64(1)
 
 LANES = 16
@@ -73,14 +76,16 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     if treated:
         treat(tables, tally, state, scratch, q, (replicate, k, g, v, identity), (t, y), n)
     rows = scratch.altered if treated and tables.altering[v] != 0 else state.row[q]
+    if tables.minded[v] != 0 or tables.selling[v] != 0 or tables.plain[v] == 0:
+        find_stages(tables, state.row[q], scratch, v, n)
     if tables.minded[v] != 0:
         think(tables, tally.feelings[k, g], state, scratch, q, v, (t, y, m), n)
     if tables.selling[v] != 0:
         sell(tables, tally.activity[k, g, t], state, scratch, q, v, t, n)
     if tables.plain[v] != 0:
-        decide_plain(tables.leave_below[v], rows, scratch.words[t % 2 * 2], scratch.leaves, n)
+        movers = decide_plain(tables.leave_below[v], rows, scratch.words[t % 2 * 2], scratch.moved, n)
     else:
-        decide(tables, state, scratch, q, v, rows, (t, y, m), n)
+        movers = decide(tables, state, scratch, q, v, rows, (t, y, m), n)
     if tables.fixed[v] != 0:
         book_fixed(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     else:
@@ -97,10 +102,9 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         pay(state, scratch, q, n)
     if t == 0 and tables.acquisition_at_arrival[v] != 0:
         book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])
-    done = move(tables, tally, state, scratch, q, (k, g, v), rows, t, n)
+    done = move(tables, tally, state, scratch, q, (k, g, v), rows, t, movers, n)
     add_up(tally.payback[k, g], tally.cash_square[k, g, t], state, scratch.net, q, tables.square_shift[v], t, n)
-    for i in range(done - 1, -1, -1):
-        drop(tables, state, scratch, q, v, t, np.uintp(scratch.dropped[i]))
+    drop_all(tables, state, scratch, q, v, t, done)
 
 
 @inner
@@ -109,7 +113,7 @@ def draw_words(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, i
     replicate, v, identity = who
     if t % 2 == 0 or not drawn:
         draw_for(tables, scratch.words, place, n, identity, counter(replicate, t // 2, BLOCK_MOVES))
-        if tables.fixed[v] == 0:
+        if tables.purchase[v] != SUBSCRIPTION:
             draw_for(tables, scratch.order_words, place, n, identity, counter(replicate, t // 2, BLOCK_ORDERS))
         if tables.feels[v] != 0:
             draw_for(tables, scratch.mind_words, place, n, identity, counter(replicate, t // 2, BLOCK_MIND))
@@ -120,50 +124,89 @@ def draw_words(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, i
 
 
 @inner
-def decide_plain(leave_below: Array, row: Array, word: Array, leaves: Array, n: int) -> None:
-    """Set ``leaves``: the first word against the threshold of the customer's row."""
+def find_stages(tables: Tables, row: Array, scratch: Scratch, v: int, n: int) -> None:
+    """Write each customer's stage, and whether it is an active one."""
+    stage = scratch.stage
     for i in range(n):
-        leaves[i] = np.uint64(word[i]) < leave_below[row[i]]
+        stage[i] = tables.row_stage[v, row[i]]
+    take(tables.awake, stage, scratch.awake, n)
+
+
+@leaf
+def decide_plain(leave_below: Array, row: Array, word: Array, moved: Array, n: int) -> Integer:
+    """List the places of those who leave in ``moved`` and return their number: the first word against the threshold of the row."""
+    movers = np.uintp(0)
+    for i in range(n):
+        moved[movers] = np.uint32(i)
+        movers += np.uintp(np.uint64(word[i]) < leave_below[row[i]])
+    return np.int64(movers)
 
 
 @inner
-def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows: Array, when: tuple[int, int, int], n: int) -> None:
-    """Set ``leaves``, ``hazards`` and ``exposure``: -ln(1-u) against the sum of each edge's hazard times its modifiers.
+def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows: Array, when: tuple[int, int, int], n: int) -> Integer:
+    """List those who leave in ``moved`` and return their number; set ``hazards`` and ``exposure``.
 
-    rows: of the hazards that hold; when: tenure, calendar period, regime.
+    Who leaves is told by -ln(1-u) against the sum of each edge's hazard times its modifiers. rows: of the hazards that hold; when: tenure,
+    calendar period, regime.
     """
     t, y, m = when
-    row, total, stage = state.row[q], scratch.hazards[0], scratch.stage
-    for i in range(n):
-        total[i] = ZERO
-    for i in range(n):
-        stage[i] = tables.row_stage[v, row[i]]
+    row, total = state.row[q], scratch.hazards[0]
+    total[:n] = ZERO
     for j in range(tables.edge.shape[2]):
         edge = scratch.hazards[1 + j]
         for i in range(n):
             edge[i] = tables.hazard[v, rows[i], j]
         modify(tables, state, scratch, q, v, j, n)
         if tables.timed[v] != 0:
-            multiply(edge, tables.edge_factor[v, m, y], stage, j, scratch.floats[0], n)
+            take(tables.edge_factor[v, m, y, :, j], scratch.stage, scratch.floats[0], n)
+            multiply(edge, scratch.floats[0], n)
         if tables.swayed[v, j].any():
             sway(tables, state.mind[q], scratch, v, j, n)
         if tables.steering[v] != 0:
             steer(tables, row, scratch, v, j, n)
         for i in range(n):
             total[i] += edge[i]
-    wait = scratch.floats[2]
-    exponential(scratch.words[t % 2 * 2], scratch.floats[0], scratch.floats[1], wait, n)
-    certain, leaves = scratch.after, scratch.leaves
+    certain = scratch.after
     for i in range(n):
         certain[i] = tables.certain[v, rows[i]]
+    scratch.exposure[:n] = ONE
+    listed = list_likely(scratch.words[t % 2 * 2], total, certain, scratch.floats[0], scratch.places, n)
+    return list_leavers(tables, scratch, v, t, listed)
+
+
+@leaf
+def list_likely(word: Array, total: Array, certain: Array, excess: Array, places: Array, n: int) -> Integer:
+    """Write the places of those who may leave to ``places`` and return their number.
+
+    A wait, -ln(1-u), is never below u; 1e-5 of the hazard is more than all rounding.
+    """
     for i in range(n):
-        leaves[i] = total[i] > ZERO if certain[i] != 0 else wait[i] < total[i]
-    exposure = scratch.exposure
-    exposure[:n] = ONE
-    if tables.until_exit[v] != 0:
-        for i in range(n):
-            if leaves[i] and certain[i] == 0:
-                exposure[i] = wait[i] / total[i]
+        short = total[i] * LONGER - np.float32(word[i]) * TO_UNIT
+        excess[i] = total[i] if certain[i] != 0 else short
+    listed = np.uintp(0)
+    for i in range(n):
+        places[listed] = np.uint32(i)
+        listed += np.uintp(excess[i] > ZERO)
+    return np.int64(listed)
+
+
+@inner
+def list_leavers(tables: Tables, scratch: Scratch, v: int, t: int, listed: Integer) -> Integer:
+    """Write those of the ``places`` who do leave to ``moved`` and return their number; scale the exposure of theirs where it ends then."""
+    word, mine, wait, total, moved = scratch.words[t % 2 * 2], scratch.edge, scratch.floats[2], scratch.hazards[0], scratch.moved
+    for c in range(listed):
+        mine[c] = word[np.uintp(scratch.places[c])]
+    exponential(mine, scratch.floats[0], scratch.floats[1], wait, listed)
+    movers = np.uintp(0)
+    for c in range(listed):
+        i = np.uintp(scratch.places[c])
+        certain = scratch.after[i] != 0
+        if certain or wait[c] < total[i]:
+            if tables.until_exit[v] != 0 and not certain:
+                scratch.exposure[i] = wait[c] / total[i]
+            moved[movers] = np.uint32(i)
+            movers += np.uintp(1)
+    return np.int64(movers)
 
 
 @inner
@@ -176,25 +219,31 @@ def modify(tables: Tables, state: State, scratch: Scratch, q: int, v: int, j: in
             if beta != 0:
                 edge[i] *= state.beta[q, beta - 1, i]
     if tables.frail[v, :, j].any():
-        frail, frailty = scratch.after, state.frailty[q]
+        frail, frailty = scratch.floats[0], state.frailty[q]
+        take(tables.frail[v, :, j], stage, frail, n)
         for i in range(n):
-            frail[i] = tables.frail[v, stage[i], j]
-        for i in range(n):
-            edge[i] *= frailty[i] if frail[i] != 0 else ONE
+            edge[i] *= frailty[i] if frail[i] != ZERO else ONE
 
 
-@inner
-def multiply(edge: Array, factor: Array, stage: Array, j: int, mine: Array, n: int) -> None:
-    """Multiply hazards by the factor of the customer's stage, (stage, j); mine: scratch."""
+@leaf
+def multiply(edge: Array, factor: Array, n: int) -> None:
+    """Multiply hazards by factors."""
     for i in range(n):
-        mine[i] = factor[stage[i], j]
-    for i in range(n):
-        edge[i] *= mine[i]
+        edge[i] *= factor[i]
 
 
 @inner
 def move(
-    tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], rows: Array, t: int, n: int
+    tables: Tables,
+    tally: Tally,
+    state: State,
+    scratch: Scratch,
+    q: int,
+    who: tuple[int, int, int],
+    rows: Array,
+    t: int,
+    movers: Integer,
+    n: int,
 ) -> Integer:
     """Move the leavers along their edges, age the others; return how many are done (``dropped``).
 
@@ -204,7 +253,6 @@ def move(
     """
     k, g, v = who
     row, history, net, moved, edge = state.row[q], state.history[q], scratch.net, scratch.moved, scratch.edge
-    movers = list_movers(scratch.leaves, moved, n)
     if tables.plain[v] != 0:
         pick_plain(tables.edge_below[v], tables.edge[v], row, rows, scratch.words[t % 2 * 2 + 1], scratch, movers)
     else:
@@ -256,16 +304,6 @@ def age(stay_row: Array, row: Array, after: Array, n: int) -> None:
         after[i] = stay_row[row[i]]
     for i in range(n):
         row[i] = after[i]
-
-
-@inner
-def list_movers(leaves: Array, moved: Array, n: int) -> Integer:
-    """Write the places of those who leave to ``moved`` and return their number."""
-    movers = np.uintp(0)
-    for i in range(n):
-        moved[movers] = np.uint32(i)
-        movers += np.uintp(leaves[i])
-    return np.int64(movers)
 
 
 @inner
@@ -331,53 +369,3 @@ def add_up(payback: Array, cash_square: Array, state: State, net: Array, q: int,
         history[i] |= PAID_BACK if paid else NOTHING
     add_square(cash_square, squares)
     payback[t] += reached
-
-
-@inner
-def drop(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, i: Integer) -> None:
-    """Take customer i, who is done, out of the live ones: it changes places with the last of them (in all that differs)."""
-    last = np.uintp(state.live[q] - 1)
-    state.live[q] = last
-    swap(state.row[q], i, last)
-    swap(state.place[q], i, last)
-    swap(state.history[q], i, last)
-    swap(state.clv[q], i, last)
-    if t % 2 == 0:
-        scratch.words[2, i], scratch.words[3, i] = scratch.words[2, last], scratch.words[3, last]
-    if tables.acquisition_at_arrival[v] == 0:
-        swap(state.acquisition[q], i, last)
-    if tables.fixed[v] == 0:
-        swap(state.orders[q], i, last)
-        scratch.order_words[2, i], scratch.order_words[3, i] = scratch.order_words[2, last], scratch.order_words[3, last]
-        state.wallet[q, i] = state.wallet[q, last]
-        state.rate[q, i] = state.rate[q, last]
-    if state.last.shape[1] > 0:
-        swap(state.last[q], i, last)
-    if tables.plain[v] == 0:
-        state.frailty[q, i] = state.frailty[q, last]
-    for beta in range(state.beta.shape[1]):
-        state.beta[q, beta, i] = state.beta[q, beta, last]
-    if tables.minded[v] != 0:
-        scratch.mind_words[2, i], scratch.mind_words[3, i] = scratch.mind_words[2, last], scratch.mind_words[3, last]
-        for part in range(state.mind.shape[1]):
-            state.mind[q, part, i] = state.mind[q, part, last]
-    if tables.reach[v] > ZERO or tables.contacting[v] != 0:
-        scratch.talk_words[2, i], scratch.talk_words[3, i] = scratch.talk_words[2, last], scratch.talk_words[3, last]
-    for part in range(state.gift.shape[1]):
-        state.gift[q, part, i] = state.gift[q, part, last]
-    if tables.selling[v] != 0:
-        state.held[q, 0, i] = state.held[q, 0, last]
-        for word in range(4):
-            scratch.product_words[word, i] = scratch.product_words[word, last]
-    for p in range(state.since.shape[1]):
-        state.since[q, p, i] = state.since[q, p, last]
-        state.asked[q, p, i] = state.asked[q, p, last]
-        state.strength[q, p, i] = state.strength[q, p, last]
-    if state.spent.shape[1] > 0:
-        swap(state.spent[q, 0], i, last)
-
-
-@inner
-def swap(values: Array, i: Integer, j: Integer) -> None:
-    """Exchange two entries."""
-    values[i], values[j] = values[j], values[i]

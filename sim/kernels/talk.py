@@ -38,7 +38,7 @@ def spread_word(
     """
     g, v, identity = who
     t, y = when
-    row, place, weight, word = state.row[q], state.place[q], scratch.floats[0], scratch.talk_words[t % 2 * 2]
+    row, place, weight, means = state.row[q], state.place[q], scratch.floats[0], scratch.value
     live = state.live[q]
     if tables.plain[v] != 0:
         scratch.exposure[:live] = ONE
@@ -47,14 +47,14 @@ def spread_word(
     won = np.int64(0)
     for i in range(live):
         mean = np.float64(scratch.exposure[i] * weight[i] * tables.reach[v] * tables.awake[tables.row_stage[v, row[i]]])
-        if mean < 0.0:
-            dissuaded += np.int64(np.floor(0.5 - mean * FELT))
-        elif mean > 0.0 and y + 1 < tables.recruited_before[0]:
-            count = poisson(word[i], mean)
-            if count > 0:
-                parent = tables.recruits[np.int64(identity) + place[i]] if tables.recruits.size > 0 else identity | np.uint64(place[i])
-                recruit(scratch, parent, (np.uint64(tables.segment[g]), np.uint64(y + 1)), t, count, tables.key)
-                won += count
+        dissuaded += np.int64(np.floor(0.5 - min(mean, 0.0) * FELT))
+        means[i] = max(mean, 0.0)
+    if y + 1 < tables.recruited_before[0]:
+        for k in range(poisson(scratch.talk_words[t % 2 * 2], means, scratch.places, scratch.work, live)):
+            at, count = place[np.uintp(scratch.places[k])], np.int64(scratch.work[0, k])
+            parent = tables.recruits[np.int64(identity) + at] if tables.recruits.size > 0 else identity | np.uint64(at)
+            recruit(scratch, parent, (np.uint64(tables.segment[g]), np.uint64(y + 1)), t, count, tables.key)
+            won += count
     talk[0] += won
     talk[1] += dissuaded
 

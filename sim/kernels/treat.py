@@ -11,10 +11,15 @@ from sim.kernels.philox import counter
 from sim.kernels.sums import add
 from sim.kernels.talk import draw_for
 from sim.kernels.types import (
+    BY_CHANCE,
+    BY_ORDERS,
+    BY_TENURE,
+    BY_VALUE,
     CONTACTED,
     LIFTS,
     MEMBERS,
     NEVER_ASKED,
+    NOBODY,
     ORDERS_LIFT,
     PER_CONTACT,
     PER_MEMBER,
@@ -41,6 +46,8 @@ def start_policies(tables: Tables, state: State, scratch: Scratch, q: int, who: 
     """Let new customers be members of nothing, and draw how strongly they respond and who is in a pilot; who: replicate, variant, count."""
     replicate, v, n = who
     state.spent[q, 0] = np.int64(0)
+    if state.owed.shape[1] > 0:
+        state.owed[q, 0] = np.int64(0)
     for p in range(tables.treating.shape[1]):
         since, asked, strength = state.since[q, p], state.asked[q, p], state.strength[q, p]
         since[:] = np.uint16(0)
@@ -78,17 +85,29 @@ def treat(
     for i in range(n):
         altered[i] = row[i]
         charge[i] = np.int64(0)
+    if state.owed.shape[1] > 0:
+        for i in range(n):
+            charge[i] = state.owed[q, 0, i]
+            state.owed[q, 0, i] = np.int64(0)
     for p in range(tables.treating.shape[1]):
         if tables.treating[v, p] == 0:
             continue
         counts = tally.policy[k, g, t, p]
-        if due(tables.policy_when[v, p], t, y):
-            draw_for(tables, scratch.policy_words, state.place[q], n, identity, counter(replicate, t, tables.policy_purpose[v, p]))
-            if tables.policy_survey[v, p, RESPONSE] >= ZERO:
-                normal(scratch.policy_words[2], scratch.floats[0], scratch.floats[1], scratch.floats[2], n)
-            contact_them(tables, counts, state, scratch, q, (v, p), t)
+        if state.owed.shape[1] == 0 and due(tables.policy_when[v, p], t, y):
+            ask(tables, state, scratch, q, (replicate, v, p, identity), t)
+            contact_them(tables, counts, state, scratch, q, (v, p), t, charge)
         hold(tables, counts, state, scratch, q, (v, p), t, n)
     fill_lifts(tables, scratch, v, n)
+
+
+@inner
+def ask(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int, np.uint64], t: int) -> None:
+    """Draw what contacts in period t come to: uptake, answers to a survey; who: replicate, variant, policy, identity."""
+    replicate, v, p, identity = who
+    n = state.live[q]
+    draw_for(tables, scratch.policy_words, state.place[q], n, identity, counter(replicate, t, tables.policy_purpose[v, p]))
+    if tables.policy_survey[v, p, RESPONSE] >= ZERO:
+        normal(scratch.policy_words[2], scratch.floats[0], scratch.floats[1], scratch.floats[2], n)
 
 
 @inner
@@ -99,29 +118,66 @@ def due(when: Array, t: int, y: int) -> bool:
 
 
 @inner
-def contact_them(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int) -> None:
-    """Contact whom policy p may, and let them take it up or not; which: variant, policy."""
+def contact_them(
+    tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int, charge: Array
+) -> None:
+    """Contact whom policy p may, or where it is rationed whom ``score`` names, and let them take it up or not; which: variant, policy."""
     v, p = which
-    row, since, asked, words = state.row[q], state.since[q, p], state.asked[q, p], scratch.policy_words
-    lasts, cooldown = tables.policy_when[v, p, LASTS], tables.policy_when[v, p, COOLDOWN]
+    since, asked, uptake = state.since[q, p], state.asked[q, p], scratch.policy_words[0]
+    rationed = state.score.shape[1] > 0
     per_contact, per_uptake = tables.policy_units[v, p, t, PER_CONTACT], tables.policy_units[v, p, t, PER_UPTAKE]
     contacts, taken = np.int64(0), np.int64(0)
     for i in range(state.live[q]):
-        before = np.int64(asked[i])
-        if tables.policy_who[v, p, row[i]] == 0 or before == NEVER_ASKED or (before != 0 and t + 1 - before < cooldown):
-            continue
-        if (lasts == 0 and since[i] != 0) or left_alone(tables, state, q, which, t, i) or not says_so(tables, state, scratch, q, which, i):
+        if state.score[q, 0, i] == NOBODY if rationed else not may(tables, state, scratch, q, which, t, i):
             continue
         contacts += 1
         asked[i] = np.uint16(t + 1)
-        scratch.charge[i] += per_contact
-        if np.uint64(words[0, i]) < tables.policy_uptake[v, p]:
+        charge[i] += per_contact
+        if np.uint64(uptake[i]) < tables.policy_uptake[v, p]:
             taken += 1
             since[i] = np.uint16(t + 1)
-            scratch.charge[i] += per_uptake
+            charge[i] += per_uptake
     counts[CONTACTED] += contacts
     counts[TAKEN_UP] += taken
     add(counts[POLICY_COST:], contacts * per_contact + taken * per_uptake)
+
+
+@inner
+def may(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int, i: Integer) -> bool:
+    """Return whether policy p may contact customer i in period t; which: variant, policy."""
+    v, p = which
+    lasts, cooldown, before = tables.policy_when[v, p, LASTS], tables.policy_when[v, p, COOLDOWN], np.int64(state.asked[q, p, i])
+    if tables.policy_who[v, p, state.row[q, i]] == 0 or before == NEVER_ASKED or (before != 0 and t + 1 - before < cooldown):
+        return False
+    if lasts == 0 and state.since[q, p, i] != 0:
+        return False
+    return bool(not left_alone(tables, state, q, which, t, i) and says_so(tables, state, scratch, q, which, i))
+
+
+@inner
+def rank_them(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int) -> None:
+    """Write how each customer ranks for policy p (``score``, NOBODY for whom it may not contact) and whether it would take it up."""
+    v, p = which
+    by, sign = tables.policy_rank[v, p, 0], np.float32(tables.policy_rank[v, p, 1])
+    score, takes, words = state.score[q, 0], state.takes[q, 0], scratch.policy_words
+    asked = tables.policy_survey[v, p, RESPONSE] >= ZERO
+    for i in range(state.live[q]):
+        found = ZERO
+        if by == BY_VALUE:
+            found = np.float32(state.clv[q, i])
+        elif by == BY_ORDERS:
+            found = np.float32(state.orders[q, i])
+        elif by == BY_TENURE:
+            found = np.float32(t)
+        elif by == BY_CHANCE:
+            found = np.float32(words[3, i])
+        elif state.mind.shape[1] > 0:
+            found = state.mind[q, SATISFACTION, i]
+            if asked:
+                found += tables.policy_survey[v, p, ERROR] * scratch.floats[2, i]
+        score[i] = sign * found if may(tables, state, scratch, q, which, t, i) else NOBODY
+        inside = np.uint8(2) if in_force(tables, state, q, which, t, i) else np.uint8(0)
+        takes[i] = inside | (np.uint8(1) if np.uint64(words[0, i]) < tables.policy_uptake[v, p] else np.uint8(0))
 
 
 @inner
@@ -129,7 +185,8 @@ def in_force(tables: Tables, state: State, q: int, which: tuple[int, int], t: in
     """Return whether a policy is in force for customer i; which: variant, policy."""
     v, p = which
     since, lasts = np.int64(state.since[q, p, i]), tables.policy_when[v, p, LASTS]
-    return bool(since != 0 and (lasts == 0 or t + 1 - since < lasts))
+    stays = since != 0 and tables.policy_member[v, p, state.row[q, i]] != 0
+    return bool(stays and (lasts == 0 or t + 1 - since < lasts))
 
 
 @inner
@@ -157,13 +214,20 @@ def says_so(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple
 
 @inner
 def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int, n: int) -> None:
-    """Write at which strength a policy acts on each customer, count those in force and charge their cost; which: variant, policy."""
+    """Write at which strength a policy acts on each customer, count those in force and charge their cost; which: variant, policy.
+
+    It lapses where a customer is lost, unless it treats the lost.
+    """
     v, p = which
     row, since, strength, force = state.row[q], state.since[q, p], state.strength[q, p], scratch.force[p]
-    inside, altered, charge, pays = scratch.after, scratch.altered, scratch.charge, scratch.moved
+    inside, altered, charge = scratch.after, scratch.altered, scratch.charge
     lasts = np.int32(tables.policy_when[v, p, LASTS])
     now, longest = np.int32(t + 1), lasts if lasts > 0 else np.int32(NEVER_ASKED + 1)
     shift = np.uint32(tables.policy_bit[v, p] * tables.policy_rows[v])
+    for i in range(n):
+        inside[i] = tables.policy_member[v, p, row[i]]
+    for i in range(n):
+        since[i] *= np.uint16(inside[i])
     for i in range(n):
         inside[i] = np.uint32((since[i] != 0) & (now - np.int32(since[i]) < longest))
     for i in range(n):
@@ -176,13 +240,10 @@ def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, 
     else:
         for i in range(n):
             force[i] = strength[i] if inside[i] != 0 else ZERO
-    for i in range(n):
-        pays[i] = tables.policy_member[v, p, row[i]]
     per_member, members = tables.policy_units[v, p, t, PER_MEMBER], np.int64(0)
     for i in range(state.live[q]):
-        member = np.int64(inside[i] & pays[i])
-        members += member
-        charge[i] += member * per_member
+        members += np.int64(inside[i])
+        charge[i] += np.int64(inside[i]) * per_member
     counts[MEMBERS] += members
     add(counts[POLICY_COST:], members * per_member)
 

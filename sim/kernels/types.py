@@ -144,7 +144,7 @@ class Tables(NamedTuple):
     edge_below: Array  # (v, r, j) uint64: take the first edge the second word is below
     hazard: Array  # (v, r, j) float32: cumulative hazard of a period (weights where certain; a factor of a beta edge's own)
     certain: Array  # (v, r) uint32: probabilities sum to 1
-    frail: Array  # (v, s, j) uint32: the customer's frailty multiplies it
+    frail: Array  # (v, s, j) float32: 1 where the customer's frailty multiplies it
     beta: Array  # (v, s, j) uint32: 1 + number of the beta trait, 0 for none
     until_exit: Array  # (v,) uint32
     timed: Array  # (v,) uint32: the calendar, the regime or a driver moves some hazard
@@ -185,7 +185,7 @@ class Tables(NamedTuple):
     policy_rows: Array  # (v,) uint32: rows of each altered copy of ``hazard``, ``certain`` and the thresholds
     policy_purpose: Array  # (v, p) uint64: address of its draws
     policy_who: Array  # (v, p, r) uint32: who stands here may be treated
-    policy_member: Array  # (v, p, r) uint32: who stands here and is a member costs something
+    policy_member: Array  # (v, p, r) uint32: it stays in force for who stands here
     policy_when: Array  # (v, p, WHEN) int64
     policy_uptake: Array  # (v, p) uint64: taken up where the word is below
     policy_share: Array  # (v, p) uint64: in the pilot where the word is below
@@ -197,6 +197,7 @@ class Tables(NamedTuple):
     policy_spread: Array  # (v, p) float32
     policy_sway: Array  # (v, p, r, j) float32: log-multipliers at full strength
     policy_lift: Array  # (v, p, lift) float32: orders and contacts as log-multipliers
+    policy_rank: Array  # (v, p, 2) int64: by what customers are ranked (RANKS), and 1 or -1
     price_units: Array  # (v, r) float64: units of price
     kept_until: Array  # (1,) int64: periods of a year, the first
     # value
@@ -204,12 +205,14 @@ class Tables(NamedTuple):
     fixed: Array  # (v,) uint32: spending does not differ between customers; the two tables below hold it
     fixed_purchase: Array  # (v, t, r) int64, units, discounted
     fixed_service: Array  # (v, t, r) int64, units, discounted
+    serving: Array  # (v,) uint32: serving customers costs something in some row
     purchase_units: Array  # (v, r) float64: units of profit at the mean wallet or order value
     service_units: Array  # (v, r) float64: units of cost to serve, negative
     orders: Array  # (v, r) float32: factor on the chance or rate of ordering
     amount_cv: Array  # (v, s) float32: coefficient of variation of one order, 0 for fixed amounts
     amount: Array  # (v, s, node) uint32: quantile table of a total of n orders, standardised to mean 0 and variance 1
     amount_nodes: Array  # (node,) int64: n, ascending from 1
+    amount_roots: Array  # (node,) float64: n ** -1/2
     purchase_factor: Array  # (v, t) float64: discount factor
     service_factor: Array  # (v, t) float64
     acquisition_units: Array  # (v, t + 1) int64: cost of winning a customer at the start of t, negative, discounted
@@ -302,6 +305,9 @@ class State(NamedTuple):
     asked: Array  # (group, p, GROUP) uint16: 1 + tenure of the last contact; NEVER_ASKED for who is not in the pilot
     strength: Array  # (group, p, GROUP) float32: of the effect on this customer
     spent: Array  # (group, 1 or 0, GROUP) int64, units: cost of policies so far, negative
+    owed: Array  # (group, 1 or 0, GROUP) int64, units: of this period, where customers are contacted before the step
+    score: Array  # (group, 1 or 0, GROUP) float32: rank for the policy in turn, NOBODY for who is not to be contacted
+    takes: Array  # (group, 1 or 0, GROUP) uint8: 1 where it would take the policy up, 2 where it is in force already, 3 for both
 
 
 class Scratch(NamedTuple):
@@ -313,14 +319,16 @@ class Scratch(NamedTuple):
     talk_words: Array  # (4, GROUP) uint32: number of recruits and of contacts, likewise
     product_words: Array  # (4, GROUP) uint32: adding a product, of four periods in a row
     contacted: Array  # (GROUP,) float64: contacts of the period
-    stage: Array  # (GROUP,) uint32: stage of each customer
+    stage: Array  # (GROUP,) uint32: stage of each customer; this and the next two only where something asks for them
+    awake: Array  # (GROUP,) float32: 1 in active stages
     loyalty: Array  # (GROUP,) float32
     floats: Array  # (6, GROUP) float32
     exposure: Array  # (GROUP,) float32: fraction of the period lived through
     net: Array  # (GROUP,) int64: discounted money of the period, units
     value: Array  # (GROUP,) float64
-    leaves: Array  # (GROUP,) bool
+    work: Array  # (5, GROUP) float64
     moved: Array  # (GROUP,) uint32: places that leave
+    places: Array  # (GROUP,) uint32: of a few, within one phase
     edge: Array  # (GROUP,) uint32: edge that each of them takes
     after: Array  # (GROUP,) uint32: rows of the next period
     dropped: Array  # (GROUP,) uint32: places that are done
@@ -330,7 +338,6 @@ class Scratch(NamedTuple):
     policy_words: Array  # (4, GROUP) uint32: uptake, whether a survey is answered, its error
     force: Array  # (p, GROUP) float32: strength at which each policy acts, 0 where it is not in force
     altered: Array  # (GROUP,) uint32: rows of the hazards that hold
-    worth: Array  # (GROUP,) float64: profit on a unit of spend, units
     charge: Array  # (GROUP,) int64: cost of policies in this period
     lifts: Array  # (LIFTS, GROUP) float32
     cases: Array  # (k or 0, PAIRED, GROUP) int64: a group's results, by case and place
@@ -379,6 +386,10 @@ MARKET_PURPOSE = 0x3FFF
 """Purpose at which regimes are drawn, by calendar period, with no customer's identity."""
 
 NEVER_ASKED = 0xFFFF
+
+RANKS = ("value", "orders", "tenure", "survey", "random")
+BY_VALUE, BY_ORDERS, BY_TENURE, BY_SURVEY, BY_CHANCE = range(len(RANKS))
+NOBODY = np.float32(-np.inf)
 
 POLICY_PURPOSES = 0x8000
 """Policies draw at POLICY_PURPOSES + a 15-bit hash of their id (a clash is refused): in a block of its own each period of contact, and in

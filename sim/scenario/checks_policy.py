@@ -53,7 +53,7 @@ def _effects(policy: Raw) -> Iterator[tuple[str, str, dict[str, Any]]]:
 def names(raw: Raw) -> Iterator[Fault]:
     """Require that stages, edges, causes and segments exist, and that no policy excludes itself."""
     known, segments = mapping(raw, "stages"), mapping(raw, "segments")
-    causes = {edge.get("cause") for _, _, edge in edges(raw)}
+    causes = [edge.get("cause") for _, _, edge in edges(raw)]
     for key, policy in policies_of(raw):
         where = f"policies.{key}"
         for name in named_in(policy, "stages"):

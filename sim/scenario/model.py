@@ -112,6 +112,11 @@ class Scenario(Model):
         return self.recruiting or self.crowd is not None
 
     @property
+    def rationed(self) -> bool:
+        """Whether some policy has a capacity or a budget, so that whom it treats depends on the others."""
+        return any(policy.rationed for policy in self.policies.values())
+
+    @property
     def acting(self) -> bool:
         """Whether customers do more than buy: they get in touch, or add products."""
         return self.products is not None or any(any(stage.contacts) for stage in self.stages.values())

@@ -1,6 +1,6 @@
 """Policies: whom the firm treats, when, at what cost, with what effect, and for how long."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -58,11 +58,22 @@ class When(Model):
     cooldown: Period = 0
 
 
+class Rank(Model):
+    """In which order customers are treated where capacity or budget do not reach all: by what the firm sees, the highest first.
+
+    by: ``value`` (discounted cash so far), ``orders`` (so far), ``tenure``, ``survey`` (the answer; an oracle sees satisfaction itself) or
+    ``random``; lowest: the lowest first. Ties go by address.
+    """
+
+    by: Literal["value", "orders", "tenure", "survey", "random"] = "random"
+    lowest: bool = False
+
+
 class PolicyCost(Model):
     """What a policy costs: setup and per_period are the firm's (equity pays, no CLV), the others a customer's, due at once.
 
     setup: once, at the start of ``when.start``; per_period: each calendar period from then until its stop; per_contact: each contact;
-    per_uptake: each contact that is taken up; per_member: each customer and period in force, lost stages left out.
+    per_uptake: each contact that is taken up; per_member: each customer and period in force.
     """
 
     setup: Cost = 0.0
@@ -119,9 +130,14 @@ class PolicyEffects(Model):
 class Policy(Model):
     """A policy of the firm, in the order of a period: effects that have expired lapse, customers are treated, cost is booked, effects act.
 
+    It also lapses where a customer is lost, unless it treats the lost: who comes back is a newcomer to it.
+
     uptake: chance that a contact is taken up; lasts: periods in force from the contact on (default: for good; who is in force for good is
     not contacted again, whoever else is treated again starts anew); decay: a period's factor on the strength of the effect; excludes:
     policies whose members it leaves alone; oracle: it may see the stage, which the firm cannot.
+    capacity: customers in force at most at any time; budget: currency that its contacts, uptakes and members may cost in a calendar period;
+    both the firm's, so that every customer of the firm must be simulated, or ``scale`` be true, which divides both by how many customers
+    one simulated customer stands for; rank: whom to treat first.
     """
 
     label: str = ""
@@ -136,6 +152,15 @@ class Policy(Model):
     decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     excludes: tuple[Id, ...] = Field(default=(), strict=False)
     oracle: bool = False
+    capacity: Annotated[Count, Field(ge=0, le=10**12)] | None = None
+    budget: Cost | None = None
+    scale: bool = False
+    rank: Rank = Rank()
+
+    @property
+    def rationed(self) -> bool:
+        """Whether it cannot treat everybody whom it may."""
+        return self.capacity is not None or self.budget is not None
 
     @property
     def alters(self) -> bool:

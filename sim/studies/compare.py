@@ -20,6 +20,7 @@ from sim.scenario.sample import cells, looks
 from sim.studies.arms import NONE, Arm
 from sim.studies.arms import arms as read_arms
 from sim.studies.result import Result
+from sim.studies.simulate import ration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -243,17 +244,24 @@ def compared(
     if comparator not in names:
         raise ScenarioError([Fault("comparator", comparator, "must be one of the arms", f"there are {', '.join(names)}")])
     tables = compile_tables(*(arm.scenario for arm in every))
+    if any(arm.scenario.rationed for arm in every):
+        outcome = ration(tables, [arm.scenario for arm in every], progress)
+        return _comparison(scenario, every, names.index(comparator), outcome, tables)
     settings = scenario.run.model_copy(update={"driver": "group"})
-    outcome: Outcome | None = None
+    before: Outcome | None = None
     for customers in looks(scenario):
         sampled = [cell.sampled for cell in cells(scenario, customers)]
-        outcome = run(tables, sampled, settings, int(scenario.horizon), progress, outcome)
-        results = tuple(Result(arm.scenario, _outcome(outcome, k), _tables(tables, k)) for k, arm in enumerate(every))
-        paired = Paired(tuple(result.sample for result in results), outcome.tally.paired)
-        found = Comparison(scenario, tuple(every), results, paired, names.index(comparator))
+        before = run(tables, sampled, settings, int(scenario.horizon), progress, before)
+        found = _comparison(scenario, every, names.index(comparator), before, tables)
         if precise(found):
             break
     return found
+
+
+def _comparison(scenario: Scenario, every: Sequence[Arm], comparator: int, outcome: Outcome, tables: Tables) -> Comparison:
+    results = tuple(Result(arm.scenario, _outcome(outcome, k), _tables(tables, k)) for k, arm in enumerate(every))
+    paired = Paired(tuple(result.sample for result in results), outcome.tally.paired)
+    return Comparison(scenario, tuple(every), results, paired, comparator)
 
 
 def precise(found: Comparison) -> bool:

@@ -1,9 +1,9 @@
 """From a Scenario to its Result, in one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sim.compile import compile_tables
-from sim.engine import Outcome, run, run_waves
+from sim.engine import Outcome, rations, refuse_beside, run, run_rationed, run_waves
 from sim.kernels.types import Tables
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
@@ -18,6 +18,8 @@ def simulate(scenario: Scenario, progress: Callable[[int, int], None] | None = N
     progress: called now and then with the customers done and those in all (by precision: until the next look at it).
     """
     tables = prepare(scenario)
+    if scenario.rationed:
+        return Result(scenario, ration(tables, [scenario], progress), tables)
     if scenario.coupled:
         return Result(scenario, run_waves(tables, coupling(scenario), scenario.run, int(scenario.horizon), progress), tables)
     outcome: Outcome | None = None
@@ -28,6 +30,16 @@ def simulate(scenario: Scenario, progress: Callable[[int, int], None] | None = N
         if result.precise:
             break
     return result
+
+
+def ration(tables: Tables, scenarios: Sequence[Scenario], progress: Callable[[int, int], None] | None) -> Outcome:
+    """Simulate cases of which some have a policy that cannot treat everybody; scenarios: of each case, alike but for their policies."""
+    for scenario in scenarios:
+        refuse_beside(scenario)
+    first, everywhere = scenarios[0], cells(scenarios[0])
+    sampled, firm = [cell.sampled for cell in everywhere], sum(cell.firm for cell in everywhere)
+    each = [rations(scenario, sum(sampled), firm) for scenario in scenarios]
+    return run_rationed(tables, sampled, first.run, int(first.horizon), each, progress)
 
 
 def prepare(scenario: Scenario) -> Tables:

@@ -33,7 +33,7 @@ def test_simulate_writes_a_folder_and_says_what_is_in_it(clvsim: Clvsim, tmp_pat
 
 def test_default_folder_is_named_by_scenario_seed_and_hash(clvsim: Clvsim, tmp_path: Path) -> None:
     for threads in ("1", "2"):
-        done = clvsim("simulate", *SMALL, "run.seed=7", f"run.threads={threads}")
+        done = clvsim("simulate", *SMALL, "run.seed=7", f"run.threads={threads}", "--no-report")
         assert done.code == 0, done.err
     (folder,) = (tmp_path / "results").iterdir()
     assert re.fullmatch(r"publisher-7-[0-9a-f]{8}", folder.name)

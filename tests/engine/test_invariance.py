@@ -28,6 +28,7 @@ def golden(name: str) -> str:
     return digest(simulate(zoo.scenario(name, **size, seed=20_261_122)).tally)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", [*zoo.ZOO, *zoo.COUPLED])
 def test_golden(name: str) -> None:
     """The same with JIT, without, on one thread, on any machine: every mode of the suite compares with one stored hash."""
@@ -37,25 +38,27 @@ def test_golden(name: str) -> None:
 @pytest.mark.jit
 @pytest.mark.parametrize("name", zoo.ZOO)
 def test_threads_and_drivers(name: str) -> None:
-    scenario = zoo.scenario(name, customers=70_000, replicates=2)
+    """None takes the threads that the machine has; 60 groups are some fifteen chunks, most of them as small as chunks become."""
+    scenario = zoo.scenario(name, customers=30_000, replicates=2)
     tables = compile_tables(scenario)
     one = simulate(scenario, tables, threads=1).tally
-    for threads in (2, 8):
+    for threads in (None, 2, 8):
         assert_same(one, simulate(scenario, tables, threads=threads).tally)
     assert_same(one, simulate(scenario, tables, driver="period").tally)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["pareto_nbd", "mindful_orders", "chain"])
 def test_what_is_kept_by_either_driver(name: str) -> None:
     """The same of every customer, in which batches ever; and keeping it moves no draw."""
-    scenario = zoo.scenario(name, customers=1500, replicates=2)
+    scenario = zoo.scenario(name, customers=1100, replicates=2)
     one, other = (simulate(scenario, keep_customers=True, driver=driver) for driver in ("group", "period"))
     assert one.kept is not None
     assert other.kept is not None
     for mine, theirs in zip(one.kept, other.kept, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert_same(one.tally, simulate(scenario).tally)
-    assert one.kept.last_order.size == (0 if name == "chain" else 3000)
+    assert one.kept.last_order.size == (0 if name == "chain" else 2200)
 
 
 @pytest.mark.jit
@@ -85,6 +88,7 @@ def assert_begins_with(longer: Kept, shorter: Kept) -> None:
         assert np.array_equal(more[: len(less)], less)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", ["chain", "pareto_nbd", "beta", "frailty_seasons_cohorts"])
 def test_more_customers_move_no_draw(name: str) -> None:
     few, many = kept_of(zoo.scenario(name, customers=500)), kept_of(zoo.scenario(name, customers=1300))
@@ -133,6 +137,8 @@ def test_cases_side_by_side_equal_single_runs() -> None:
     for k, scenario in enumerate((cheap, dear)):
         alone = simulate(scenario).tally
         for name, values in zip(Tally._fields, both, strict=True):
+            if name == "paired":  # of two cases; a single one has no pair
+                continue
             mine = values[:, k] if name == "replicates" else values[k]
             theirs = getattr(alone, name)[:, 0] if name == "replicates" else getattr(alone, name)[0]
             if name != "cash_square":  # each case has its own shift

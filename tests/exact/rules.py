@@ -63,8 +63,7 @@ class Twin:
             policy = self.policies[mode[0]]
             done, strength = policy.get("effects", {}), policy.get("decay", 1.0) ** mode[1]
             found += price * strength * (done.get("margin", 0.0) + done.get("price", 1.0) - 1.0)
-            spared = lost and cell[0] not in policy.get("who", {}).get("stages", [])
-            found -= 0.0 if spared else policy.get("cost", {}).get("per_member", 0.0)
+            found -= policy.get("cost", {}).get("per_member", 0.0)
         return found
 
     def options(self, state: State, tenure: int) -> list[str | None]:
@@ -80,8 +79,11 @@ class Twin:
                 found.append(key)
         return found
 
-    def after(self, mode: Mode) -> Mode:
+    def after(self, mode: Mode, cell: Cell) -> Mode:
+        """Return what is in force in the next period, in which the customer stands at ``cell``: nothing that does not treat the lost."""
         if mode is None:
+            return None
+        if self.stages[cell[0]].get("kind") == "lost" and cell[0] not in self.policies[mode[0]].get("who", {}).get("stages", []):
             return None
         lasts = self.policies[mode[0]].get("lasts")
         if lasts is None and self.policies[mode[0]].get("decay", 1.0) == 1.0:
@@ -110,7 +112,7 @@ class Twin:
     def lived(self, horizon: int, tenure: int, cell: Cell, mode: Mode) -> float:
         found = self.cash(cell, mode)
         for chance, cash, to in self.ways(cell, mode):
-            found += chance * self.factor * (cash + self.best(horizon, tenure + 1, (to, self.after(mode))))
+            found += chance * self.factor * (cash + self.best(horizon, tenure + 1, (to, self.after(mode, to))))
         return found
 
     def under(self, rule: dict[tuple[int, State], str | None], horizon: int, tenure: int, state: State) -> float:
@@ -122,7 +124,7 @@ class Twin:
         for likely, mode in held_by:
             found += likely * self.cash(state[0], mode)
             for chance, cash, to in self.ways(state[0], mode):
-                found += likely * chance * self.factor * (cash + self.under(rule, horizon, tenure + 1, (to, self.after(mode))))
+                found += likely * chance * self.factor * (cash + self.under(rule, horizon, tenure + 1, (to, self.after(mode, to))))
         return found
 
     def reached(self, horizon: int) -> list[tuple[int, State]]:
@@ -134,7 +136,7 @@ class Twin:
             for what in self.options(state, tenure):
                 for _, mode in self.modes(state[1], what)[1]:
                     for _, _, to in self.ways(state[0], mode):
-                        further = (tenure + 1 if horizon > 0 else 0, (to, self.after(mode)))
+                        further = (tenure + 1 if horizon > 0 else 0, (to, self.after(mode, to)))
                         if further not in found and further[0] != horizon:
                             found.append(further)
                             ahead.append(further)
@@ -158,5 +160,5 @@ class Twin:
                 reward[k] += likely * self.cash(cell, mode)
                 for chance, cash, to in self.ways(cell, mode):
                     reward[k] += likely * chance * self.factor * cash
-                    matrix[k, place[to, self.after(mode)]] -= likely * chance * self.factor
+                    matrix[k, place[to, self.after(mode, to)]] -= likely * chance * self.factor
         return float(np.linalg.solve(matrix, reward)[0])

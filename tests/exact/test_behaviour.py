@@ -52,6 +52,7 @@ def without_level(stages: dict[str, Any]) -> dict[str, Any]:
     return {key: {name: value for name, value in stage.items() if name != "level"} for key, stage in stages.items()}
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("exposure", ["whole", "until_exit"])
 @pytest.mark.parametrize("purchases", WAYS)
 @pytest.mark.parametrize("levelled", [True, False])
@@ -115,6 +116,7 @@ def test_streams_without_end(due: str) -> None:
     assert (endless.clv_before_mean, endless.clv_before_sd) == pytest.approx((long.clv_before_mean, long.clv_before_sd), rel=1e-10)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("exposure", ["whole", "until_exit"])
 @pytest.mark.parametrize("purchases", WAYS)
 def test_level_without_end(exposure: str, purchases: dict[str, Any]) -> None:

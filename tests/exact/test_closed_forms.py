@@ -93,6 +93,7 @@ TWO_TRAITS: tuple[tuple[dict[str, Any], dict[str, Any], Callable[[Floats], Float
 )
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize(("edge", "keys", "survival"), TWO_TRAITS, ids=["two_betas", "beta_and_frailty"])
 def test_two_traits_of_parallel_ways_out(edge: dict[str, Any], keys: dict[str, Any], survival: Callable[[Floats], Floats]) -> None:
     """Survival is then the product of both; a season of the margin makes twelve cohorts differ."""

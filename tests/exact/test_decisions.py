@@ -207,7 +207,7 @@ def test_calendar_exposure_and_every_kind_of_cash(arrival: int) -> None:
     """A customer of each arrival, before acquisition cost; and drivers of equity raised for good, as a factor of the hazard."""
     keys: dict[str, Any] = {"period": "quarter", "discount_rate_annual": 0.1, "horizon": 9, **FULL}
     case = Scenario.model_validate({**keys, "cohorts": {"only": {"first_period": arrival, "customers": 1}}})
-    raised = Policy.model_validate({"who": {"stages": ["prospect"]}, "effects": {"drivers": {"value": 0.7}}})
+    raised = Policy.model_validate({"who": {"stages": ["prospect", "lost"]}, "effects": {"drivers": {"value": 0.7}}})
     best = best_rule(case, {"better": raised}, arrival)
     assert best.nothing == pytest.approx(exact(case).clv_before_mean, rel=1e-12)
     hazard = -np.log(1.0 - 1.0 / 4.0) * np.exp(-0.5 * 0.7)

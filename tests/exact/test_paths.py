@@ -42,6 +42,7 @@ BASE: dict[str, Any] = {"start": "new", "stages": STAGES, "acquisition": {"cost"
 
 
 @pytest.mark.parametrize("exposure", ["whole", "until_exit"])
+@pytest.mark.jit
 @pytest.mark.parametrize(
     "purchases",
     [

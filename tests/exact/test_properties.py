@@ -51,6 +51,7 @@ def test_any_graph(graph: dict[str, Any], rate: float, more: float) -> None:
 LEVELS = st.one_of(st.none(), st.tuples(*[st.floats(0.0, 1.0)] * 10))
 
 
+@pytest.mark.no_cover
 @settings(max_examples=20, deadline=None)
 @given(graphs(), st.floats(0.1, 0.5), LEVELS)
 def test_a_long_horizon_comes_to_the_infinite_one(graph: dict[str, Any], rate: float, levels: tuple[float, ...] | None) -> None:

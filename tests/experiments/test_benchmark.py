@@ -4,23 +4,33 @@ import importlib.util
 import json
 import re
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.experiments.running import ROOT, run
+import benchmark
+from tests.experiments.running import ROOT, Done, process, run
 
 SMALL = ("customers=2000", "rounds=2", "peer_rounds=2", "threads=1", "mesa=200", "lifetimes=200", "large=4000", "each=0.05")
 PEERS = all(importlib.util.find_spec(name) for name in ("mesa", "starsim", "lifetimes"))
 PAGE = "# Before\n\n<!-- benchmark:begin -->\nold\n<!-- benchmark:end -->\n\nAfter\n"
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+    """Return what one run printed, and its folder."""
+    folder = tmp_path_factory.mktemp("benchmark")
+    (folder / "page.md").write_text(PAGE, encoding="utf-8")
+    return process("benchmark", folder, *SMALL, "out=found/b.json", "page=page.md"), folder
+
+
 @pytest.mark.jit
-def test_a_small_run(tmp_path: Path) -> None:
-    (tmp_path / "page.md").write_text(PAGE, encoding="utf-8")
-    done = run("benchmark", tmp_path, *SMALL, "out=found/b.json", "page=page.md")
+def test_a_small_run(ran: tuple[Done, Path]) -> None:
+    done, folder = ran
     assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "found" / "b.json").read_text(encoding="utf-8"))
+    found = json.loads((folder / "found" / "b.json").read_text(encoding="utf-8"))
     chain = found["jobs"]["the chain, 120 months"]
     assert set(chain["seconds"]) == {"clvsim", "clvsim, one thread", "NumPy, the living only", "NumPy, everybody"}
     assert chain["ratio"]["clvsim"] == 1
@@ -31,7 +41,11 @@ def test_a_small_run(tmp_path: Path) -> None:
     assert 15 < found["live_periods_per_customer"] < 30
     assert ("the chain, 120 months, with peers" in found["jobs"]) == PEERS
     assert PEERS or len(done.stderr.splitlines()) == 1
-    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    costs = found["mechanisms"]
+    assert len(costs) == 6
+    assert all(one["ns"] > 0 and one["blocks"] > 0 for one in costs.values())
+    assert {name for name, one in costs.items() if "over_groups" in one} == {name for name in costs if name.endswith(", by period")}
+    page = (folder / "page.md").read_text(encoding="utf-8")
     assert page.startswith("# Before\n\n<!-- benchmark:begin -->\n| job |")
     assert page.endswith("<!-- benchmark:end -->\n\nAfter\n")
     assert "old" not in page
@@ -41,13 +55,25 @@ def test_a_small_run(tmp_path: Path) -> None:
 
 @pytest.mark.jit
 @pytest.mark.skipif(not PEERS, reason="the extra peers is not installed")
-def test_peers_do_the_same_job(tmp_path: Path) -> None:
+def test_peers_do_the_same_job(ran: tuple[Done, Path]) -> None:
     """Means are checked by the benchmark itself, which fails where one is 5 standard errors off."""
-    run("benchmark", tmp_path, *SMALL)
-    jobs = json.loads((tmp_path / "results" / "benchmark.json").read_text(encoding="utf-8"))["jobs"]
+    jobs = json.loads((ran[1] / "found" / "b.json").read_text(encoding="utf-8"))["jobs"]
     assert {"Mesa, as its examples", "Mesa, the living only", "Starsim"} <= set(jobs["the chain, 120 months, with peers"]["seconds"])
     for name in ("pareto_nbd", "bgbb"):
         assert jobs[f"a frame of customers, {name}"]["customers"] == {"clvsim": 200, "lifetimes": 200}
+
+
+def test_a_copy_without_mechanisms(tmp_path: Path) -> None:
+    """What is cut is what is off: the copy's chain is the chain."""
+    code = (
+        "import sys, pathlib; sys.path[:0] = sys.argv[1:2]; import mechanisms\n"
+        "mechanisms.without_mechanisms(pathlib.Path('copy'))"
+    )  # fmt: skip
+    subprocess.run([sys.executable, "-c", code, str(ROOT / "experiments")], cwd=tmp_path, check=True)
+    text = (tmp_path / "copy" / "sim" / "kernels" / "step.py").read_text(encoding="utf-8")
+    assert " think(" not in text
+    assert text.count("book_fixed(") == 1
+    compile(text, "step.py", "exec")
 
 
 def test_mistakes_are_told_in_a_line_each(tmp_path: Path) -> None:
@@ -55,6 +81,10 @@ def test_mistakes_are_told_in_a_line_each(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["customers", "rounds", "speed", "page"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_found_lies_among_the_results() -> None:
+    assert (benchmark.OPTIONS["out"], benchmark.OPTIONS["page"]) == ("results/benchmark.json", "")
 
 
 def test_the_page_has_a_table() -> None:

@@ -5,16 +5,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.experiments.running import number, run, tables, told
+from tests.experiments.running import Done, number, run, tables, told
 
 NAME = "cohort_retention"
 SCHEDULE = [60, 65, 70, 75, 78, 79, 80, 80, 80, 80]
 POOLED = [60.00, 61.88, 63.47, 64.86, 65.95, 70.89, 74.94, 77.76, 79.15]  # 100 x (total - new) / total of the year before, by hand
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+    """Return what one run printed, and its folder."""
+    folder = tmp_path_factory.mktemp(NAME)
+    return run(NAME, folder, "run.customers=50000"), folder
+
+
 @pytest.mark.jit
-def test_pooled_climbs_and_cohorts_do_not(tmp_path: Path) -> None:
-    done = run(NAME, tmp_path, "run.customers=50000")
+def test_pooled_climbs_and_cohorts_do_not(ran: tuple[Done, Path]) -> None:
+    done, _ = ran
     assert (done.returncode, done.stderr) == (0, "")
     found = tables(done.stdout)
     pooled = found["all, by calendar year"][1:]
@@ -28,10 +35,10 @@ def test_pooled_climbs_and_cohorts_do_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.jit
-def test_the_figure_comes_with_its_numbers(tmp_path: Path) -> None:
-    run(NAME, tmp_path, "run.customers=5000")
-    assert (tmp_path / "results" / f"{NAME}.png").read_bytes().startswith(b"\x89PNG")
-    drawn = pd.read_csv(tmp_path / "results" / f"{NAME}.csv", index_col="y")
+def test_the_figure_comes_with_its_numbers(ran: tuple[Done, Path]) -> None:
+    _, folder = ran
+    assert (folder / "results" / f"{NAME}.png").read_bytes().startswith(b"\x89PNG")
+    drawn = pd.read_csv(folder / "results" / f"{NAME}.csv", index_col="y")
     assert list(drawn.columns) == ["all", *(f"intake.{c}" for c in range(5))]
     assert drawn.loc[13, "all"] == pytest.approx(drawn.loc[13, "intake.4"])  # alone by then
 

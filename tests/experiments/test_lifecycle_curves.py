@@ -6,14 +6,21 @@ import pandas as pd
 import pytest
 
 import sim
-from tests.experiments.running import number, run, tables, told
+from tests.experiments.running import Done, number, run, tables, told
 
 NAME = "lifecycle_curves"
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+    """Return what one run printed, and its folder."""
+    folder = tmp_path_factory.mktemp(NAME)
+    return run(NAME, folder, "run.customers=20000"), folder
+
+
 @pytest.mark.jit
-def test_stages_add_up(tmp_path: Path) -> None:
-    done = run(NAME, tmp_path, "run.customers=20000")
+def test_stages_add_up(ran: tuple[Done, Path]) -> None:
+    done, folder = ran
     assert (done.returncode, done.stderr) == (0, "")
     found = tables(done.stdout)
     whole = sim.exact(sim.load("markov_lifecycle", "discount_rate_annual=0"))
@@ -25,15 +32,15 @@ def test_stages_add_up(tmp_path: Path) -> None:
         assert monthly[0] < monthly[1] < monthly[2] > monthly[3]
     months = {row[0]: number(row[1]) for row in found["Months in each stage"][1:]}
     assert months == {stage: pytest.approx(whole.periods_per_stage[stage], abs=0.051) for stage in months}
-    drawn = pd.read_csv(tmp_path / "results" / f"{NAME}.csv", header=[0, 1], index_col=0)
+    drawn = pd.read_csv(folder / "results" / f"{NAME}.csv", header=[0, 1], index_col=0)
     lives = {(title.split()[0], row[0]): number(row[-3]) for title in found for row in found[title][1:] if title.endswith("a life, USD")}
     assert {key: pytest.approx(value, abs=0.051) for key, value in drawn.sum().items()} == lives
-    assert (tmp_path / "results" / f"{NAME}.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "results" / f"{NAME}.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.jit
-def test_patterns(tmp_path: Path) -> None:
-    found = tables(run(NAME, tmp_path, "run.customers=20000").stdout)
+def test_patterns(ran: tuple[Done, Path]) -> None:
+    found = tables(ran[0].stdout)
     exact = sim.exact(sim.load("markov_lifecycle")).patterns
     rows = found["Life patterns, % of customers"][1:]
     assert {row[0]: number(row[1]) for row in rows} == {row[0]: pytest.approx(100 * exact[row[0]], abs=0.051) for row in rows}

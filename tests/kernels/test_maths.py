@@ -7,8 +7,9 @@ import pytest
 from scipy import special, stats
 
 from sim.compile import quantiles
-from sim.kernels.maths import exp, exponent, exponential, ln, log, normal
+from sim.kernels.maths import exp, exponent, exponent_64, exponential, ln, log, normal
 from sim.kernels.samplers import amount_node, look_up, poisson
+from tests import naive
 
 WORDS = np.unique(np.concatenate([np.linspace(0, 2**32 - 1, 4001), 2.0 ** np.arange(33) - 1, 2**32 - 2.0 ** np.arange(1, 32)]))
 WORDS = WORDS[WORDS < 2**32].astype(np.uint32)
@@ -65,11 +66,34 @@ def test_exp() -> None:
         assert exp(x) == pytest.approx(math.exp(x), rel=4e-15)
 
 
+def test_exponent_64_is_exp_to_the_last_bit() -> None:
+    x = np.concatenate([np.linspace(-699, 699, 997), np.linspace(-1, 1, 501), [0.0, -0.0]])
+    out = np.zeros(x.size)
+    exponent_64(x.copy(), out, x.size)
+    assert out.tolist() == [exp(float(one)) for one in x]
+
+
+def counts_of(words: np.ndarray, means: np.ndarray) -> list[int]:
+    """Return the counts of a group, those of 0 included."""
+    places, work, counts = np.zeros(words.size + 1, np.uint32), np.zeros((5, words.size)), np.zeros(words.size, int)
+    some = poisson(words, means, places, work, words.size)
+    counts[places[:some]] = work[0, :some]
+    return list(counts)
+
+
+def test_poisson_counts_a_group_as_one_by_one() -> None:
+    """Of means near the count of the rounds that all take, of 0, and of more than the exponential bears."""
+    means = np.random.default_rng(1).choice([0.0, 1e-12, 1e-3, 0.3, 1.4, 3.0, 5.0, 60.0, 699.0, 701.0, 720.0], WORDS.size)
+    for part in np.array_split(np.arange(WORDS.size), 5):
+        expected = [naive.poisson(word, float(mean)) for word, mean in zip(WORDS[part], means[part], strict=True)]
+        assert counts_of(WORDS[part], means[part]) == expected
+
+
 @pytest.mark.parametrize("mean", [0.01, 0.7, 5.0, 60.0, 480.0])
 def test_poisson_inverts_the_distribution(mean: float) -> None:
-    for word in WORDS[::37]:
+    words = WORDS[::37].copy()
+    for word, count in zip(words, counts_of(words, np.full(words.size, mean)), strict=True):
         u = (float(word) + 0.5) / 2**32
-        count = poisson(word, mean)
         assert stats.poisson.cdf(count, mean) >= u - 1e-9
         assert count == 0 or stats.poisson.cdf(count - 1, mean) <= u + 1e-9
 

@@ -139,6 +139,7 @@ def assert_equal_twin(scenario: Scenario) -> None:
         }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", zoo.ZOO)
 def test_sums_hold_together(name: str) -> None:
     """Moments, ledger, histograms, extremes and replicates are five views of the same customers."""

@@ -149,6 +149,7 @@ def test_the_sum_of_parts(result: Result) -> None:
     assert int(sample.cash[cells].sum()) == units
 
 
+@pytest.mark.jit
 def test_precision_counts_new_customers(tmp_path: Path) -> None:
     file = base.table(tmp_path, base.spread(STAGES, 0))
     run = {"customers": 300_000, "precision": 0.9}

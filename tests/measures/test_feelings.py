@@ -53,6 +53,7 @@ def test_errors_of_independent_customers() -> None:
             assert rows.loc[t, "se"] == pytest.approx(residuals.std(ddof=1) * np.sqrt(50) / values.size, rel=1e-9)
 
 
+@pytest.mark.jit
 def test_delivered_value_is_that_of_the_stages_held() -> None:
     found = mindful.calm()
     rows = part(found.feelings[found.feelings["measure"] == "delivered_value"], "segment", "cool").reset_index(drop=True)

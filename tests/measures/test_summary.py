@@ -34,6 +34,7 @@ def test_schema_is_one_and_closed() -> None:
     assert not Draft202012Validator(SCHEMA).is_valid(broken)
 
 
+@pytest.mark.jit
 def test_publisher_in_one_page() -> None:
     result = simulate(cases.publisher(run={"customers": 40_000, "seed": 5}))
     found = checked(result)

@@ -101,6 +101,7 @@ def rare(**changes: Any) -> Result:
     return sim.simulate(cases.chinese(**given))
 
 
+@pytest.mark.jit
 def test_customers_unlike_most_are_drawn_and_so_is_the_mean() -> None:
     result = rare()
     row, drawn = result.clv.iloc[0], FIGURES["clv"](result)
@@ -116,6 +117,7 @@ def test_customers_unlike_most_are_drawn_and_so_is_the_mean() -> None:
     assert axes.bbox.x0 <= box.x0 < box.x1 <= drawn.figure.bbox.x1
 
 
+@pytest.mark.jit
 def test_quantiles_have_the_digits_that_are_known() -> None:
     stages = {"a": {"price": 1.0, "to": {"lost": {"probability": 0.001}}}, "lost": {"kind": "lost"}}
     scenario = {"start": "a", "stages": stages, "acquisition": {"cost": 0.0}, "horizon": 12, "discount_rate_annual": 0.1}
@@ -186,6 +188,7 @@ def test_settings_of_the_user_neither_matter_nor_change() -> None:
         assert dict(matplotlib.rcParams) == mine
 
 
+@pytest.mark.jit
 def test_files_are_the_names_told_and_the_frames_drawn() -> None:
     result = cases.shipped("publisher")
     found = files(result, draws=2)

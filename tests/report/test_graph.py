@@ -65,6 +65,7 @@ def test_bytes_are_the_same_each_time(tmp_path: Path, kind: str, first: bytes) -
     assert one.startswith(first)
 
 
+@pytest.mark.jit
 def test_a_crowd_of_stages(tmp_path: Path) -> None:
     """Ten stages, nine of them with a way to every other."""
     names = [f"s{k}" for k in range(9)]

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -23,10 +24,18 @@ def report(result: Result) -> str:
     return page(result, [(drawn, drawn.svg()) for drawn in (FIGURES[name](result) for name in fitting(result))], draws=2)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.jit if name == "adoption" else ()) for name in cases.SHIPPED])
+@cache
+def shipped(name: str) -> str:
+    """Return the report of a scenario that ships."""
+    return report(cases.shipped(name))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "publisher_cohorts" else pytest.mark.jit) for name in cases.SHIPPED]
+)
 def test_every_scenario_has_a_report_that_needs_nothing_else(name: str) -> None:
     result = cases.shipped(name)
-    text = report(result)
+    text = shipped(name)
     read = Reader(text)
     assert len(text.encode()) < 1_000_000
     assert not re.search(r"https?:|//[a-z]|@import|<script|<iframe|<img|javascript:", text.replace("http://www.w3.org", "http:"))
@@ -60,7 +69,7 @@ def test_the_first_screen_says_what_the_summary_says() -> None:
     assert number(kept.value) / 100 == pytest.approx(summary["survival"][12], abs=1e-3)
     assert number(equity.value) == pytest.approx(summary["customer_equity"]["mean"], abs=0.06 * number(equity.half))
     assert number(equity.half) == pytest.approx(words.LEVEL * summary["customer_equity"]["se"], rel=0.05)
-    text = report(result)
+    text = shipped("lifecycle")
     assert all(f'<span class="value">{card.value}</span>' in text for card in (value, kept, equity))
 
 
@@ -79,6 +88,7 @@ def test_labels_cannot_write_html() -> None:
     assert "<script" not in text
 
 
+@pytest.mark.jit
 def test_equal_results_have_equal_reports() -> None:
     one, other = (sim.simulate(measured.relationship(run={"customers": 300, "threads": threads})) for threads in (1, 2))
     text = report(one)
@@ -104,29 +114,31 @@ def test_nobody_who_became_active_has_no_retention() -> None:
     assert "nobody is in this share" in report(result)
 
 
+@pytest.mark.jit
 def test_assumptions_are_the_scenarios_own() -> None:
     text = "".join(Reader(report(cases.relationship())).said)
     for said in ("→ steady: 20 %, 40 %", "cause: rival", "cash −2", "12 % a year, effective (a quarter: 2.874 %)", "later.response"):
         assert said.replace(" %", "\N{NO-BREAK SPACE}%") in text, said
     assert "states no source" in text
-    lifecycle = "".join(Reader(report(cases.shipped("lifecycle"))).said)
+    lifecycle = "".join(Reader(shipped("lifecycle")).said)
     assert "70\N{NO-BREAK SPACE}% of those who leave" in lifecycle
     assert "Numbers assumed" in lifecycle
-    bgbb = "".join(Reader(report(cases.shipped("bgbb"))).said)
+    bgbb = "".join(Reader(shipped("bgbb")).said)
     assert "Beta(0.656718, 2.78344)" in bgbb
 
 
+@pytest.mark.jit
 def test_checks_tell_why_there_is_no_exact_answer() -> None:
-    text = "".join(Reader(report(cases.shipped("lifecycle"))).said)
+    text = "".join(Reader(shipped("lifecycle")).said)
     assert "no exact answer: hazards depend on satisfaction (stages.investigation.to.formation.effects.loyalty)" in text
     assert "customers whose loyalty is 0.1 below its reference" in text
-    assert "below its reference" not in "".join(Reader(report(cases.shipped("markov_lifecycle"))).said)
+    assert "below its reference" not in "".join(Reader(shipped("markov_lifecycle")).said)
 
 
 def test_checks_tell_z_and_warnings() -> None:
     result = cases.shipped("markov_lifecycle")
     exact = result.summary()["exact"]
-    text = "".join(Reader(report(result)).said)
+    text = "".join(Reader(shipped("markov_lifecycle")).said)
     assert f"z = {words.told_apart(exact['z'], 1.0)}" in text
     assert words.plain(exact["clv_mean"]) in text
     short = "".join(Reader(report(sim.simulate(cases.chinese(horizon=2)))).said)
@@ -135,7 +147,7 @@ def test_checks_tell_z_and_warnings() -> None:
 
 def test_the_receipt_says_nothing_of_the_machine() -> None:
     result = cases.shipped("publisher")
-    text = report(result)
+    text = shipped("publisher")
     assert f"<dt>Seed</dt><dd>{result.scenario.run.seed}</dd>" in text
     assert "clvsim verify ." in text
     assert sim.__version__ in text
@@ -191,6 +203,7 @@ def told(**changes: Any) -> str:
     return " ".join("".join(Reader(text).said).split()).replace(words.SPACE, " ")
 
 
+@pytest.mark.jit
 def test_a_dollar_is_a_dollar() -> None:
     stages = {
         "a": {"label": "Basic $5", "price": 5.0, "to": {"b": {"probability": 0.3}}},
@@ -208,6 +221,7 @@ def test_losses_are_told_though_rarer_than_what_is_drawn() -> None:
     assert "Nobody is lost" not in said
 
 
+@pytest.mark.jit
 def test_moves_are_not_taken_for_customers() -> None:
     back = {"price": 10.0, "to": {"lost": {"probability": 0.5}, "b": {"probability": 0.1}}}
     stages = {"a": back, "b": {**back, "to": {"lost": {"probability": 0.5}}}, "lost": {**LOST, "to": {"a": {"probability": 0.9}}}}
@@ -217,6 +231,7 @@ def test_moves_are_not_taken_for_customers() -> None:
     assert float(moves[1]) > 100
 
 
+@pytest.mark.jit
 def test_a_loss_is_told_without_its_sign() -> None:
     said = told(acquisition={"cost": 100.0})
     assert re.search(r"to win: \d+\.\d+ ± [\d.]+ are lost", said)

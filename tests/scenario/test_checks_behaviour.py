@@ -397,7 +397,17 @@ def compiled(raw: dict[str, Any]) -> Scenario | None:
     return scenario
 
 
-WHOLE = changed(BASE, segments={"keen": {"share": 0.6}, "cool": {"share": 0.4, **OVERRIDES}}, frailty={"variance": 0.4})
+POLICIES: dict[str, Any] = {
+    "calls": {
+        "who": {"segments": ["cool"], "survey": {"below": 3.0}},
+        "effects": {"edges": {"investigation": {"lost": {"set": 0.1}}}, "causes": {"rival": 0.8}, "performance": 0.2, "level": 0.05},
+    },
+    "club": {
+        "effects": {"edges": {"investigation": {"formation": {"multiply": [1.2, 1.1]}}}, "drivers": {"value": 0.1}, "spread": 0.3},
+        "decay": 0.9,
+    },
+}
+WHOLE = changed(BASE, segments={"keen": {"share": 0.6}, "cool": {"share": 0.4, **OVERRIDES}}, frailty={"variance": 0.4}, policies=POLICIES)
 
 
 @pytest.mark.filterwarnings("error")

@@ -339,9 +339,9 @@ def test_junk_is_read_or_refused(path: tuple[str, ...]) -> None:
             policies={"x": deepcopy(FULL)},
         )
         assert path or isinstance(read(raw), Scenario)
-        *above, last = ("policies", "x", *path)
+        place = ["policies", "x", *path]
         here = raw
-        for key in above:
+        for key in place[:-1]:
             here = here[key]
-        here[last] = junk
+        here[place[-1]] = junk
         compiled(raw)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import resource
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,22 @@ from sim.studies.simulate import simulate
 from tests.measures import cases
 
 RUN = {"customers": 30, "replicates": 2}
+NAME = "a run [1] it's 客户"
 
 
 def written(path: Path, **changes: Any) -> Path:
     return folder.write_run(simulate(cases.relationship(**{"run": RUN, **changes})), path, report=False)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("made") / NAME)
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
-    return written(tmp_path / "a run [1] it's 客户")
+def run(made: Path, tmp_path: Path) -> Path:
+    """Return a copy of a run's folder, to be changed at will."""
+    return Path(shutil.copytree(made, tmp_path / NAME))
 
 
 def test_folder_holds_config_summary_tables_and_manifest(run: Path) -> None:

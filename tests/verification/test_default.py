@@ -43,6 +43,7 @@ def path() -> dict[str, np.ndarray]:
     return dict(zip(STAGES, np.split(found, np.cumsum(list(stays.values()))[:-1]), strict=True))
 
 
+@pytest.mark.jit
 def test_shape_of_the_level() -> None:
     """Slow, fast, slow, and a fast fall from the level the customer had (Dwyer, Schurr and Oh 1987); in what measure is our choice."""
     held = path()
@@ -114,6 +115,7 @@ def test_attractive_rivals_raise_losses_from_every_stage() -> None:
         assert out[1] > 1.05 * out[0], name
 
 
+@pytest.mark.jit
 def test_some_are_won_back_and_keep_a_part_of_their_trust() -> None:
     """Where trust does not move otherwise, those who came back have half of it, and nobody can have come back twice by t = 3."""
     still = [f"trust.{name}=0" for name in ("rise", "fall", "drop")]

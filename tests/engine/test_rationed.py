@@ -1,0 +1,158 @@
+"""Policies that cannot treat everybody: nothing changes where nothing binds, limits are never passed, who comes first is treated first."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sim
+from sim.engine.rationed import Ration, reached
+from sim.kernels.types import MEMBERS
+from sim.measures.sums import money
+from sim.scenario import ScenarioError
+from sim.scenario.model import Scenario
+from sim.studies.arms import Arm
+from sim.studies.compare import compared
+from tests import zoo
+from tests.running import assert_same, simulate
+
+
+def limited(scenario: Scenario, policy: str, **limits: Any) -> Scenario:
+    """Return the scenario with one policy's limits changed."""
+    changed = {**scenario.policies, policy: scenario.policies[policy].model_copy(update=limits)}
+    return scenario.model_copy(update={"policies": changed})
+
+
+def whole(name: str, customers: int = 900, **run: Any) -> Scenario:
+    """Return a scenario of the zoo whose firm is simulated whole."""
+    found = zoo.scenario(name, customers=customers, **run)
+    return found.model_copy(update={"firm": found.firm.model_copy(update={"customers": customers})})
+
+
+@pytest.mark.parametrize("name", ["treated_chain", "treated_minds", "treated_orders"])
+def test_what_never_binds_changes_nothing(name: str) -> None:
+    """A capacity above the firm's customers and a budget beyond all cost: the same as without, to the last bit; on threads too."""
+    scenario = whole(name, 1300, replicates=2, keep_customers=True)
+    free = simulate(scenario)
+    for threads in (1, 3):
+        loose = limited(limited(scenario, "steady", capacity=10**6), "fading", budget=1e9)
+        loose = loose.model_copy(update={"run": loose.run.model_copy(update={"threads": threads})})
+        bound = sim.simulate(loose).outcome
+        assert_same(free.tally, bound.tally)
+        assert free.kept is not None
+        assert bound.kept is not None
+        for mine, theirs in zip(free.kept, bound.kept, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def test_pairs_are_the_same_by_either_driver() -> None:
+    scenario = whole("treated_chain", 1100)
+    plain = scenario.model_copy(update={"policies": {}})
+    loose = limited(scenario, "steady", capacity=10**6)
+    one = compared(plain, (Arm("none", (), plain), Arm("all", tuple(scenario.policies), scenario)))
+    other = compared(plain, (Arm("none", (), plain), Arm("all", tuple(loose.policies), loose)))
+    np.testing.assert_array_equal(one.paired.paired, other.paired.paired)
+
+
+RANKS = st.sampled_from(["value", "orders", "tenure", "random"])
+
+
+@pytest.mark.jit
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 200), st.floats(0, 300), RANKS, st.booleans(), st.integers(0, 2**40))
+def test_limits_are_never_passed(capacity: int, budget: float, by: str, lowest: bool, seed: int) -> None:
+    """Of any policy in any period, over all cohorts: customers in force and cost, undiscounted, within its limits."""
+    scenario = zoo.scenario("treated_chain", seed=seed)
+    cohorts = {"early": {"customers": 150, "periods": 2}, "late": {"first_period": 4, "customers": 80}}
+    raw = scenario.model_dump(exclude_unset=True, exclude={"firm", "run"})
+    raw |= {"cohorts": cohorts, "run": {"seed": seed}}
+    for key in ("steady", "for_good"):
+        raw["policies"][key] |= {"capacity": capacity, "budget": budget, "rank": {"by": by, "lowest": lowest}}
+        raw["policies"][key]["cost"] = {"per_contact": 0.5, "per_uptake": 2.0, "per_member": 0.25}
+    found = Scenario.model_validate(raw)
+    result = sim.simulate(found)
+    tally, arrival = result.outcome.tally, result.sample.arrival
+    for p, key in enumerate(found.policies):
+        if key not in ("steady", "for_good"):
+            continue
+        horizon = int(found.horizon)
+        members, spent = np.zeros(horizon + 5), np.zeros(horizon + 5)
+        for g, first in enumerate(arrival.tolist()):
+            counts = tally.policy[0, g, :, p, :3]
+            members[first : first + horizon] += counts[:, MEMBERS]
+            spent[first : first + horizon] += counts @ np.array([0.5, 2.0, 0.25])
+        assert members.max() <= capacity
+        assert spent.max() <= budget * (1 + 1e-9)
+        assert members.sum() > 0 or capacity == 0 or budget < 2.75
+
+
+def test_the_first_in_rank_are_treated() -> None:
+    """One period, half may be treated, ranked by value: exactly those of the highest value are."""
+    raw: dict[str, Any] = zoo.one_stage(
+        {"probability": 0.1},
+        horizon=3,
+        firm={"customers": 400},
+        purchases={"kind": "subscription", "wallet": {"mean": 2.0, "cv": 0.7}},
+        policies={"gift": {"when": {"start": 2}, "cost": {"per_contact": 1.0}, "capacity": 100, "rank": {"by": "value"}, "lasts": 1}},
+    )
+    treated = Scenario.model_validate({**raw, "run": {"keep_customers": True, "seed": 5}})
+    plain = treated.model_copy(update={"policies": {}})
+    found = compared(plain, (Arm("none", (), plain), Arm("gift", ("gift",), treated)))
+    mine, theirs = (result.outcome.kept for result in found.results)
+    assert mine is not None
+    assert theirs is not None
+    treated_ones = mine.clv[0, :, 1] != theirs.clv[0, :, 1]
+    assert treated_ones.sum() == 100
+    alive = mine.lost_at[0] != 0
+    alive &= mine.lost_at[0] != 1
+    # value by the start of period 2 goes with the wallet, hence with the value over three periods, among those still there
+    values = mine.clv[0, :, 1]
+    assert values[treated_ones].min() >= np.sort(values[alive & ~treated_ones])[-1] * (1 - 1e-9)
+
+
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(0, 30), st.integers(0, 40), st.floats(0, 200))
+def test_reached_against_a_loop(takes: list[int], held: int, capacity: int, budget: float) -> None:
+    """One customer after the other: asked while there is room for it to join and its cost, if it takes it up, can be paid."""
+    ration, wanted, members, spent, open_ = Ration(capacity, budget, (1.0, 2.0, 0.5)), [], held, held * 0.5, True
+    for bits in takes:
+        asked = members < capacity or bits >= 2
+        open_ = open_ and not (asked and spent + 3.5 > budget * (1 + 1e-12))
+        chosen = asked and open_
+        wanted.append(chosen)
+        if chosen:
+            spent += 1.0 + 2.0 * (bits & 1) + 0.5 * (bits == 1)
+            members += bits == 1
+    found = reached(np.array(takes, np.uint8), held, ration)
+    assert found.tolist() == wanted
+
+
+def test_a_sample_needs_scaling() -> None:
+    scenario = limited(zoo.scenario("treated_chain", customers=300), "steady", capacity=100)
+    told = r"policies.steady.capacity: is the firm's, whose 3,000 customers must then all be simulated, not 300 \(got 100\); give run."
+    with pytest.raises(ScenarioError, match=told):
+        sim.simulate(scenario)
+    scaled = sim.simulate(limited(scenario, "steady", scale=True)).outcome
+    p = list(scenario.policies).index("steady")
+    assert 0 < scaled.tally.policy[0, :, :, p, MEMBERS].sum(axis=0).max() <= 10
+
+
+def test_beside_what_it_cannot_stand() -> None:
+    scenario = limited(whole("treated_chain", 300, panel=50), "steady", capacity=100)
+    with pytest.raises(ScenarioError, match=r"run.panel: must be off beside a policy with a capacity or a budget"):
+        sim.simulate(scenario)
+
+
+def test_costs_are_booked_as_they_are_spent() -> None:
+    scenario = limited(whole("treated_chain", 700), "steady", capacity=25)
+    result = sim.simulate(scenario)
+    p, policy = list(scenario.policies).index("steady"), scenario.policies["steady"]
+    counts = result.outcome.tally.policy[0, :, :, p].sum(axis=0)
+    for t in range(int(scenario.horizon)):
+        cost, factor = policy.cost, scenario.discount_factor**t
+        prices = [math.floor(-price * 2**20 * factor + 0.5) for price in (cost.per_contact, cost.per_uptake, cost.per_member)]
+        assert int(money(counts[t, None, 3:])[0]) == sum(int(n) * price for n, price in zip(counts[t, :3], prices, strict=True))
+    ledger = result.ledger[result.ledger["by"] == "all"]
+    assert ledger["mean"].sum() == pytest.approx(result.clv.iloc[0]["mean"], rel=1e-12)

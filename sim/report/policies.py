@@ -31,6 +31,15 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     yield "When", f"{every}{window}{cooled}"
     if policy.uptake < 1:
         yield "Taken up by", words.percent(policy.uptake)
+    limits = [f"{words.plain(policy.capacity)} customers in force at a time"] if policy.capacity is not None else []
+    limits += [f"{words.money(scenario, policy.budget)} spent on customers a {period}"] if policy.budget is not None else []
+    if limits:
+        first = (
+            "in random order"
+            if policy.rank.by == "random"
+            else f"by {policy.rank.by}, the {'lowest' if policy.rank.lowest else 'highest'} first"
+        )
+        yield "At most", f"{', '.join(limits)}; {first}"
     named = {
         "setup": "once",
         "per_period": f"a {period}",

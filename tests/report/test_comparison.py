@@ -12,6 +12,7 @@ import pytest
 from sim.report import arms as drawings
 from sim.report import comparison, words
 from sim.report.arms import FIGURES, fitting
+from sim.report.policies import facts
 from sim.report.style import FontWarning
 from sim.scenario.model import Scenario
 from sim.studies.arms import Arm, with_policies
@@ -157,6 +158,16 @@ def test_a_variant_is_told_beside_what_it_varies() -> None:
     assert "1 元 a contact" in text
     assert f"{GIFT}, in dearer" in text
     assert "7 元 a contact" in text
+
+
+def test_limits_are_told() -> None:
+    scenario = chinese()
+    policy = {**GIFTS, "capacity": 50, "budget": 20.5, "rank": {"by": "value", "lowest": True}}
+    told = dict(facts(scenario, with_policies(scenario, {"gifts": policy}).policies["gifts"]))
+    assert (
+        told["At most"].replace(words.SPACE, " ")
+        == "50 customers in force at a time, 20.50 元 spent on customers a month; by value, the lowest first"
+    )
 
 
 def test_another_comparator() -> None:

@@ -41,8 +41,8 @@ help: ## say what can be made
 
 install: $(STAMP) ## make the virtual environment .venv
 
-run: $(STAMP) ## simulate the publisher case beside its exact and its published numbers
-	@$(PY) experiments/publisher_ltv.py
+run: $(STAMP) ## compare policies for the default scenario, and write the report
+	@$(BIN)/clvsim compare
 
 test: $(STAMP) ## run every check and every test
 	@$(THROWAWAY); export CLVSIM_TEST_KERNELS="$$scratch"; \

@@ -48,3 +48,22 @@ def test_both_are_shown() -> None:
     assert "clvsim simulate" in README
     assert "make run" in README
     assert "make test" in README
+
+
+@pytest.mark.jit
+def test_what_make_run_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """To the last digit; the Makefile runs the verb without a setting."""
+    assert "\t@$(BIN)/clvsim compare\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(gc, "set_threshold", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["clvsim", "compare", "--no-report"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    shown = re.search(r"names the report that says why:\n\n```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    *numbers, folder = printed
+    assert shown[1].splitlines()[: len(numbers)] == numbers
+    assert shown[1].splitlines()[len(numbers)].rpartition("/")[2] == folder.rpartition("/")[2]

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 DEFAULT_SCENARIO = "lifecycle"
 
-DEFAULT_POLICIES = ("loyalty_programme", "service_recovery", "proactive_service", "win_back", "price_cut", "service_recovery+win_back")
+DEFAULT_POLICIES = (
+    "loyalty_programme",
+    "special_treatment",
+    "service_recovery",
+    "proactive_service",
+    "win_back",
+    "proactive_service+win_back",
+)
 """Arms of a comparison that names none."""
 
 LISTED = 3

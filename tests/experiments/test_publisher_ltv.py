@@ -60,7 +60,7 @@ def test_readme_shows_what_is_printed(tmp_path: Path) -> None:
     printed = [line.rstrip() for line in process(NAME, tmp_path, columns=80).stdout.splitlines()]
     assert max(map(len, printed)) <= 120
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"`make run` prints:\n\n```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    shown = re.search(r"`python experiments/publisher_ltv.py` prints:\n\n```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     assert shown is not None
     assert shown[1].splitlines() == printed
 

@@ -32,6 +32,14 @@ def listed(rows: Iterable[tuple[Any, ...]], digits: tuple[int, int] = (0, 1)) ->
     return beside(found["printed"], found["exact"], found["simulated"], found["SE"], digits=digits)
 
 
+def returns(found: "sim.Comparison", per: float = 1.0) -> pd.DataFrame:
+    """Return what each arm of a comparison costs and brings the firm against the comparator, by label; money in units of ``per``."""
+    table = found.table.set_index("label").rename_axis(None)
+    money = {name: table[key] / per for name, key in {"cost": "cost", "before it": "gross", "gain": "gain", "SE": "gain_se"}.items()}
+    shown = pd.DataFrame({**money, "gain / cost": table["roi"], "kept a year, %": 100 * table["kept"]})
+    return shown[table["arm"] != found.ids[found.comparator]]
+
+
 def show(tables: Mapping[str, pd.DataFrame]) -> None:
     """Print tables under their titles, as many in a row as the terminal is wide for; labels (the index) break, numbers do not."""
     drawn = []

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sim.compile.hazards import StageHazards, ages, stage_hazards
+from sim.compile.spending import wallet_of
 from sim.kernels.types import (
     CONTACTS_LIFT,
     EXPECTATION_LIFT,
@@ -174,7 +175,7 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
         "altering": np.array(bool(bits), np.uint32),
         "steering": np.array(np.any(found["policy_sway"] != 0), np.uint32),
         "lifted": np.any(found["policy_lift"] != 0, axis=0).astype(np.uint32) if most else np.zeros(LIFTS, np.uint32),
-        "price_units": prices * UNIT,
+        "price_units": prices * UNIT * wallet_of(scenario).mean_value,  # as purchase_units: a customer's wallet is relative to the mean
     }
 
 

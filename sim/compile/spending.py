@@ -19,24 +19,28 @@ def _table_of(trait: Trait, library: Library) -> int:
     return 1 + library.number(positive, name, cv) if cv > 0 else 0
 
 
+def wallet_of(scenario: Scenario) -> Trait:
+    """Return what customers spend by: wallet, or order value."""
+    how = scenario.purchases
+    if isinstance(how, Poisson):
+        return how.order_value
+    return how.wallet or (how.order_value if isinstance(how, Bernoulli) else None) or Trait(mean=1.0)
+
+
 def traits(scenario: Scenario, betas: Sequence[str], library: Library, purchase_units: Array) -> dict[str, Array]:
     """Tables and means of wallet (or order value), rate (or ordering chance), frailty and the beta edges."""
-    how = scenario.purchases
-    rate_table, rate_value, by_rate = 0, 1.0, False
+    how, wallet = scenario.purchases, wallet_of(scenario)
+    rate_table, rate_value = 0, 1.0
     if isinstance(how, Poisson):
-        wallet = how.order_value
         rate_table = _table_of(how.rate, library)
         rate_value = how.rate.mean_value * PERIODS_PER_YEAR[how.rate_period or scenario.period] / scenario.periods_per_year
     elif isinstance(how, Bernoulli):
-        wallet, by_rate = (how.wallet, True) if how.wallet is not None else (how.order_value or Trait(mean=1.0), False)
         chance = how.probability
         if chance.a is not None and chance.b is not None:
             a, b = chance.a, chance.b
             rate_table = 1 + library.number(beta, a, b)
         else:
             rate_value = chance.value or 0.0
-    else:
-        wallet = how.wallet
     frailty = Trait(mean=1.0, cv=scenario.frailty.variance**0.5)
     beta_table = np.zeros(len(betas), np.uint32)
     for stage_id, stage in scenario.stages.items():
@@ -51,7 +55,7 @@ def traits(scenario: Scenario, betas: Sequence[str], library: Library, purchase_
         "wallet_table": np.array(_table_of(wallet, library), np.uint32),
         "rate_table": np.array(rate_table, np.uint32),
         "rate_value": np.array(rate_value, np.float32),
-        "wallet_by_rate": np.array(by_rate, np.uint32),
+        "wallet_by_rate": np.array(isinstance(how, Bernoulli) and how.wallet is not None, np.uint32),
         "frailty_table": np.array(_table_of(frailty, library), np.uint32),
         "beta_table": beta_table,
     }

@@ -135,6 +135,26 @@ def test_costs_of_the_firm_itself() -> None:
     assert found.confidence == 1.0
 
 
+WALLETS: dict[str, dict[str, Any]] = {
+    "subscription": {"kind": "subscription", "wallet": {"mean": 28.0, "cv": 0.4}},
+    "wallet": {"kind": "bernoulli", "probability": 0.5, "wallet": 28.0},
+    "order_value": {"kind": "bernoulli", "probability": {"a": 2.0, "b": 3.0}, "order_value": {"mean": 60.0, "cv": 0.5}},
+    "poisson": {"kind": "poisson", "rate": 1.5, "order_value": 20.0, "amount": {"distribution": "gamma", "cv": 0.5}},
+}
+
+
+@pytest.mark.parametrize("how", WALLETS)
+def test_price_and_margin_are_shares_of_what_each_customer_spends(how: str) -> None:
+    """At a tenth off, the same unit cost and 5 points more margin, a margin of 0.4 becomes 0.4 + 0.05 - 0.1, whatever the wallet."""
+    stages = {"a": {"price": 2.0, "margin": 0.4, "to": {"lost": {"probability": 0.2}}}, "lost": {"kind": "lost"}}
+    raw = {"period": "month", "horizon": 5, "discount_rate_annual": 0.1, "start": "a", "stages": stages, "purchases": WALLETS[how]}
+    scenario = Scenario.model_validate({**raw, "run": {"customers": 300}})
+    body = {"effects": {"price": 0.9, "margin": 0.05}}
+    found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "cut", cut=body)))
+    before, after = (float(result.clv["mean"][0]) for result in found.results)
+    assert after == pytest.approx(before * 0.35 / 0.4, rel=1e-6)
+
+
 def test_market_paths() -> None:
     """Where a market is shared the path is the unit: equity path by path, and who wins on it, by hand."""
     scenario, every = zoo_arms("treated_minds", customers=300, replicates=25)

@@ -21,7 +21,9 @@ def test_simulate_writes_a_folder_and_says_what_is_in_it(clvsim: Clvsim, tmp_pat
     monkeypatch.setenv("COLUMNS", "40")
     out = tmp_path / "a run [1] 客户"
     done = clvsim("simulate", f"out={out}", *SMALL, "label=客户 (新)")
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
+    # where no font of this machine has the letters, a line says so
+    assert re.fullmatch(r"(clvsim: warning: PNG figures: no installed font .* fonts-noto-cjk \(.*\)\n)?", done.err)
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert f"{summary['clv']['mean']:,.2f} ± {summary['clv']['se']:,.2f} SE" in done.out
     assert f"{summary['exact']['clv_mean']:,.2f}" in done.out

@@ -62,6 +62,7 @@ def page(found: "Comparison", drawn: Sequence[tuple[Drawn, str]], draws: int) ->
         policies=[_policy(found, label, policy) for label, policy in every],
         conventions=assumptions.conventions(scenario, found.results[0].sample.horizon),
         checks=[_check(found, row) for row in ranked(found).to_dict("records")],
+        rule=_rule(found),
         receipt=_receipt(found, draws),
     )
 
@@ -227,6 +228,18 @@ def policies(found: "Comparison") -> list[tuple[str, "Policy"]]:
 
 def _policy(found: "Comparison", label: str, policy: "Policy") -> dict[str, Any]:
     return {"label": label, "description": policy.description, "facts": list(facts(found.scenario, policy))}
+
+
+def _rule(found: "Comparison") -> str:
+    """Return what theory says of the best that can be done."""
+    known, scenario = found.referee, found.scenario
+    if known.reason is not None:
+        return f"Theory knows no best rule here ({known.reason})."
+    worth = f"{words.money(scenario, known.value)} a customer before acquisition cost, {words.money(scenario, known.nothing)} without any"
+    if known.bound:
+        return f"By theory the best rule of whom to treat, by stage, its age and tenure, is worth {worth}: no arm can bring more."
+    left = f", which leaves out {', '.join(known.left_out)}" if known.left_out else ", one policy at a time"
+    return f"By theory the best rule by stage, its age and tenure{left}, is worth {worth}. It bounds nothing that does more than that."
 
 
 def _receipt(found: "Comparison", draws: int) -> list[tuple[str, str]]:

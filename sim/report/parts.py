@@ -25,6 +25,7 @@ COLUMNS = {
     "transaction": "Fees of transactions",
     "service": "Cost to serve",
     "sales": "Cost of sales",
+    "policy": "Cost of policies",
     "transition": "Cash on moves between stages",
     "acquisition": "Cost of acquisition",
 }

@@ -16,9 +16,11 @@ from sim.measures.equity import firm_cost
 from sim.measures.paired import Estimate, Paired, case_of, confidence
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
+from sim.scenario.policy import Policy
 from sim.scenario.sample import cells, looks
 from sim.studies.arms import NONE, Arm
 from sim.studies.arms import arms as read_arms
+from sim.studies.referee import Referee, referee
 from sim.studies.result import Result
 from sim.studies.simulate import ration
 
@@ -148,6 +150,18 @@ class Comparison:
         """Lower bound of the chance that it is the best; see ``sim.measures.paired.confidence``."""
         return confidence(self.paired, self.best)
 
+    @cached_property
+    def referee(self) -> Referee:
+        """What the best rule of whom to treat would bring, where theory knows; of policies varied between arms each way they are."""
+        own, found = self.scenario.policies, dict[str, Policy]()
+        for arm in self.arms:
+            for key, policy in arm.scenario.policies.items():
+                if key not in own and policy not in found.values():
+                    found[key if key not in found else f"{arm.id}.{key}"] = policy
+        known = referee(self.scenario, found)
+        alone = all(len(arm.policies) <= 1 for arm in self.arms)
+        return replace(known, bound=known.bound and alone)
+
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
         found = {"arms": self.table, "differences": self.differences, "treatments": self.treatments}
@@ -165,6 +179,12 @@ class Comparison:
             "arms": {row["arm"]: self._summary(row) for row in self.table.to_dict("records")},
             "best": self.arms[self.best].id,
             "confidence": plain(self.confidence),
+            "best_rule": {
+                "value": plain(self.referee.value),
+                "nothing": plain(self.referee.nothing),
+                "bound": self.referee.bound,
+                "reason": self.referee.reason,
+            },
         }
 
     @staticmethod

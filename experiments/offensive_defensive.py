@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy.special import lambertw
 
 import sim
 from showing import run, save, say, show
@@ -24,30 +25,24 @@ DEFENCE, SOON = 0.6, 5e-6  # most that the logarithm of the hazard can fall, and
 
 
 def equity(winning: float, first: float, keeping: float, *settings: str) -> tuple[float, float]:
-    """Return customer equity after what is spent on winning and on keeping, USD, and a customer's CLV before either."""
+    """Return customer equity after what is spent on winning and on keeping, thousand USD, and a customer's CLV before either, USD."""
     cohort = f"+cohorts.won={{budget: {winning!r}, response: {{ceiling: {CEILING}, k: {1 / (CEILING * first)!r}}}}}"
     scenario = sim.load("subscriber", *settings, "firm.customers=null", "acquisition.cost=0", cohort, configs=CONFIGS)
-    factor = math.exp(-DEFENCE * (1.0 - math.exp(-SOON * keeping)))
-    body: dict[str, Any] = {"policies": ["keeping"], "keeping.cost.setup": keeping, "keeping.effects.causes": {"rival": factor}}
-    row = sim.compare(scenario, arms={"kept": body}, configs=CONFIGS).table.iloc[1]
-    return float(row["equity"]), float(row["clv"])
-
-
-def by_rule(first: float, clv: float) -> float:
-    """Return the spending at which winning a customer costs RULE of its CLV on average: s = RULE CLV n(s), 0 where the first costs more."""
-    spent = RULE * clv * CEILING if RULE * clv > first else 0.0
-    for _ in range(200):
-        spent = RULE * clv * CEILING * -math.expm1(-spent / (CEILING * first))
-    return spent
+    effect = {"rival": math.exp(-DEFENCE * (1.0 - math.exp(-SOON * keeping)))}
+    arm: dict[str, Any] = {"policies": ["keeping"], "keeping.cost.setup": keeping, "keeping.effects.causes": effect}
+    row = sim.compare(scenario, arms={"kept": arm}, configs=CONFIGS).table.iloc[1]
+    return float(row["equity"]) / 1000, float(row["clv"])
 
 
 def main(*settings: str) -> None:
     """Simulate, print and draw; settings: as for ``clvsim simulate``."""
     clv, rows = equity(1e5, COST, 0.0, *settings)[1], {}
     for first in FIRST:
-        spends = CEILING * first * math.log(clv / first), by_rule(first, clv)
-        best, ruled = (equity(spent, first, 0.0, *settings)[0] / 1000 if spent else 0.0 for spent in spends)
-        rows[first] = [100 * math.log(clv / first) / (clv / first - 1), *(spent / 1000 for spent in spends), best, ruled, ruled - best]
+        x, most = clv / first, RULE * clv / first  # s = RULE CLV n(s) at ceiling first (most + W(-most exp(-most))); nobody is won below 1
+        parts = math.log(x), most + float(lambertw(-most * math.exp(-most)).real) if most > 1 else 0.0
+        spends = [CEILING * first * part for part in parts]
+        best, ruled = (equity(spent, first, 0.0, *settings)[0] if spent else 0.0 for spent in spends)
+        rows[first] = [100 * math.log(x) / (x - 1), *(spent / 1000 for spent in spends), best, ruled, ruled - best]
     titles = ["best, % of CLV", "best spending", f"at {RULE:.0%} of CLV", "equity at best", "equity by the rule", "the rule costs"]
     winning = pd.DataFrame(rows, index=titles).T.rename_axis("the first costs, USD")
     say(f"A customer is worth {clv:.0f} USD; spending and equity in thousand USD")
@@ -55,7 +50,6 @@ def main(*settings: str) -> None:
 
     split = {share: equity((1 - share) * TOTAL, COST, share * TOTAL, *settings) for share in SHARES}
     both = pd.DataFrame(split, index=["equity, thousand USD", "CLV, USD"]).T.rename_axis("share spent on keeping")
-    both["equity, thousand USD"] /= 1000
     show({f"{TOTAL / 1000:,.0f} thousand USD to spend": both.round(1)})
     say(f"\nBest share on keeping: {both['equity, thousand USD'].idxmax():.0%}")
 

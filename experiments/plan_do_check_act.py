@@ -43,15 +43,14 @@ def main(*settings: str) -> None:
     gain, kept = plan["difference"][list(TRUTHS)], plan["kept"][list(TRUTHS)] - plan["kept"]["none"]
     need = float(np.interp(0.0, gain[::-1], kept[::-1]))  # by the plan, how many more must be kept for the offer to pay
     show({"Plan": pd.DataFrame({"gain, USD a customer": gain.round(1), "kept a year more, %": (100 * kept).round(1)}).rename_axis(None)})
-    first = bool(gain.mean() > 0)
     rows: dict[int, dict[str, float]] = {}
     for size in SIZES:
-        found, rows[size] = gaps(size, *settings), {"never again": sum(abs(one) for one in gain if (one > 0) != first) / len(gain)}
+        found, part = gaps(size, *settings), size / FIRM  # of all; half of the pilot is treated wrongly in any case
+        rows[size] = {"never again": float(np.mean(gain.abs() * ((gain > 0) != (gain.mean() > 0))))}
         rules = {"last year's pilot": found, "all pilots so far": [one.cumsum(1) / np.arange(1, YEARS + 1) for one in found]}
         for rule, seen in rules.items():
             wrong = [np.mean((one[:, :-1] > need) != (worth > 0)) for one, worth in zip(seen, gain, strict=True)]
-            part = [size / FIRM + (1 - 2 * size / FIRM) * share for share in wrong]  # half of the pilot is treated wrongly in any case
-            rows[size][rule] = sum(share * abs(worth) for share, worth in zip(part, gain, strict=True)) / len(gain)
+            rows[size][rule] = float(np.mean(gain.abs() * (part + (1 - 2 * part) * np.array(wrong))))
     regret = pd.DataFrame(rows).T.rename_axis("customers in a pilot")
     show({"Regret from the second year on, USD a new customer": regret.round(2)})
     say(f"\nThe offer pays where {100 * need:.1f} % more are kept; least regret: {regret.min().min():.2f} USD, by {regret.min().idxmin()}")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sim.kernels.types import AFTER, CONTACTED, MEMBERS, POLICY_COST, TAKEN_UP, UNIT, Array
-from sim.measures.equity import firm_cost
+from sim.measures.equity import firm_cost, policy_cost
 from sim.measures.paired import Paired
 from sim.measures.sample import Sample
 from sim.measures.sums import Floats, bin_edges, money
@@ -126,10 +126,20 @@ def paths(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def course(mine: pd.DataFrame, theirs: pd.DataFrame) -> Floats:
-    """Return the mean cumulative discounted cash of one arm less another's by tenure ``(t,)``; each the frame ``cash``."""
-    whole = [frame[frame["by"] == "all"]["cumulative"].to_numpy(np.float64) for frame in (mine, theirs)]
-    return np.asarray(whole[0] - whole[1])
+def course(mine: Sample, theirs: Sample, cash: tuple[pd.DataFrame, pd.DataFrame]) -> Floats:
+    """Return the mean cumulative discounted cash of a customer in one arm less another's by tenure ``(t,)``.
+
+    cash: the frame of that name of each. The firm's own costs of policies are in it, shared by all its customers as they fall due by
+    calendar period, as if all had arrived in period 0.
+    """
+    whole = [frame[frame["by"] == "all"]["cumulative"].to_numpy(np.float64) for frame in cash]
+    own = [np.array([own_cost(sample, t + 1) for t in range(sample.horizon)]) for sample in (mine, theirs)]
+    return np.asarray(whole[0] - whole[1] - (own[0] - own[1]) / mine.firm.sum())
+
+
+def own_cost(sample: Sample, periods: int) -> float:
+    """Return what policies cost the firm itself in the first calendar periods, discounted to calendar 0."""
+    return math.fsum(policy_cost(policy, sample.scenario.discount_factor, periods) for policy in sample.scenario.policies.values())
 
 
 def payback(course: Floats) -> int | None:

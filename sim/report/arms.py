@@ -147,7 +147,8 @@ def courses(found: "Comparison") -> Drawn:
     labels, theirs = {arm.id: arm.label for arm in found.arms}, found.results[found.comparator]
     frames = []
     for arm in shown:
-        values = course(found.results[found.ids.index(arm)].cash, theirs.cash)
+        mine = found.results[found.ids.index(arm)]
+        values = course(mine.sample, theirs.sample, (mine.cash, theirs.cash))
         kept = np.unique(np.linspace(0, values.size - 1, min(values.size, MOST_PERIODS)).round().astype(int))
         frames.append(pd.DataFrame({"arm": arm, "t": kept, "difference": values[kept]}))
     frame = pd.concat(frames, ignore_index=True)
@@ -165,7 +166,8 @@ def courses(found: "Comparison") -> Drawn:
         axes.set_title(title)
         ticks(axes.yaxis)
         laid_out(figure)
-    said = f"What a customer has brought more than with {against(found)} by each tenure, discounted; the firm's own costs are left out."
+    said = f"What a customer has brought more than with {against(found)} by each tenure, discounted; what policies cost the firm itself "
+    said += "is shared by its customers as it falls due."
     return Drawn("courses", figure, frame, title, said)
 
 

@@ -29,7 +29,7 @@ class Arm:
     def label(self) -> str:
         """What tables and figures show."""
         if not self.policies:
-            return "No policy"
+            return "No further policy" if self.scenario.policies else "No policy"
         if self.id != "+".join(self.policies):
             return self.id
         return " + ".join(self.scenario.policies[key].label or key for key in self.policies)

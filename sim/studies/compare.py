@@ -94,7 +94,7 @@ class Comparison:
             row |= {"saved": 1.0 - (one["se"] / apart_se) ** 2 if k != self.comparator and apart_se > 0 else math.nan}
             wide = self.paired.width * back["roi_se"]
             row |= {"roi": back["roi"], "roi_low": back["roi"] - wide, "roi_high": back["roi"] + wide}
-            row |= {"payback": measures.payback(measures.course(result.cash, theirs.cash)) if k != self.comparator else 0}
+            row |= {"payback": measures.payback(measures.course(result.sample, theirs.sample, (result.cash, theirs.cash)))}
             row |= {"shortfall": measures.shortfall(result.sample), "dominates": measures.dominance(result.sample, theirs.sample)}
             rows.append(row)
         frontier = measures.efficient([row["cost"] for row in rows], [row["gross"] for row in rows])

@@ -23,7 +23,8 @@ def test_finding(tmp_path: Path) -> None:
     assert gain["all five"] < singles.sum() - se["all five"]
     assert found["before it"].to_numpy() == pytest.approx((found["cost"] + gain).to_numpy(), abs=0.01)
     needed = found["customers from which it pays"]
-    assert needed["Loyalty programme"] == "none"
+    points = needed["Loyalty programme"]  # a head they bring about what they cost
+    assert points == "none" or float(points.replace(",", "")) > 10_000
     for programme in singles.drop("Loyalty programme").index:  # 10,000 customers gain what they gain above the number that pays
         share = 1 - float(needed[programme].replace(",", "")) / 10_000
         assert gain[programme] == pytest.approx(10 * found["USD a customer"][programme] * share, abs=0.1)

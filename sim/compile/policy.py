@@ -95,8 +95,16 @@ def altered(scenario: Scenario, oldest: int, counts: Array, plain: Sequence[Stag
     found = [list(plain)]
     for mask in range(1, 2 ** len(names)):
         chosen = [key for b, key in enumerate(names) if mask >> b & 1]
+        if any(apart(scenario, one, other) for one, other in itertools.combinations(chosen, 2)):
+            found.append(list(plain))  # nobody is ever in such a set
+            continue
         found.append([_stage(scenario, stage_id, chosen, oldest, int(counts[s])) for s, stage_id in enumerate(scenario.stages)])
     return found
+
+
+def apart(scenario: Scenario, one: str, other: str) -> bool:
+    """Return whether two policies are never in force together, as each leaves the other's members alone."""
+    return other in scenario.policies[one].excludes and one in scenario.policies[other].excludes
 
 
 def _stage(scenario: Scenario, stage_id: str, chosen: Sequence[str], oldest: int, count: int) -> StageHazards:
@@ -135,9 +143,9 @@ def _edge(stage: Stage, edge: Edge, where: str, effects: Sequence[tuple[str, Edg
     given = [effect.set for _, effect in effects if effect.set is not None]
     if given:
         chances = [at(given[-1], age) for age in range(count)]
-    for _, effect in effects:
-        if effect.add is not None:
-            chances = [min(max(chance + at(effect.add, age), 0.0), 1.0) for age, chance in enumerate(chances)]
+    adds = [effect.add for _, effect in effects if effect.add is not None]
+    if adds:  # all together, then cut, so that their order changes nothing
+        chances = [min(max(chance + math.fsum(at(add, age) for add in adds), 0.0), 1.0) for age, chance in enumerate(chances)]
     return edge.model_copy(update={"probability": tuple(chances), "share": None})
 
 

@@ -215,16 +215,27 @@ class _World:
 
 
 def reached(takes: Array, held: int, ration: Ration) -> Array:
-    """Return which of the ranked customers are contacted, one after the other, before capacity is full or the budget spent.
+    """Return which of the ranked customers are contacted, one after the other, whom neither capacity nor budget leaves out.
 
     takes: ``(n,)`` bits as in ``State.takes``, in order of rank; held: in force already. Somebody is contacted only where what it costs if
-    taken up can still be paid; who is in force already takes no further room.
+    taken up can still be paid, and who would join only while there is room; who is in force already takes no more of either. As those who
+    would join all cost the same, and the others too, the first of a kind who does not fit is the end of that kind.
     """
     contact, uptake, member = ration.each
-    joins = takes == 1
-    # a customer is asked as long as there is room for it to join; for who is in force already there is
-    asked = (held + np.cumsum(joins) - joins < ration.capacity) | (takes >= 2)
-    joins, taken = joins & asked, ((takes & 1) == 1) & asked
-    spent = contact * (np.cumsum(asked) - asked) + uptake * (np.cumsum(taken) - taken) + member * (np.cumsum(joins) - joins)
-    fits = held * member + spent + contact + uptake + member <= ration.budget * (1.0 + 1e-12)
-    return np.asarray(asked & np.logical_and.accumulate(fits))
+    inside, taken = takes >= 2, (takes & 1) == 1
+    joins = taken & ~inside
+    asked = inside | (held + np.cumsum(joins) - joins < ration.capacity)
+    left, chosen, start = ration.budget * (1.0 + 1e-12) - held * member, np.zeros(takes.size, bool), 0
+    while start < takes.size:  # once for each kind, at the most
+        spent = contact * asked + uptake * (taken & asked) + member * (joins & asked)
+        spent[:start] = 0.0
+        before = np.cumsum(spent) - spent
+        short = asked & (before + contact + uptake + np.where(inside, 0.0, member) > left)
+        short[:start] = False
+        end = int(short.argmax()) if short.any() else takes.size
+        chosen[start:end] = asked[start:end]
+        left -= float(spent[start:end].sum())
+        if end < takes.size:
+            asked = asked & (inside if not inside[end] else np.zeros(takes.size, bool))
+        start = end
+    return chosen

@@ -99,7 +99,8 @@ def _chances(stage: Stage, edge: Edge, effect: EdgeEffect | None = None) -> tupl
         return base
     chances = effect.set or base
     add = effect.add or (0.0,)
-    return tuple(min(max(at(chances, age) + at(add, age), 0.0), 1.0) for age in range(max(len(chances), len(add))))
+    count = max(len(base), len(chances), len(add))
+    return tuple(min(max(at(chances, age) + at(add, age), 0.0), 1.0) for age in range(count))
 
 
 def padded(scenario: Scenario, policies: Mapping[str, Policy]) -> Scenario:

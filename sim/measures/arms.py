@@ -41,12 +41,16 @@ def returns(paired: Paired, k: int, comparator: int) -> dict[str, float]:
     return found
 
 
-def efficient(costs: Sequence[float], gross: Sequence[float]) -> list[bool]:
-    """Return which arms are on the frontier: no other costs as little and brings as much, and one of both strictly better."""
-    points = list(zip(costs, gross, strict=True))
-    return [
-        not any(cost <= mine and worth >= brings and (cost, worth) != (mine, brings) for cost, worth in points) for mine, brings in points
-    ]
+def efficient(paired: Paired, costs: Sequence[float], gross: Sequence[float]) -> list[bool]:
+    """Return which arms are on the frontier: no other costs as little and brings more, beyond its paired error, or as much for less."""
+
+    def beats(other: int, k: int) -> bool:
+        if other == k or costs[other] > costs[k]:
+            return False
+        half, gap = paired.width * paired.at_firm(other, k, "gross").se, gross[other] - gross[k]
+        return gap > (half if math.isfinite(half) else 0.0) or (gap == 0 and costs[other] < costs[k])
+
+    return [not any(beats(other, k) for other in range(len(paired))) for k in range(len(paired))]
 
 
 def histogram(sample: Sample) -> Array:
@@ -55,7 +59,12 @@ def histogram(sample: Sample) -> Array:
 
 
 def shortfall(sample: Sample) -> float:
-    """Return the mean CLV of the worst WORST of the simulated customers (expected shortfall), bins being taken at their middles."""
+    """Return the mean CLV of the worst WORST of the simulated customers (expected shortfall), bins being taken at their middles.
+
+    NaN where they stand for different numbers of the firm's customers.
+    """
+    if not sample.even:
+        return math.nan
     counts, edges = histogram(sample), bin_edges()
     left = WORST * counts.sum()
     taken = np.minimum(counts, np.maximum(left - (np.cumsum(counts) - counts), 0.0))
@@ -66,8 +75,10 @@ def dominance(mine: Sample, theirs: Sample) -> str:
     """Return whether an arm's distribution of CLV stochastically dominates another's: ``first`` or ``second`` order, else ``""``.
 
     First: at every level no more customers fall below it; second: no less of any concave utility (Hadar and Russell 1969). As simulated,
-    to the width of a bin.
+    to the width of a bin; not told where simulated customers stand for different numbers of the firm's.
     """
+    if not (mine.even and theirs.even):
+        return ""
     shares = [np.cumsum(histogram(sample)) / histogram(sample).sum() for sample in (mine, theirs)]
     gap = shares[1] - shares[0]
     if not np.any(gap):
@@ -126,15 +137,25 @@ def paths(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def course(mine: Sample, theirs: Sample, cash: tuple[pd.DataFrame, pd.DataFrame]) -> Floats:
-    """Return the mean cumulative discounted cash of a customer in one arm less another's by tenure ``(t,)``.
+def course(mine: Sample, theirs: Sample) -> Floats:
+    """Return by how much one arm's cumulative cash is ahead of another's by the end of each calendar period ``(y,)``.
 
-    cash: the frame of that name of each. The firm's own costs of policies are in it, shared by all its customers as they fall due by
-    calendar period, as if all had arrived in period 0.
+    Of all the firm's customers, what policies cost the firm itself taken off, discounted to calendar 0, over the number of customers: the
+    last is the gain a customer.
     """
-    whole = [frame[frame["by"] == "all"]["cumulative"].to_numpy(np.float64) for frame in cash]
-    own = [np.array([own_cost(sample, t + 1) for t in range(sample.horizon)]) for sample in (mine, theirs)]
-    return np.asarray(whole[0] - whole[1] - (own[0] - own[1]) / mine.firm.sum())
+    ahead = _cash(mine) - _cash(theirs)
+    own = [np.array([own_cost(sample, y + 1) for y in range(ahead.size)]) for sample in (mine, theirs)]
+    return np.asarray((np.cumsum(ahead) - own[0] + own[1]) / mine.firm.sum())
+
+
+def _cash(sample: Sample) -> Floats:
+    """Return the firm's customers' cash by calendar period ``(y,)``, discounted to calendar 0."""
+    found = np.zeros(int(sample.arrival.max()) + sample.horizon)
+    for g in np.flatnonzero(sample.customers > 0):
+        mean = sample.cash[g].sum(axis=1).astype(np.float64) / UNIT / sample.customers[g]
+        first = int(sample.arrival[g])
+        found[first : first + sample.horizon] += mean * sample.firm[g] * sample.scenario.discount_factor**first
+    return found
 
 
 def own_cost(sample: Sample, periods: int) -> float:
@@ -143,8 +164,8 @@ def own_cost(sample: Sample, periods: int) -> float:
 
 
 def payback(course: Floats) -> int | None:
-    """Return the first tenure from which what was spent has come back for good: 0 where nothing was spent first, None for never."""
+    """Return after how many periods what was spent has come back for good: 0 where nothing was spent first, None for never."""
     below = np.flatnonzero(course < -ROUNDING * np.abs(course).max(initial=0.0))
     if not below.size:
         return 0
-    return int(below[-1]) + 1 if below[-1] + 1 < course.size else None
+    return int(below[-1]) + 2 if below[-1] + 1 < course.size else None

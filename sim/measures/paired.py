@@ -60,6 +60,8 @@ class Paired:
     def difference(self, k: int, other: int, measure: str, group: Group) -> Estimate:
         """Return the mean difference of a group's customers, weighted as the firm's are; over market paths where there are some."""
         sample = self.samples[k]
+        if measure == "kept" and not sample.keeps:
+            return Estimate(math.nan, math.nan, math.nan)
         if k == other:
             return Estimate(0.0, 0.0, 0.0)
         _, total, square = (values[group.cells] for values in self.sums(k, other, measure))
@@ -110,7 +112,7 @@ def differences(paired: Paired, names: Sequence[str], comparator: int) -> pd.Dat
     """Return how each case differs from the comparator.
 
     Columns: arm, by (all, segment, cohort), id, measure (of MEASURES), difference (mean a customer in currency; of ``kept`` a share), se,
-    low, high (95 %), sd (of the paired differences between customers), changed, gain, lose (shares of the simulated customers whose own
+    low, high (95 %), sd (of the paired differences between customers), changed, gain, lose (shares of the firm's customers whose own
     value differs, rises, falls: on common luck).
     """
     return pd.DataFrame(_rows(paired, names, comparator))
@@ -130,8 +132,10 @@ def _rows(paired: Paired, names: Sequence[str], comparator: int) -> Iterator[dic
 def _shares(paired: Paired, k: int, comparator: int, measure: str, group: Group) -> dict[str, float]:
     if k == comparator:
         return {"changed": 0.0, "gain": 0.0, "lose": 0.0}
-    counts, customers = paired.sums(k, comparator, measure)[0][group.cells].sum(axis=0), paired.samples[k].customers[group.cells].sum()
-    return dict(zip(("changed", "gain", "lose"), (counts / max(int(customers), 1)).tolist(), strict=True))
+    sample, counts = paired.samples[k], paired.sums(k, comparator, measure)[0][group.cells]
+    customers, weight = sample.customers[group.cells], np.where(sample.customers > 0, sample.firm, 0.0)[group.cells]
+    each = (counts / np.maximum(customers, 1)[:, None] * weight[:, None]).sum(axis=0) / max(weight.sum(), 1e-300)
+    return dict(zip(("changed", "gain", "lose"), each.tolist(), strict=True))
 
 
 def confidence(paired: Paired, best: int) -> float:
@@ -149,8 +153,7 @@ def confidence(paired: Paired, best: int) -> float:
         found = paired.at_firm(best, other, "clv")
         ahead = found.mean - (firm_cost(paired.samples[best]) - firm_cost(paired.samples[other]))
         if found.se == 0.0:
-            doubt += 0.0 if ahead > 0 else 0.5
-            continue
+            continue  # customer by customer the same, or apart for certain
         z = ahead / found.se
         doubt += float(norm.sf(z) if sample.independent else t.sf(z, max(sample.replicates - 1, 1)))
     return math.nan if math.isnan(doubt) else max(0.0, 1.0 - doubt)

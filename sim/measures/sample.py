@@ -92,6 +92,17 @@ class Sample:
         """What customers share a replicate of."""
         return "market path" if self.scenario.market else "arrival path"
 
+    @property
+    def keeps(self) -> bool:
+        """Whether a share of all customers is kept: they start as such, not as prospects who are yet to be won."""
+        return self.scenario.stages[self.scenario.start].kind != "prospect"
+
+    @property
+    def even(self) -> bool:
+        """Whether every simulated customer stands for as many of the firm's, but for whole people."""
+        rates = self.firm[self.customers > 0] / self.customers[self.customers > 0]
+        return bool(rates.max() <= rates.min() * 1.02 + 1e-12) if rates.size else True
+
     def errors(self, se: Floats) -> Floats:
         """Return standard errors that take customers for independent; NaN where they are not."""
         return se if self.independent else np.full(np.shape(se), np.nan)

@@ -40,7 +40,8 @@ def against(found: "Comparison") -> str:
 
 def called(found: "Comparison") -> dict[str, str]:
     """Return what arms are called within a sentence, by id."""
-    return {arm.id: arm.label if arm.policies else "doing nothing" for arm in found.arms}
+    nothing = "doing nothing more" if found.scenario.policies else "doing nothing"
+    return {arm.id: arm.label if arm.policies else nothing for arm in found.arms}
 
 
 def gains(found: "Comparison") -> Drawn:
@@ -142,32 +143,32 @@ def segments(found: "Comparison") -> Drawn:
 
 
 def courses(found: "Comparison") -> Drawn:
-    """Draw how the best arms' spending comes back with a customer's tenure. Frame: arm, t, difference (mean cumulative, discounted)."""
+    """Draw how the best arms' spending comes back in time. Frame: arm, y, difference (cumulative by its end, a customer of the firm)."""
     scenario, shown = found.scenario, ranked(found)["arm"].tolist()[:SHOWN]
     labels, theirs = {arm.id: arm.label for arm in found.arms}, found.results[found.comparator]
     frames = []
     for arm in shown:
-        mine = found.results[found.ids.index(arm)]
-        values = course(mine.sample, theirs.sample, (mine.cash, theirs.cash))
+        values = course(found.results[found.ids.index(arm)].sample, theirs.sample)
         kept = np.unique(np.linspace(0, values.size - 1, min(values.size, MOST_PERIODS)).round().astype(int))
-        frames.append(pd.DataFrame({"arm": arm, "t": kept, "difference": values[kept]}))
+        frames.append(pd.DataFrame({"arm": arm, "y": kept, "difference": values[kept]}))
     frame = pd.concat(frames, ignore_index=True)
     title = "When it comes back"
     with drawing(lettered(found)):
         figure, (axes,) = new_figure(3.4)
         for (colour, dashes), arm in zip(LINES, shown, strict=False):
             rows = frame[frame["arm"] == arm]
-            axes.plot(rows["t"] + 1, rows["difference"], color=colour, linestyle=dashes, linewidth=1.7, label=shortened(labels[arm], 34))
+            axes.plot(rows["y"] + 1, rows["difference"], color=colour, linestyle=dashes, linewidth=1.7, label=shortened(labels[arm], 34))
         axes.axhline(0, color=INK, linewidth=0.9)
         tenure(axes, theirs)
-        axes.set_ylabel(f"cumulative cash a customer, {words.unit(scenario)}")
+        axes.set_xlim(0, int(frame["y"].max()) + 1)
+        axes.set_xlabel(f"{scenario.period}s from the start of the calendar")
+        axes.set_ylabel(f"cumulative, a customer, {words.unit(scenario)}")
         axes.grid(axis="y")
         figure.legend(loc="outside lower center", ncols=1)
         axes.set_title(title)
         ticks(axes.yaxis)
         laid_out(figure)
-    said = f"What a customer has brought more than with {against(found)} by each tenure, discounted; what policies cost the firm itself "
-    said += "is shared by its customers as it falls due."
+    said = f"By how much each arm is ahead of {against(found)} by then, after all that its policies cost, discounted; the end is the gain."
     return Drawn("courses", figure, frame, title, said)
 
 

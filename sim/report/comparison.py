@@ -82,14 +82,19 @@ def answer(found: "Comparison") -> str:
         return _nothing_better(found)
     said = f"{best['label']}: it adds {_money(found, best['gain'], best['gain_se'])} to customer equity against {against(found)}"
     if best["cost"] > 0:
-        said += f", for {words.money(found.scenario, best['cost'])} spent"
-    others = ranked(found)
+        said += f", for {words.money(found.scenario, best['cost'])} {'more ' if _spends(found) else ''}spent"
+    others = _ordered(found)
     others = others[others["arm"] != best["arm"]]
-    if len(others) and found.confidence > 0.5:
+    if len(others) and found.confidence > 0.5 and others.iloc[0]["arm"] != found.ids[found.comparator]:
         second = others.iloc[0]
         ahead = found.ahead(found.best, found.ids.index(second["arm"]))
         said += f". It is {_money(found, ahead.mean, ahead.se)} ahead of the next, {called(found)[second['arm']]}"
     return said + "."
+
+
+def _spends(found: "Comparison") -> bool:
+    """Return whether the comparator has policies of its own, beside whose cost that of the others is told."""
+    return bool(found.arms[found.comparator].policies)
 
 
 def _nothing_better(found: "Comparison") -> str:
@@ -136,7 +141,8 @@ def conditions(found: "Comparison") -> Iterator[str]:
     if best["cost"] > 0 and lead > 0:
         ratio = lead / best["cost"]
         higher = f"{words.percent(ratio)} higher" if ratio < 1 else f"{words.plain(round(1 + ratio, 1))} times as high"
-        dearer = f"Were its cost {higher}, {next_one} would do as well"
+        more = f" beyond that of {against(found)}" if _spends(found) else ""
+        dearer = f"Were its cost{more} {higher}, {next_one} would do as well"
         yield f"{dearer} ({words.money(found.scenario, best['cost'] + lead)} in place of {words.money(found.scenario, best['cost'])})."
     if best["cost"] <= 0 and 0 < lead < second["cost"]:
         cheaper = f"Were the cost of {next_one} {words.percent(lead / second['cost'])} lower, it would do as well"
@@ -162,12 +168,19 @@ def _elsewhere(found: "Comparison", best: str) -> Iterator[str]:
     better: dict[str, list[str]] = {}
     for segment, rows in mine.groupby("id", sort=False):
         top = rows.iloc[int(rows["difference"].to_numpy().argmax())]
-        if top["arm"] != best and top["difference"] > rows[rows["arm"] == best]["difference"].iloc[0]:
+        if top["arm"] != best and _surely(found, str(top["arm"]), best, str(segment)):
             better.setdefault(top["arm"], []).append(words.segment(found.scenario, str(segment)))
     spent = any(policy.cost.setup or policy.cost.per_period for arm in found.arms for policy in arm.scenario.policies.values())
     aside = ", the firm's own costs aside" if spent else ""
     for arm, segments in better.items():
         yield f"For {' and '.join(segments)} customers {labels[arm]} is worth more a head{aside}."
+
+
+def _surely(found: "Comparison", arm: str, best: str, segment: str) -> bool:
+    """Return whether an arm does better than the best for a segment's customers, beyond the 95 % error of the difference."""
+    group = next(one for one in found.paired.samples[0].groups if (one.by, one.id) == ("segment", segment))
+    gap = found.paired.difference(found.ids.index(arm), found.ids.index(best), "clv", group)
+    return gap.mean > (found.paired.width * gap.se if math.isfinite(gap.se) else 0.0)
 
 
 def _row(found: "Comparison", row: dict[Any, Any]) -> dict[str, Any]:
@@ -178,7 +191,8 @@ def _row(found: "Comparison", row: dict[Any, Any]) -> dict[str, Any]:
     clv, error = words.estimate(row["clv"], row["clv_se"] * scale)
     notes = [] if row["efficient"] else ["dominated: another brings as much for no more"]
     if row["dominates"]:
-        notes.append("better at every level of CLV" if row["dominates"] == "first" else "better for whoever shuns risk")
+        better = "better at every level of CLV" if row["dominates"] == "first" else "better for whoever shuns risk"
+        notes.append(f"customer by customer {better}")
     return {
         "label": row["label"],
         "best": row["arm"] == found.ids[found.best],

@@ -14,16 +14,8 @@ CAUSES = {"own": "the firm itself", "rival": "a rival", "natural": "the end of a
 
 def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     """Yield what a policy is, in words: whom, when, at what cost, with what effect, for how long."""
-    period, who = scenario.period, policy.who
-    stages = ", ".join(words.stage(scenario, key) for key in who.stages) if who.stages else "all active stages"
-    said = [stages]
-    if who.segments is not None:
-        said.append(f"only {', '.join(words.segment(scenario, key) for key in who.segments)}")
-    if who.survey is not None and who.survey.below is not None:
-        said.append(f"who say in a survey that their satisfaction is below {who.survey.below:g}")
-    if who.share < 1:
-        said.append(f"{words.percent(who.share)} of them, as a pilot")
-    yield "Whom", "; ".join(said)
+    period = scenario.period
+    yield "Whom", "; ".join(whom(scenario, policy))
     every = f"every {period}" if policy.when.every == 1 else f"every {policy.when.every} {period}s"
     window = f" from {period} {policy.when.start} on" if policy.when.start else ""
     window += f" until {period} {policy.when.stop}" if policy.when.stop is not None else ""
@@ -54,6 +46,27 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     yield "Lasts", f"{words.periods(scenario, policy.lasts) if policy.lasts else 'for good'}{fades}"
     if policy.source:
         yield "Source", policy.source
+
+
+def whom(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
+    """Yield the conditions under which a policy may treat a customer."""
+    who, period = policy.who, scenario.period
+    yield ", ".join(words.stage(scenario, key) for key in who.stages) if who.stages else "all active stages"
+    if who.segments is not None:
+        yield f"only {', '.join(words.segment(scenario, key) for key in who.segments)}"
+    for name, first, until in (("tenure", who.tenure_from, who.tenure_until), ("time in the stage", who.age_from, who.age_until)):
+        if first or until is not None:
+            upper = f" and below {until}" if until is not None else ""
+            yield f"{name} of {first} {period}s or more{upper}"
+    if who.survey is not None:
+        ends = [f"{word} {end:g}" for word, end in (("of at least", who.survey.above), ("below", who.survey.below)) if end is not None]
+        yield f"of the {words.percent(who.survey.response)} who answer a survey those with a score {' and '.join(ends)} of 5"
+    if who.share < 1:
+        yield f"{words.percent(who.share)} of them, as a pilot"
+    if policy.excludes:
+        yield f"no members of {', '.join(policy.excludes)}"
+    if policy.oracle:
+        yield "seeing what the firm cannot see"
 
 
 def effects(scenario: "Scenario", policy: "Policy") -> Iterator[str]:

@@ -65,7 +65,7 @@ class Comparison:
         the first year); cost, gross, gain, gain_se, gain_low, gain_high (against the comparator, the firm's: cost of policies, customer
         equity before it and after it, with a 95 % interval); difference, difference_se, difference_low, difference_high, sd, sd_unpaired
         (of CLV a customer: paired, and were the arms' luck apart); saved (share of the variance that pairing saves); roi, roi_low, roi_high
-        (gain over cost); payback (first tenure from which the spending has come back, missing for never); shortfall (mean CLV of the worst
+        (gain over cost); payback (periods until the spending has come back, missing for never); shortfall (mean CLV of the worst
         5 %); dominates (first or second order stochastic dominance over the comparator, else empty); efficient (on the frontier of cost
         and gross gain).
         """
@@ -94,10 +94,10 @@ class Comparison:
             row |= {"saved": 1.0 - (one["se"] / apart_se) ** 2 if k != self.comparator and apart_se > 0 else math.nan}
             wide = self.paired.width * back["roi_se"]
             row |= {"roi": back["roi"], "roi_low": back["roi"] - wide, "roi_high": back["roi"] + wide}
-            row |= {"payback": measures.payback(measures.course(result.sample, theirs.sample, (result.cash, theirs.cash)))}
+            row |= {"payback": measures.payback(measures.course(result.sample, theirs.sample))}
             row |= {"shortfall": measures.shortfall(result.sample), "dominates": measures.dominance(result.sample, theirs.sample)}
             rows.append(row)
-        frontier = measures.efficient([row["cost"] for row in rows], [row["gross"] for row in rows])
+        frontier = measures.efficient(self.paired, [row["cost"] for row in rows], [row["gross"] for row in rows])
         return [{**row, "efficient": on} for row, on in zip(rows, frontier, strict=True)]
 
     def one(self, arm: str, measure: str) -> "pd.Series[Any]":
@@ -107,6 +107,8 @@ class Comparison:
 
     def _kept(self, result: Result) -> tuple[float, float]:
         """Return the chance of not being lost within the first year, and its standard error."""
+        if not result.sample.keeps:
+            return math.nan, math.nan
         year = min(self.scenario.periods_per_year, result.sample.horizon)
         row = result.retention[result.retention["by"] == "all"].iloc[year]
         return float(row["survival"]), float(row["survival_se"])

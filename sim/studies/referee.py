@@ -28,16 +28,15 @@ class Referee:
 
 def referee(scenario: Scenario, policies: dict[str, Policy]) -> Referee:
     """Return the best rule's worth; scenario: without the policies. Firm-level costs of policies are left out."""
+    if scenario.policies:
+        return Referee(reason="policies: the scenario's own are in force beside them")
     if scenario.base is not None:
         return Referee(reason="base: existing customers do not start alike")
     arriving = cohorts(scenario)
     if len(arriving) != 1:
         return Referee(reason="cohorts: a rule is found for one time of arrival")
     try:
-        rules = {
-            key: best_rule(view, {name: one for name, one in policies.items() if one.who.segments is None or key in one.who.segments})
-            for key, view in scenario.by_segment.items()
-        }
+        rules = {key: best_rule(view, _of(policies, key), arriving[0].arrival) for key, view in scenario.by_segment.items()}
     except ScenarioError as error:
         fault = error.faults[0]
         return Referee(reason=f"{fault.where}: {fault.rule}")
@@ -49,3 +48,7 @@ def referee(scenario: Scenario, policies: dict[str, Policy]) -> Referee:
 
     left = tuple(dict.fromkeys(path for rule in rules.values() for path in rule.left_out if not path.endswith(".who.segments")))
     return Referee(mean("value"), mean("nothing"), not left, left)
+
+
+def _of(policies: dict[str, Policy], segment: str) -> dict[str, Policy]:
+    return {key: one for key, one in policies.items() if one.who.segments is None or segment in one.who.segments}

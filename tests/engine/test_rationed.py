@@ -115,18 +115,17 @@ def test_the_first_in_rank_are_treated() -> None:
 
 @given(st.lists(st.integers(0, 3), max_size=60), st.integers(0, 30), st.integers(0, 40), st.floats(0, 200))
 def test_reached_against_a_loop(takes: list[int], held: int, capacity: int, budget: float) -> None:
-    """One customer after the other: asked while there is room for it to join and its cost, if it takes it up, can be paid."""
-    ration, wanted, members, spent, open_ = Ration(capacity, budget, (1.0, 2.0, 0.5)), [], held, held * 0.5, True
+    """One customer after the other, who does not fit left out: room to join, and what it costs if it takes it up, can be paid."""
+    ration, wanted, members, left = Ration(capacity, budget, (1.0, 2.0, 0.5)), [], held, budget * (1 + 1e-12) - held * 0.5
     for bits in takes:
-        asked = members < capacity or bits >= 2
-        open_ = open_ and not (asked and spent + 3.5 > budget * (1 + 1e-12))
-        chosen = asked and open_
+        inside = bits >= 2
+        chosen = (inside or members < capacity) and 3.0 + 0.5 * (not inside) <= left
         wanted.append(chosen)
         if chosen:
-            spent += 1.0 + 2.0 * (bits & 1) + 0.5 * (bits == 1)
-            members += bits == 1
-    found = reached(np.array(takes, np.uint8), held, ration)
-    assert found.tolist() == wanted
+            joins = bits == 1
+            left -= 1.0 + 2.0 * (bits & 1) + 0.5 * joins
+            members += joins
+    assert reached(np.array(takes, np.uint8), held, ration).tolist() == wanted
 
 
 def test_a_sample_needs_scaling() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import sim
 from sim.kernels.types import AFTER, BEFORE, PAIRED, UNIT
+from sim.measures.arms import course
 from sim.measures.paired import case_of
 from sim.measures.sums import money, squares
 from sim.scenario import ScenarioError, read
@@ -275,3 +276,67 @@ def test_what_theory_cannot_say() -> None:
     assert not known.bound  # windows, pilots and two at once are beyond a rule by stage
     assert "policies.fading.who.share" in known.left_out
     assert known.value >= known.nothing
+
+
+def test_theory_keeps_to_its_case() -> None:
+    """Lists shorter than the edge's own; a cohort that arrives in another season; none where policies are in force in every arm."""
+    raw = zoo.one_stage({"probability": [0.3, 0.2, 0.1]}, horizon=8, stage_observed=True)
+    raw |= {
+        "calendar": {"margin": {"multiplier": [0.2, 0.2, 1.8, 1.8]}},
+        "period": "quarter",
+        "cohorts": {"later": {"first_period": 2, "customers": 3000}},
+        "firm": {},
+    }
+    scenario = read({**raw, "run": {"customers": 3000, "seed": 9}})
+    kept = {"effects": {"edges": {"customer": {"lost": {"set": 0.05}}}}}
+    found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "kept", kept=kept)))
+    assert found.referee.bound
+    for row, value in zip(found.results, (found.referee.nothing, found.referee.value), strict=True):
+        before = row.clv.iloc[1]
+        assert abs(before["mean"] - value) < 4 * before["se"]
+    own = with_policies(scenario, {"kept": kept})
+    again = compared(own, (Arm("none", (), own), arm(own, "idle", idle={})))
+    assert again.referee.reason is not None
+    assert again.arms[0].label == "No further policy"
+
+
+def test_payback_is_the_firms_and_ends_in_the_gain() -> None:
+    """Over cohorts and the firm's own costs: what never earns its cost never comes back; by hand where it does."""
+    raw = zoo.one_stage({"probability": 0.2}, horizon=4, stage_observed=True, firm={}, cohorts={"all": {"customers": 50, "periods": 3}})
+    scenario = read({**raw, "run": {"seed": 2}})
+    late = {"when": {"start": 4}, "cost": {"setup": 1000.0}, "effects": {"margin": 0.1}}
+    early = {"cost": {"setup": 20.0}, "effects": {"margin": 0.1}}
+    found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "late", late=late), arm(scenario, "early", early=early)))
+    for k in (1, 2):
+        ahead = course(found.results[k].sample, found.results[0].sample)
+        assert ahead[-1] * 150 == pytest.approx(found.table["gain"].iloc[k], rel=1e-9)
+    assert found.table["payback"].iloc[1] is pd.NA
+    # 50 customers earn 0.2 more each in year 0: 10 of the 20; some 90 of 100 in year 1
+    assert found.table["payback"].iloc[2] == 2
+
+
+def test_policies_commute() -> None:
+    """What is added is added together, then cut: in whatever order; sets that exclude each other are never laid out."""
+    base = read({**zoo.one_stage({"probability": 0.10}), "stage_observed": True, "run": {"customers": 400}})
+    less = {"effects": {"edges": {"customer": {"lost": {"add": -0.15}}}}}
+    more = {"effects": {"edges": {"customer": {"lost": {"add": 0.10}}}}}
+    one, other = (with_policies(base, bodies) for bodies in ({"a": less, "b": more}, {"b": more, "a": less}))
+    assert simulate(one).tally.moments.tolist() == simulate(other).tally.moments.tolist()
+    chain = zoo.changed(zoo.CHAIN, stage_observed=True)
+    steal = {"excludes": ["b"], "effects": {"edges": {"formation": {"stability": {"set": 0.7}}}}}
+    lose = {"excludes": ["a"], "effects": {"edges": {"formation": {"lost": {"set": 0.55}}}}}
+    assert simulate(read({**chain, "policies": {"a": steal, "b": lose}, "run": {"customers": 300}})).tally.flows.sum() > 0
+
+
+def test_alike_arms_leave_no_doubt_between_them() -> None:
+    scenario, _ = zoo_arms("treated_chain", customers=300)
+    found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "one", one={}), arm(scenario, "two", two={})))
+    assert found.confidence == 1.0
+    assert found.table["efficient"].all()
+
+
+def test_prospects_are_not_kept() -> None:
+    scenario = zoo.scenario("prospects_and_win_back", customers=300)
+    found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "idle", idle={})))
+    assert found.table["kept"].isna().all()
+    assert found.one("idle", "kept")[["difference", "se"]].isna().all()

@@ -178,7 +178,8 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         row = first + min(age, last_age)
         moves, ordering = words(t // 2, 0)[t % 2 * 2 :], words(t // 2, 1)[t % 2 * 2 :]
         m = int(tables.regime[replicate, y]) if tables.regime.size else 0
-        life.cash[t, LEDGER] += firm.act(row, t, y, mind.satisfaction)
+        if spent := firm.act(row, t, y, mind.satisfaction):
+            life.cash[t, LEDGER] += spent
         hazard_row = row + firm.copy * int(tables.policy_rows[v])
         if tables.minded[v]:
             mind.move(stage, y, m, words(t // 2, 2)[t % 2 * 2 :], firm)

@@ -37,7 +37,7 @@ def test_shipped(name: str) -> None:
     agrees(sim.simulate(load(name, "run.customers=1000000", "run.keep_customers=true", "run.seed=1")))
 
 
-@pytest.mark.parametrize("name", [name for name in zoo.ZOO if not {"market", "products"} & set(zoo.ZOO[name])])
+@pytest.mark.parametrize("name", [name for name in zoo.ZOO if not {"market", "products", "policies"} & set(zoo.ZOO[name])])
 def test_zoo(name: str) -> None:
     """As above."""
     agrees(sim.simulate(zoo.scenario(name, customers=400_000, keep_customers=True, seed=1)))
@@ -93,6 +93,7 @@ def test_level_streams_and_drivers(name: str) -> None:
 def test_what_minds_move_has_no_exact_answer() -> None:
     for name in ("mindful", "mindful_orders"):
         assert "effects.loyalty: hazards depend on satisfaction" in (exact(zoo.scenario(name)).reason or "")
+    assert "policies.steady: what is in force depends on who was treated" in (exact(zoo.scenario("treated_chain")).reason or "")
 
 
 TWO_TRAITS: dict[str, Any] = {

@@ -113,7 +113,7 @@ def read_comparison(settings: Sequence[str], configs: str | None) -> tuple["Scen
         else:
             rest.append(setting)
     listed = given.pop("policies", None if given.keys() - {"comparator"} else list(DEFAULT_POLICIES))
-    listed = [listed] if isinstance(listed, str) else listed or []
+    listed = [part.strip() for part in listed.split(",")] if isinstance(listed, str) else listed or []
     comparator = str(given.pop("comparator", NONE))
     variants = {key.partition(".")[2]: body for key, body in given.items()}
     try:

@@ -227,7 +227,14 @@ def show_comparison(found: "Comparison", folder: Path) -> None:
         one_path = math.isnan(row["gain_se"])
         gain = _number(row["gain"], 0) + ("" if one_path else f" ± {_number(row['gain_se'], 0)} SE")
         told = {f"gain {unit}".strip(): UNDEFINED if row["arm"] == found.ids[found.comparator] else gain, "cost": _number(row["cost"], 0)}
-        rows.append({"arm": row["arm"], **told, f"back per {unit or 'unit'}": _number(row["roi"] + 1.0), "CLV": _number(row["clv"])})
+        rows.append(
+            {
+                "arm": row["arm"],
+                **told,
+                f"back per {unit or 'unit'}": _number(row["roi"] + 1.0 if row["roi"] >= -1.0 else None),
+                "CLV": _number(row["clv"]),
+            }
+        )
     if not _columns(rows):
         for line in rows:
             _line("arm", line.pop("arm"), *(f"{key} {value}" for key, value in line.items()))

@@ -41,7 +41,7 @@ def against(found: "Comparison") -> str:
 def called(found: "Comparison") -> dict[str, str]:
     """Return what arms are called within a sentence, by id."""
     nothing = "doing nothing more" if found.scenario.policies else "doing nothing"
-    return {arm.id: arm.label if arm.policies else nothing for arm in found.arms}
+    return {arm.id: found.labels[arm.id] if arm.policies else nothing for arm in found.arms}
 
 
 def gains(found: "Comparison") -> Drawn:
@@ -118,7 +118,7 @@ def segments(found: "Comparison") -> Drawn:
     mine = every[(every["by"] == "segment") & (every["measure"] == "clv") & every["arm"].isin(shown)]
     frame = mine[["arm", "id", "difference", "low", "high"]].rename(columns={"id": "segment"}).reset_index(drop=True)
     title = "For whom"
-    labels = {arm.id: arm.label for arm in found.arms}
+    labels = found.labels
     with drawing(lettered(found)):
         groups = list(scenario.segments)
         figure, (axes,) = new_figure(1.5 + 0.24 * len(groups) * len(shown))
@@ -145,7 +145,7 @@ def segments(found: "Comparison") -> Drawn:
 def courses(found: "Comparison") -> Drawn:
     """Draw how the best arms' spending comes back in time. Frame: arm, y, difference (cumulative by its end, a customer of the firm)."""
     scenario, shown = found.scenario, ranked(found)["arm"].tolist()[:SHOWN]
-    labels, theirs = {arm.id: arm.label for arm in found.arms}, found.results[found.comparator]
+    labels, theirs = found.labels, found.results[found.comparator]
     frames = []
     for arm in shown:
         values = course(found.results[found.ids.index(arm)].sample, theirs.sample)
@@ -174,7 +174,7 @@ def courses(found: "Comparison") -> Drawn:
 
 def paths(found: "Comparison") -> Drawn:
     """Draw the share of market paths on which each arm is the best. Frame: arm, label, won."""
-    labels = {arm.id: arm.label for arm in found.arms}
+    labels = found.labels
     frame = found.paths[["arm", "won"]].sort_values("won", ascending=False, kind="stable").reset_index(drop=True)
     frame.insert(1, "label", [labels[arm] for arm in frame["arm"]])
     title = "Who wins on which market path"

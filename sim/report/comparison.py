@@ -63,6 +63,7 @@ def page(found: "Comparison", drawn: Sequence[tuple[Drawn, str]], draws: int) ->
         conventions=assumptions.conventions(scenario, found.results[0].sample.horizon),
         checks=[_check(found, row) for row in ranked(found).to_dict("records")],
         rule=_rule(found),
+        scope=_scope(found),
         receipt=_receipt(found, draws),
     )
 
@@ -81,6 +82,8 @@ def answer(found: "Comparison") -> str:
     if found.best == found.comparator:
         return _nothing_better(found)
     said = f"{best['label']}: it adds {_money(found, best['gain'], best['gain_se'])} to customer equity against {against(found)}"
+    if best["gain_low"] < 0:
+        said = f"{said}, which may be luck"
     if best["cost"] > 0:
         said += f", for {words.money(found.scenario, best['cost'])} {'more ' if _spends(found) else ''}spent"
     others = _ordered(found)
@@ -120,12 +123,12 @@ def cards(found: "Comparison") -> list[Card]:
     gain = Card("Gain in customer equity", number, half, unit, f"{best['label']} against {against(found)}, after what it costs", one_path)
     if found.best == found.comparator:
         gain = Card("Gain in customer equity", DASH, DASH, unit, f"nothing compared does better than {against(found)}", "")
-    back, wide = words.estimate(best["roi"] + 1.0, (best["roi_high"] - best["roi"]) / words.LEVEL)
+    back, wide = _back(best["roi"], (best["roi_high"] - best["roi"]) / words.LEVEL)
     note = f"customer equity gained per {words.unit(found.scenario)} spent on it; above 1 it pays"
     returned = Card("Comes back per unit spent", back, wide, "", note, "nothing more is spent" if back == DASH else "")
     sure = found.confidence
     told = DASH if not math.isfinite(sure) else f"above {99.9}" if sure > 0.999 else f"{100 * sure:.1f}"
-    about = f"that it is the best of the {len(found.arms)} arms, as far as the luck of the simulation goes"
+    about = f"that it is the best of the {len(found.arms)} compared, if what is assumed holds"
     return [gain, returned, Card("Confidence", told, DASH, f"{SPACE}%", about, one_path if told == DASH else "")]
 
 
@@ -142,14 +145,15 @@ def conditions(found: "Comparison") -> Iterator[str]:
         ratio = lead / best["cost"]
         higher = f"{words.percent(ratio)} higher" if ratio < 1 else f"{words.plain(round(1 + ratio, 1))} times as high"
         more = f" beyond that of {against(found)}" if _spends(found) else ""
-        dearer = f"Were its cost{more} {higher}, {next_one} would do as well"
+        dearer = f"If its cost{more} were {higher}, {next_one} would do as well"
         yield f"{dearer} ({words.money(found.scenario, best['cost'] + lead)} in place of {words.money(found.scenario, best['cost'])})."
     if best["cost"] <= 0 and 0 < lead < second["cost"]:
         cheaper = f"Were the cost of {next_one} {words.percent(lead / second['cost'])} lower, it would do as well"
         yield f"{cheaper} ({words.money(found.scenario, second['cost'] - lead)} in place of {words.money(found.scenario, second['cost'])})."
     if best["gross"] > 0 and lead > 0:
         smaller = words.percent(lead / best["gross"])
-        yield f"Were what it brings {smaller} less than these assumptions make it, at the same cost, {next_one} would do as well."
+        yield f"If it brought {smaller} less than assumed, at the same cost, {next_one} would do as well."
+    yield from _on_top(found, best, second)
     yield from _elsewhere(found, best["arm"])
     if not found.results[0].sample.independent:
         row = found.paths[found.paths["arm"] == best["arm"]].iloc[0]
@@ -159,6 +163,18 @@ def conditions(found: "Comparison") -> Iterator[str]:
             )
     if found.confidence < 0.95:
         yield f"The simulation alone does not settle it: confidence is {words.percent(found.confidence)}; simulate more customers."
+
+
+def _on_top(found: "Comparison", best: "pd.Series[Any]", second: "pd.Series[Any]") -> Iterator[str]:
+    """Yield how much dearer what the best arm adds to the next might be, where it is that one and more."""
+    base, whole = (found.arms[found.ids.index(row["arm"])].policies for row in (second, best))
+    added, lead = best["cost"] - second["cost"], best["equity"] - second["equity"]
+    if base and set(base) < set(whole) and added > 0 and lead > 0:
+        more = " + ".join(found.arms[found.best].scenario.policies[key].label or key for key in whole if key not in base)
+        yield (
+            f"{more} on top of {called(found)[second['arm']]} costs {words.money(found.scenario, added)} more; "
+            f"up to {words.plain(round(1 + lead / added, 1))} times that it would still pay."
+        )
 
 
 def _elsewhere(found: "Comparison", best: str) -> Iterator[str]:
@@ -183,11 +199,16 @@ def _surely(found: "Comparison", arm: str, best: str, segment: str) -> bool:
     return gap.mean > (found.paired.width * gap.se if math.isfinite(gap.se) else 0.0)
 
 
+def _back(roi: float, se: float) -> tuple[str, str]:
+    """Return what comes back for a unit spent and half of its interval; dashes where less than nothing does."""
+    return words.estimate(roi + 1.0, se) if roi >= -1.0 else (DASH, DASH)
+
+
 def _row(found: "Comparison", row: dict[Any, Any]) -> dict[str, Any]:
     own = row["arm"] == found.ids[found.comparator]
     scale = found.paired.width / words.LEVEL
     gain, half = words.estimate(row["gain"], row["gain_se"] * scale)
-    back, wide = words.estimate(row["roi"] + 1.0, (row["roi_high"] - row["roi"]) / words.LEVEL)
+    back, wide = _back(row["roi"], (row["roi_high"] - row["roi"]) / words.LEVEL)
     clv, error = words.estimate(row["clv"], row["clv_se"] * scale)
     notes = [] if row["efficient"] else ["dominated: another brings as much for no more"]
     if row["dominates"]:
@@ -242,6 +263,14 @@ def policies(found: "Comparison") -> list[tuple[str, "Policy"]]:
 
 def _policy(found: "Comparison", label: str, policy: "Policy") -> dict[str, Any]:
     return {"label": label, "description": policy.description, "facts": list(facts(found.scenario, policy))}
+
+
+def _scope(found: "Comparison") -> str:
+    """Return whose equity is told, and over how long."""
+    sample, scenario = found.results[0].sample, found.scenario
+    span = words.periods(scenario, sample.horizon)
+    who = f"{words.newcomer(scenario)}s" if scenario.base is None else "customers, those of today among them"
+    return f"Customer equity is what the firm's {words.plain(float(sample.firm.sum()))} {who} bring over {span} each, discounted to today."
 
 
 def _rule(found: "Comparison") -> str:

@@ -50,6 +50,12 @@ class Comparison:
         """Ids of the arms."""
         return [arm.id for arm in self.arms]
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What arms are called, by id, which is added where two are called alike."""
+        several = [arm.label for arm in self.arms]
+        return {arm.id: arm.label if several.count(arm.label) == 1 else f"{arm.label} ({arm.id})" for arm in self.arms}
+
     @cached_property
     def differences(self) -> "pd.DataFrame":
         """How each arm differs from the comparator, by group and measure; see ``sim.measures.paired.differences``."""
@@ -85,7 +91,7 @@ class Comparison:
             apart_se = math.hypot(own["se"], other["se"])
             equity = result.equity.iloc[0]
             kept = self._kept(result)
-            row: dict[str, Any] = {"arm": arm.id, "label": arm.label, "policies": "+".join(arm.policies)}
+            row: dict[str, Any] = {"arm": arm.id, "label": self.labels[arm.id], "policies": "+".join(arm.policies)}
             row |= {"clv": own["mean"], "clv_se": own["se"], "equity": equity["equity"], "equity_se": equity["se"]}
             row |= {"kept": kept[0], "kept_se": kept[1], "cost": back["cost"], "gross": back["gross"], "gain": back["gain"]}
             row |= {"gain_se": back["gain_se"], "gain_low": back["gain"] - half, "gain_high": back["gain"] + half}

@@ -133,6 +133,7 @@ def segments(found: "Comparison") -> Drawn:
             axes.errorbar(rows["difference"], places, xerr=half, fmt="none", ecolor=INK, capsize=2, linewidth=1.0)
         axes.set_yticks(np.arange(len(groups))[::-1], [wrapped(words.segment(scenario, key)) for key in groups], fontsize=SMALL)
         axes.axvline(0, color=INK, linewidth=0.9)
+        axes.margins(x=0.05)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(f"added to a customer's CLV, {words.unit(scenario)}")
         figure.legend(loc="outside lower center", ncols=1)

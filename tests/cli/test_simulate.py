@@ -17,6 +17,7 @@ import pytest
 from tests.cli.running import CODE, ROOT, SMALL, Clvsim, process
 
 
+@pytest.mark.filterwarnings("default:PNG figures")
 def test_simulate_writes_a_folder_and_says_what_is_in_it(clvsim: Clvsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     out = tmp_path / "a run [1] 客户"

@@ -14,7 +14,7 @@ from sim.compile.policy import purpose
 from sim.compile.quantiles import Library
 from sim.compile.variant import Variant, compile_variant, edge_ends
 from sim.kernels.life import reached
-from sim.kernels.types import BETA_PURPOSES, STAGE_KINDS, Array, Tables
+from sim.kernels.types import BETA_PURPOSES, LIMIT, STAGE_KINDS, Array, Tables
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.sample import cells, recruited_before
 
@@ -67,10 +67,10 @@ def compile_tables(*scenarios: Scenario) -> Tables:
     last = max(cell.arrival for cell in sampled) + horizon
     nodes = AMOUNT_NODES if any(s.purchases.kind == "poisson" for s in everything) else (1,)
     known = [most(first.existing, segment, view) for case in by_case for segment, view in enumerate(case)]
+    limit = LIMIT if len(scenarios) == 1 else LIMIT // 2  # differences between cases must fit too
     ids = [case_ids(scenario, max(len(one.policies) for one in scenarios)) for scenario in scenarios for _ in scenario.by_segment]
-    variants = [
-        compile_variant(view, betas, library, nodes, last, ends, mine) for view, ends, mine in zip(everything, known, ids, strict=True)
-    ]
+    parts = zip(everything, known, ids, strict=True)
+    variants = [compile_variant(view, betas, library, nodes, last, ends, mine, limit) for view, ends, mine in parts]
     padded = _alike(variants, own_wallets=first.existing is not None and first.existing.wallet.size > 0)
     segments = list(first.segment_shares)
     return Tables(

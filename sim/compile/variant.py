@@ -168,11 +168,13 @@ def compile_variant(
     last: int,
     most: tuple[int, float, float],
     ids: Sequence[str] = (),
+    limit: int = LIMIT,
 ) -> Variant:
     """Return one variant's numbers.
 
     betas: names of all beta edges; nodes: counts of orders tabled; last: calendar periods; most: highest stage age, largest wallet
-    (or order value) and highest ordering rate of existing customers; ids: policies of the case, as the p axis has them.
+    (or order value) and highest ordering rate of existing customers; ids: policies of the case, as the p axis has them; limit: units that
+    no customer's money may pass.
     """
     parts: dict[str, Array] = {}
     parts |= _rows(scenario, most[0])
@@ -190,7 +192,7 @@ def compile_variant(
     parts["streaming"] = np.any(parts["stream_units"] != 0, axis=0).astype(np.uint32)
     parts["streaming"][INFORMATION] |= np.any(parts["contact_units"] != 0)
     parts |= _fixed(scenario, parts)
-    parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:])
+    parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:], limit)
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
 
 
@@ -353,7 +355,7 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
     return {"fixed": np.array(1, np.uint32), "fixed_purchase": bought.astype(np.int64), "fixed_service": served.astype(np.int64)}
 
 
-def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library, wallet: float, rate: float) -> Array:
+def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library, wallet: float, rate: float, limit: int) -> Array:
     """Return how far a period's money is shifted before it is squared, and check that no sum of a life can overflow.
 
     wallet: the largest of an existing customer; rate: the highest at which one can order.
@@ -386,12 +388,12 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     _check_range(2.0 * streams)  # one amount stays below 2**51, as its conversion needs (sim.kernels.streams)
     period += streams + float(np.abs(parts["policy_units"]).max(axis=1, initial=0.0).sum())
     once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())
-    _check_range((period + once) * int(scenario.horizon))
+    _check_range((period + once) * int(scenario.horizon), limit)
     return np.array(max(0, int(period + once).bit_length() - 26), np.uint64)
 
 
-def _check_range(units: float) -> None:
+def _check_range(units: float, limit: int = LIMIT) -> None:
     """Refuse amounts that a life's sum could not hold."""
-    if not units < LIMIT:
-        rule = f"a customer's discounted money over the horizon could reach {units / UNIT:.3g}; at most {LIMIT / UNIT:.3g} can be counted"
+    if not units < limit:
+        rule = f"a customer's discounted money over the horizon could reach {units / UNIT:.3g}; at most {limit / UNIT:.3g} can be counted"
         raise ScenarioError([Fault("purchases", "", rule, "count money in thousands, or use a shorter horizon")])

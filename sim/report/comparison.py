@@ -8,6 +8,7 @@ import pandas as pd
 
 from sim.report import assumptions, words
 from sim.report.arms import FIGURES, against, called, fitting, lettered, ranked
+from sim.report.files import PAGE, figure_files
 from sim.report.page import Card, inlined, template
 from sim.report.policies import facts
 from sim.report.style import Drawn, warn_of_missing_letters
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sim.scenario.policy import Policy
     from sim.studies.compare import Comparison
 
-TEMPLATE, PAGE = "comparison.html.j2", "report.html"
+TEMPLATE = "comparison.html.j2"
 
 
 def names(found: "Comparison") -> set[str]:
@@ -33,12 +34,7 @@ def files(found: "Comparison", draws: int) -> dict[str, bytes]:
     warn_of_missing_letters(lettered(found))
     drawn = [FIGURES[name](found) for name in fitting(found)]
     pictures = [(figure, figure.svg()) for figure in drawn]
-    made = {PAGE: page(found, pictures, draws).encode()}
-    for figure, svg in pictures:
-        made[f"figures/{figure.name}.svg"] = svg.encode()
-        made[f"figures/{figure.name}.png"] = figure.png()
-        made[f"figures/{figure.name}.csv"] = figure.frame.to_csv(index=False, lineterminator="\n").encode()
-    return made
+    return {PAGE: page(found, pictures, draws).encode(), **figure_files(pictures)}
 
 
 def page(found: "Comparison", drawn: Sequence[tuple[Drawn, str]], draws: int) -> str:

@@ -1,5 +1,6 @@
 """What a report adds to a run's folder."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sim.report import figures, style
@@ -24,7 +25,12 @@ def files(result: "Result", draws: int) -> dict[str, bytes]:
     style.warn_of_missing_letters(result.scenario)
     drawn = [figures.FIGURES[name](result) for name in figures.fitting(result)]
     pictures = [(figure, figure.svg()) for figure in drawn]
-    found = {PAGE: page(result, pictures, draws).encode()}
+    return {PAGE: page(result, pictures, draws).encode(), **figure_files(pictures)}
+
+
+def figure_files(pictures: Sequence[tuple[style.Drawn, str]]) -> dict[str, bytes]:
+    """Return the files of figures, each with its SVG: that, PNG, and the CSV of what it draws."""
+    found: dict[str, bytes] = {}
     for figure, svg in pictures:
         found[f"figures/{figure.name}.svg"] = svg.encode()
         found[f"figures/{figure.name}.png"] = figure.png()

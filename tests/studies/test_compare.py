@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import sim
+from sim.compile import compile_tables
 from sim.kernels.types import AFTER, BEFORE, PAIRED, UNIT
 from sim.measures.arms import course
 from sim.measures.paired import case_of
@@ -340,3 +341,12 @@ def test_prospects_are_not_kept() -> None:
     found = compared(scenario, (Arm("none", (), scenario), arm(scenario, "idle", idle={})))
     assert found.table["kept"].isna().all()
     assert found.one("idle", "kept")[["difference", "se"]].isna().all()
+
+
+def test_money_leaves_room_for_differences() -> None:
+    """Half of what a single run may count: a difference between two cases can be twice as large."""
+    stage = {"price": 3e8, "to": {"lost": {"probability": 0.2}}}
+    scenario = read({**zoo.one_stage({"probability": 0.2}), "stages": {"customer": stage, "lost": {"kind": "lost"}}})
+    compile_tables(scenario)
+    with pytest.raises(ScenarioError, match=r"a customer's discounted money .* at most 2.15e\+09 can be counted"):
+        compared(scenario, (Arm("none", (), scenario), arm(scenario, "idle", idle={})))

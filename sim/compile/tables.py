@@ -9,10 +9,11 @@ import numpy as np
 
 from sim.compile.existing import compile_existing, most
 from sim.compile.hazards import edge_below, leave_below
+from sim.compile.layout import edge_ends
 from sim.compile.market import regime_paths
 from sim.compile.policy import purpose
 from sim.compile.quantiles import Library
-from sim.compile.variant import Variant, compile_variant, edge_ends
+from sim.compile.variant import Variant, compile_variant
 from sim.kernels.life import reached
 from sim.kernels.types import BETA_PURPOSES, LIMIT, STAGE_KINDS, Array, Tables
 from sim.scenario import Fault, Scenario, ScenarioError

@@ -1,7 +1,7 @@
 """The numbers of one variant: one segment of one case, as arrays with no leading axis."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -9,8 +9,9 @@ import numpy as np
 from sim.compile.activity import activity, most_contacts
 from sim.compile.behaviour import gifts, minds, stream_units
 from sim.compile.hazards import stage_hazards
+from sim.compile.layout import edge_ends, idle_rows, layout, over
 from sim.compile.market import market, named_edges
-from sim.compile.policy import ages_needed, altered, most_lifted, policies
+from sim.compile.policy import altered, most_lifted, policies
 from sim.compile.posterior import drawable
 from sim.compile.quantiles import Library
 from sim.compile.spending import amounts, traits
@@ -24,7 +25,7 @@ FIXED_CELLS = 2**20
 
 BY_ROW = (
     "row_stage", "stay_row", "edge", "purchase_units", "service_units", "orders", "stream_units", "contacts", "contact_units", "cross_sell",
-    "price_units",
+    "price_units", "over",
 )  # fmt: skip
 BY_SECOND = ("fixed_purchase", "fixed_service", "hazard", "certain", "policy_who", "policy_member", "policy_sway")
 """Fields with their row axis first, and second."""
@@ -44,6 +45,8 @@ class Variant:
     edge: Array
     edge_row: Array
     edge_drops: Array
+    over: Array
+    ends: Array
     edge_cash: Array
     nowhere: Array
     edge_units: Array
@@ -178,12 +181,12 @@ def compile_variant(
     """
     parts: dict[str, Array] = {}
     parts |= _rows(scenario, most[0])
+    parts |= policies(scenario, layout(scenario, most[0]), ids, last)
     parts |= _moves(scenario, parts, most[0])
     parts |= _leaving(scenario, betas)
     parts |= market(scenario, last)
     parts |= minds(scenario, last)
     parts |= activity(scenario, layout(scenario, most[0]).by_row)
-    parts |= policies(scenario, layout(scenario, most[0]), ids, last)
     parts["plain"] = np.array(not (parts.pop("modified") or parts["timed"] or parts["swayed"].any() or parts["steering"]), np.uint32)
     parts |= _time(scenario)
     parts |= traits(scenario, betas, library, parts["purchase_units"])
@@ -194,40 +197,6 @@ def compile_variant(
     parts |= _fixed(scenario, parts)
     parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:], limit)
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
-
-
-def edge_ends(scenario: Scenario) -> list[tuple[int, int]]:
-    """Return the stages each edge leads out of and into; the e axis, in file order."""
-    ids = list(scenario.stages)
-    return [(s, ids.index(scenario.target(key, edge))) for s, (key, stage) in enumerate(scenario.stages.items()) for edge in stage.to]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the rows of each stage lie: one a stage age, stage by stage; then one a stage to arrive on; last, ``nowhere``.
-
-    counts: (s,) ages; first: (s,) first row; total: rows in which periods are spent.
-    """
-
-    counts: Array
-    first: Array
-    total: int
-
-    @property
-    def stage(self) -> Array:
-        """Stage of each of the ``total`` rows."""
-        return np.repeat(np.arange(self.counts.size), self.counts)
-
-    def by_row(self, values: Callable[[int, int], float]) -> Array:
-        """Return a value by (stage, age) on every row, 0 on those in which no period is spent."""
-        found = [values(s, row - int(self.first[s])) for row, s in enumerate(self.stage)]
-        return np.array(found + [0.0] * (self.counts.size + 1))
-
-
-def layout(scenario: Scenario, oldest: int) -> Layout:
-    """Return the rows of a scenario whose existing customers are up to ``oldest`` periods in a stage."""
-    counts = np.array([ages_needed(scenario, key, int(scenario.horizon) + oldest) for key in scenario.stages])
-    return Layout(counts, np.concatenate([[0], np.cumsum(counts)[:-1]]), int(counts.sum()))
 
 
 def _rows(scenario: Scenario, oldest: int) -> dict[str, Array]:
@@ -270,11 +239,8 @@ def _moves(scenario: Scenario, parts: dict[str, Array], oldest: int) -> dict[str
             certain[m, mine] = found[s].certain
         edge[mine, : len(stage.to)] = before + np.arange(len(stage.to))
         before += len(stage.to)
-    earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0) | np.any(parts["stream_units"] != 0, axis=1)
-    if scenario.purchases.kind != "subscription":
-        earns |= parts["orders"] != 0
-    counted = [(scenario.minded or scenario.acting) and stage.kind == "active" for stage in stages]  # for what they feel and do
-    done = [not (stage.to or counted[s] or earns[: rows.total][rows.stage == s].any()) for s, stage in enumerate(stages)]
+    idle = idle_rows(scenario, rows, parts)
+    done = [not stage.to and bool(idle[: rows.total][rows.stage == s].all()) for s, stage in enumerate(stages)]
     entry = rows.total + np.arange(len(stages)) if parts["ageing"] else rows.first
     targets = [target for _, target in edge_ends(scenario)] or [0]
     cash = np.array([edge.cash * UNIT for stage in stages for edge in stage.to.values()] or [0.0])
@@ -284,6 +250,7 @@ def _moves(scenario: Scenario, parts: dict[str, Array], oldest: int) -> dict[str
         "edge": edge,
         "edge_row": entry[targets].astype(np.uint32),
         "edge_drops": np.array(done, np.uint32)[targets],
+        **over(rows, parts, idle & ~hazard.any(axis=(0, 2)) & ~certain.any(axis=0), np.array(done)),
         "edge_cash": np.array(np.any(cash != 0), np.uint32),
         "edge_units": _rounded(np.outer(scenario.discount_factor ** np.arange(1.0, int(scenario.horizon) + 1), cash)),
     }

@@ -54,7 +54,7 @@ def follow(tables: Tables, counts: Sequence[int], horizon: int, stood: Array | N
     every, n = np.array(list(groups((0,) * len(counts), counts, 1, True)), np.int64).reshape(-1, FIRST + 1), sum(counts)
     cell = np.repeat(np.arange(len(counts)), counts)
     panel = _empty(tables, tuple(counts), cell, horizon)
-    tables = tables._replace(edge_drops=np.zeros_like(tables.edge_drops))
+    tables = tables._replace(edge_drops=np.zeros_like(tables.edge_drops), ends=np.zeros_like(tables.ends))
     tally, kept = empty_tally(tables, horizon, 1), empty_kept(tables.variant.shape[0], n)
     state, scratch = empty_state(tables, len(every)), empty_scratch(tables)
     held = np.arange(GROUP) < every[:, [COUNT]]

@@ -22,7 +22,7 @@ from sim.kernels.samplers import take
 from sim.kernels.streams import book_streams
 from sim.kernels.sums import add, add_square
 from sim.kernels.talk import draw_for, identity_of, spread_word
-from sim.kernels.treat import pay, steer, treat
+from sim.kernels.treat import pay, steer, treat, treated_still
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
@@ -34,6 +34,7 @@ from sim.kernels.types import (
     BLOCK_TALK,
     GROUP,
     LOST_AT,
+    OVER,
     PAID_BACK,
     SHORT,
     SUBSCRIPTION,
@@ -285,6 +286,26 @@ def move(
         book_edges(tally.cash[k, g, t, TRANSITION], edge, cash, movers)
     if tables.ageing[v] != 0:
         age(tables.stay_row[v], row, scratch.after, n)
+    if tables.ends[v] != 0:
+        return list_over(tables, state, scratch, q, v, t)
+    return np.int64(done)
+
+
+@inner
+def list_over(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int) -> Integer:
+    """List in ``dropped`` those to whom nothing happens any more, and return their number."""
+    over, row, dropped = tables.over[v], state.row[q], scratch.dropped
+    listed = np.uintp(0)
+    for i in range(state.live[q]):
+        dropped[listed] = np.uint32(i)
+        listed += np.uintp(over[row[i]] != 0)
+    if tables.treating.shape[1] == 0:
+        return np.int64(listed)
+    done = np.uintp(0)
+    for m in range(np.int64(listed)):
+        i = np.uintp(dropped[m])
+        dropped[done] = np.uint32(i)
+        done += np.uintp(over[row[i]] == OVER or not treated_still(tables, state, q, v, t, i))
     return np.int64(done)
 
 

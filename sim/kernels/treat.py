@@ -190,6 +190,15 @@ def in_force(tables: Tables, state: State, q: int, which: tuple[int, int], t: in
 
 
 @inner
+def treated_still(tables: Tables, state: State, q: int, v: int, t: int, i: Integer) -> bool:
+    """Return whether a policy will be in force for customer i in the period after t."""
+    for p in range(tables.treating.shape[1]):
+        if tables.treating[v, p] != 0 and in_force(tables, state, q, (v, p), t + 1, i):
+            return True
+    return False
+
+
+@inner
 def left_alone(tables: Tables, state: State, q: int, which: tuple[int, int], t: int, i: Integer) -> bool:
     """Return whether customer i is a member of a policy that this one excludes."""
     v, p = which

@@ -23,6 +23,9 @@ LIMIT = 2**52
 """No customer's discounted money may pass this many units, so that products and sums of a group stay inside int64."""
 
 PROSPECT, ACTIVE, LOST = 0, 1, 2
+OVER, OVER_UNTREATED = 1, 2
+"""Values of ``Tables.over``: done at once; done as soon as no policy is in force."""
+
 STAGE_KINDS = ("prospect", "active", "lost")
 
 SUBSCRIPTION, BERNOULLI, POISSON = 0, 1, 2
@@ -122,6 +125,8 @@ class Tables(NamedTuple):
     stay_row: Array  # (v, r) uint32: row after a period without leaving
     first_row: Array  # (v, s) uint32: row on entry
     ageing: Array  # (v,) uint32: some list by stage age is longer than 1, so that rows follow each other
+    over: Array  # (v, r) uint32: OVER or OVER_UNTREATED where nothing happens to who stands there any more, else 0
+    ends: Array  # (v,) uint32: some stage ages into such a row
     nowhere: Array  # (v,) uint32: a row without cash and without a way out, for places where there is no customer
     stage_kind: Array  # (s,) uint32
     stage_rank: Array  # (s,) uint32, 0 for none

@@ -1,0 +1,67 @@
+"""Where stages lie: a row for each stage and stage age, an edge for each way out; and in which rows nothing happens any more."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.compile.policy import ages_needed
+from sim.kernels.types import OVER, OVER_UNTREATED, Array
+from sim.scenario import Scenario
+
+
+def edge_ends(scenario: Scenario) -> list[tuple[int, int]]:
+    """Return the stages each edge leads out of and into; the e axis, in file order."""
+    ids = list(scenario.stages)
+    return [(s, ids.index(scenario.target(key, edge))) for s, (key, stage) in enumerate(scenario.stages.items()) for edge in stage.to]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows of each stage lie: one a stage age, stage by stage; then one a stage to arrive on; last, ``nowhere``.
+
+    counts: (s,) ages; first: (s,) first row; total: rows in which periods are spent.
+    """
+
+    counts: Array
+    first: Array
+    total: int
+
+    @property
+    def stage(self) -> Array:
+        """Stage of each of the ``total`` rows."""
+        return np.repeat(np.arange(self.counts.size), self.counts)
+
+    def by_row(self, values: Callable[[int, int], float]) -> Array:
+        """Return a value by (stage, age) on every row, 0 on those in which no period is spent."""
+        found = [values(s, row - int(self.first[s])) for row, s in enumerate(self.stage)]
+        return np.array(found + [0.0] * (self.counts.size + 1))
+
+
+def layout(scenario: Scenario, oldest: int) -> Layout:
+    """Return the rows of a scenario whose existing customers are up to ``oldest`` periods in a stage."""
+    counts = np.array([ages_needed(scenario, key, int(scenario.horizon) + oldest) for key in scenario.stages])
+    return Layout(counts, np.concatenate([[0], np.cumsum(counts)[:-1]]), int(counts.sum()))
+
+
+def idle_rows(scenario: Scenario, rows: Layout, parts: Mapping[str, Array]) -> Array:
+    """Return on which rows customers bring and cost nothing, and nobody counts what they feel and do, (r,) bool."""
+    earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0) | np.any(parts["stream_units"] != 0, axis=1)
+    if scenario.purchases.kind != "subscription":
+        earns |= parts["orders"] != 0
+    counted = scenario.minded or scenario.acting
+    watched = rows.by_row(lambda s, _: float(counted and list(scenario.stages.values())[s].kind == "active"))
+    return ~earns & (watched == 0)
+
+
+def over(rows: Layout, parts: Mapping[str, Array], still: Array, done: Array) -> dict[str, Array]:
+    """Say on which rows nothing happens to a customer any more, and whether some stage ages into one.
+
+    still: (r,) idle rows without a way out under any policy; done: (s,) stages whose customers are done as they arrive.
+    """
+    last = parts["stay_row"] == np.arange(still.size)
+    aged = still & last & ~parts["policy_who"].any(axis=0)
+    aged[rows.total :] = False
+    found = np.where(aged, OVER_UNTREATED, 0)
+    found[: rows.total][done[rows.stage]] = OVER
+    return {"over": found.astype(np.uint32), "ends": np.array(np.any(found == OVER_UNTREATED) and parts["ageing"], np.uint32)}

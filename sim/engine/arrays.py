@@ -153,6 +153,7 @@ def empty_scratch(tables: Tables) -> Scratch:
         hazards=np.zeros((1 + tables.edge.shape[2], GROUP), np.float32),
         lives=np.zeros((len(PATTERNS), 2, 6), np.int64),
         policy_words=np.zeros((4, GROUP), np.uint32),
+        picked=np.zeros(GROUP, np.uint16),
         force=np.zeros((tables.treating.shape[1], GROUP), np.float32),
         altered=np.zeros(GROUP, np.uint32),
         charge=np.zeros(GROUP, np.int64),

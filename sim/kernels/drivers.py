@@ -5,7 +5,7 @@ from sim.kernels.life import finish, start
 from sim.kernels.pair import add_pairs
 from sim.kernels.step import step
 from sim.kernels.talk import identity_of
-from sim.kernels.treat import ask, contact_them, due, rank_them
+from sim.kernels.treat import ask, contact_chosen, due, rank_listed
 from sim.kernels.types import NOBODY, Array, Kept, Scratch, State, Tables, Tally
 
 REPLICATE, CELL, SERIAL, SKIP, COUNT, FIRST = range(6)
@@ -67,13 +67,11 @@ def run_contacts(tables: Tables, tally: Tally, state: State, scratch: Scratch, g
         live = state.live[i] > 0 and tables.treating[v, p] != 0 and due(tables.policy_when[v, p], t, int(tables.arrival[g]) + t)
         if how != CHOSEN:
             state.score[i, 0] = NOBODY
-        if not live:
-            continue
-        ask(tables, state, scratch, i, (replicate, v, p, identity_of(tables, g, serial)), t)
-        if how != CHOSEN:
-            rank_them(tables, state, scratch, i, (v, p), t)
-        if how != RANKED:
-            contact_them(tables, tally.policy[k, g, t, p], state, scratch, i, (v, p), t, state.owed[i, 0])
+            if live:
+                listed = ask(tables, state, scratch, i, (replicate, v, p, identity_of(tables, g, serial)), t)
+                rank_listed(tables, state, scratch, i, (v, p), t, listed)
+        if how != RANKED and live:
+            contact_chosen(tables, tally.policy[k, g, t, p], state, i, (v, p), t)
 
 
 @jit

@@ -105,7 +105,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])
     done = move(tables, tally, state, scratch, q, (k, g, v), rows, t, movers, n)
     add_up(tally.payback[k, g], tally.cash_square[k, g, t], state, scratch.net, q, tables.square_shift[v], t, n)
-    drop_all(tables, state, scratch, q, v, t, done)
+    drop_all(tables, state, scratch, q, v, t, list_over(tables, state, scratch, q, v, t) if tables.ends[v] != 0 else done)
 
 
 @inner
@@ -286,8 +286,6 @@ def move(
         book_edges(tally.cash[k, g, t, TRANSITION], edge, cash, movers)
     if tables.ageing[v] != 0:
         age(tables.stay_row[v], row, scratch.after, n)
-    if tables.ends[v] != 0:
-        return list_over(tables, state, scratch, q, v, t)
     return np.int64(done)
 
 

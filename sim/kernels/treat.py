@@ -39,6 +39,7 @@ from sim.kernels.types import (
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 START, STOP, EVERY, COOLDOWN, TENURE_FROM, TENURE_UNTIL, LASTS = range(7)
 BELOW, ABOVE, ERROR, RESPONSE = range(4)
+CERTAIN = np.uint64(2**32)
 
 
 @inner
@@ -94,20 +95,50 @@ def treat(
             continue
         counts = tally.policy[k, g, t, p]
         if state.owed.shape[1] == 0 and due(tables.policy_when[v, p], t, y):
-            ask(tables, state, scratch, q, (replicate, v, p, identity), t)
-            contact_them(tables, counts, state, scratch, q, (v, p), t, charge)
+            listed = ask(tables, state, scratch, q, (replicate, v, p, identity), t)
+            contact_listed(tables, counts, state, scratch, q, (v, p), t, listed)
         hold(tables, counts, state, scratch, q, (v, p), t, n)
     fill_lifts(tables, scratch, v, n)
 
 
 @inner
-def ask(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int, np.uint64], t: int) -> None:
-    """Draw what contacts in period t come to: uptake, answers to a survey; who: replicate, variant, policy, identity."""
+def ask(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int, np.uint64], t: int) -> Integer:
+    """List whom policy p could contact in period t (``places``) and return their number; draw what a contact comes to, in the order listed:
+    uptake, answers to a survey, a rank by chance; who: replicate, variant, policy, identity.
+    """
     replicate, v, p, identity = who
-    n = state.live[q]
-    draw_for(tables, scratch.policy_words, state.place[q], n, identity, counter(replicate, t, tables.policy_purpose[v, p]))
-    if tables.policy_survey[v, p, RESPONSE] >= ZERO:
-        normal(scratch.policy_words[2], scratch.floats[0], scratch.floats[1], scratch.floats[2], n)
+    listed = list_open(tables, state, scratch, q, (v, p), t)
+    asks = tables.policy_survey[v, p, RESPONSE] >= ZERO
+    if listed == 0 or not (asks or tables.policy_uptake[v, p] < CERTAIN or tables.policy_rank[v, p, 0] == BY_CHANCE):
+        return listed
+    place, picked = state.place[q], scratch.picked
+    for c in range(listed):
+        picked[c] = place[np.uintp(scratch.places[c])]
+    draw_for(tables, scratch.policy_words, picked, listed, identity, counter(replicate, t, tables.policy_purpose[v, p]))
+    if asks:
+        normal(scratch.policy_words[2], scratch.floats[0], scratch.floats[1], scratch.floats[2], listed)
+    return listed
+
+
+@inner
+def list_open(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int) -> Integer:
+    """List in ``places`` who stands where policy p treats, has had no contact too lately, and could still join; which: variant, policy."""
+    v, p = which
+    row, asked, since, fits, places = state.row[q], state.asked[q, p], state.since[q, p], scratch.after, scratch.places
+    who, once = tables.policy_who[v, p], np.uint16(0 if tables.policy_when[v, p, LASTS] == 0 else NEVER_ASKED)
+    now, cooldown, never = np.int32(t + 1), np.int32(tables.policy_when[v, p, COOLDOWN]), np.int32(NEVER_ASKED)
+    live = state.live[q]
+    for i in range(live):
+        fits[i] = who[row[i]]
+    for i in range(live):
+        before = np.int32(asked[i])
+        rested = (before == 0) | ((before != never) & (now - before >= cooldown))
+        fits[i] *= np.uint32(rested & (since[i] <= once))
+    listed = np.uintp(0)
+    for i in range(live):
+        places[listed] = np.uint32(i)
+        listed += np.uintp(fits[i] != 0)
+    return np.int64(listed)
 
 
 @inner
@@ -118,51 +149,79 @@ def due(when: Array, t: int, y: int) -> bool:
 
 
 @inner
-def contact_them(
-    tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int, charge: Array
+def contact_listed(
+    tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int, listed: Integer
 ) -> None:
-    """Contact whom policy p may, or where it is rationed whom ``score`` names, and let them take it up or not; which: variant, policy."""
-    v, p = which
-    since, asked, uptake = state.since[q, p], state.asked[q, p], scratch.policy_words[0]
-    rationed = state.score.shape[1] > 0
-    per_contact, per_uptake = tables.policy_units[v, p, t, PER_CONTACT], tables.policy_units[v, p, t, PER_UPTAKE]
+    """Contact those ``listed`` whom policy p may, and let them take it up or not; which: variant, policy."""
+    contacts, taken = np.int64(0), np.int64(0)
+    for c in range(listed):
+        i = np.uintp(scratch.places[c])
+        if may(tables, state, scratch, q, which, t, c):
+            takes = would(tables, scratch, which, c)
+            contacts += 1
+            taken += takes
+            contact_one(tables, state, scratch.charge, q, which, t, i, takes)
+    count_contacts(tables, counts, which, t, contacts, taken)
+
+
+@inner
+def contact_chosen(tables: Tables, counts: Array, state: State, q: int, which: tuple[int, int], t: int) -> None:
+    """Contact those who are left in ``score``; which: variant, policy."""
     contacts, taken = np.int64(0), np.int64(0)
     for i in range(state.live[q]):
-        if state.score[q, 0, i] == NOBODY if rationed else not may(tables, state, scratch, q, which, t, i):
-            continue
-        contacts += 1
-        asked[i] = np.uint16(t + 1)
-        charge[i] += per_contact
-        if np.uint64(uptake[i]) < tables.policy_uptake[v, p]:
-            taken += 1
-            since[i] = np.uint16(t + 1)
-            charge[i] += per_uptake
+        if state.score[q, 0, i] != NOBODY:
+            takes = state.takes[q, 0, i] & np.uint8(1) != 0
+            contacts += 1
+            taken += takes
+            contact_one(tables, state, state.owed[q, 0], q, which, t, i, takes)
+    count_contacts(tables, counts, which, t, contacts, taken)
+
+
+@inner
+def contact_one(tables: Tables, state: State, charge: Array, q: int, which: tuple[int, int], t: int, i: Integer, takes: bool) -> None:
+    """Contact customer i; which: variant, policy."""
+    v, p = which
+    units = tables.policy_units[v, p, t]
+    state.asked[q, p, i] = np.uint16(t + 1)
+    charge[i] += units[PER_CONTACT]
+    if takes:
+        state.since[q, p, i] = np.uint16(t + 1)
+        charge[i] += units[PER_UPTAKE]
+
+
+@inner
+def count_contacts(tables: Tables, counts: Array, which: tuple[int, int], t: int, contacts: Integer, taken: Integer) -> None:
+    """Count contacts and what they cost; which: variant, policy."""
+    units = tables.policy_units[which[0], which[1], t]
     counts[CONTACTED] += contacts
     counts[TAKEN_UP] += taken
-    add(counts[POLICY_COST:], contacts * per_contact + taken * per_uptake)
+    add(counts[POLICY_COST:], contacts * units[PER_CONTACT] + taken * units[PER_UPTAKE])
 
 
 @inner
-def may(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int, i: Integer) -> bool:
-    """Return whether policy p may contact customer i in period t; which: variant, policy."""
-    v, p = which
-    lasts, cooldown, before = tables.policy_when[v, p, LASTS], tables.policy_when[v, p, COOLDOWN], np.int64(state.asked[q, p, i])
-    if tables.policy_who[v, p, state.row[q, i]] == 0 or before == NEVER_ASKED or (before != 0 and t + 1 - before < cooldown):
-        return False
-    if lasts == 0 and state.since[q, p, i] != 0:
-        return False
-    return bool(not left_alone(tables, state, q, which, t, i) and says_so(tables, state, scratch, q, which, i))
+def may(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int, c: Integer) -> bool:
+    """Return whether policy p may contact the c-th of those listed; which: variant, policy."""
+    i = np.uintp(scratch.places[c])
+    return bool(not left_alone(tables, state, q, which, t, i) and says_so(tables, state, scratch, q, which, c))
 
 
 @inner
-def rank_them(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int) -> None:
-    """Write how each customer ranks for policy p (``score``, NOBODY for whom it may not contact) and whether it would take it up."""
+def would(tables: Tables, scratch: Scratch, which: tuple[int, int], c: Integer) -> bool:
+    """Return whether the c-th of those listed takes policy p up; which: variant, policy."""
+    below = tables.policy_uptake[which[0], which[1]]
+    return bool(below >= CERTAIN or np.uint64(scratch.policy_words[0, c]) < below)
+
+
+@inner
+def rank_listed(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int, listed: Integer) -> None:
+    """Write how those ``listed`` whom policy p may contact rank for it (``score``), and whether they would take it up (``takes``)."""
     v, p = which
     by, sign = tables.policy_rank[v, p, 0], np.float32(tables.policy_rank[v, p, 1])
-    score, takes, words = state.score[q, 0], state.takes[q, 0], scratch.policy_words
     asked = tables.policy_survey[v, p, RESPONSE] >= ZERO
-    for i in range(state.live[q]):
-        found = ZERO
+    for c in range(listed):
+        if not may(tables, state, scratch, q, which, t, c):
+            continue
+        i, found = np.uintp(scratch.places[c]), ZERO
         if by == BY_VALUE:
             found = np.float32(state.clv[q, i])
         elif by == BY_ORDERS:
@@ -170,14 +229,14 @@ def rank_them(tables: Tables, state: State, scratch: Scratch, q: int, which: tup
         elif by == BY_TENURE:
             found = np.float32(t)
         elif by == BY_CHANCE:
-            found = np.float32(words[3, i])
+            found = np.float32(scratch.policy_words[3, c])
         elif state.mind.shape[1] > 0:
             found = state.mind[q, SATISFACTION, i]
             if asked:
-                found += tables.policy_survey[v, p, ERROR] * scratch.floats[2, i]
-        score[i] = sign * found if may(tables, state, scratch, q, which, t, i) else NOBODY
+                found += tables.policy_survey[v, p, ERROR] * scratch.floats[2, c]
+        state.score[q, 0, i] = sign * found
         inside = np.uint8(2) if in_force(tables, state, q, which, t, i) else np.uint8(0)
-        takes[i] = inside | (np.uint8(1) if np.uint64(words[0, i]) < tables.policy_uptake[v, p] else np.uint8(0))
+        state.takes[q, 0, i] = inside | (np.uint8(1) if would(tables, scratch, which, c) else np.uint8(0))
 
 
 @inner
@@ -192,10 +251,10 @@ def in_force(tables: Tables, state: State, q: int, which: tuple[int, int], t: in
 @inner
 def treated_still(tables: Tables, state: State, q: int, v: int, t: int, i: Integer) -> bool:
     """Return whether a policy will be in force for customer i in the period after t."""
+    still = False
     for p in range(tables.treating.shape[1]):
-        if tables.treating[v, p] != 0 and in_force(tables, state, q, (v, p), t + 1, i):
-            return True
-    return False
+        still |= tables.treating[v, p] != 0 and in_force(tables, state, q, (v, p), t + 1, i)
+    return still
 
 
 @inner
@@ -209,15 +268,15 @@ def left_alone(tables: Tables, state: State, q: int, which: tuple[int, int], t: 
 
 
 @inner
-def says_so(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], i: Integer) -> bool:
-    """Return whether customer i answers a survey, and with a score at which it is to be treated; True where nobody is asked."""
+def says_so(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], c: Integer) -> bool:
+    """Return whether the c-th of those listed answers a survey with a score at which it is to be treated; True where nobody is asked."""
     v, p = which
     survey = tables.policy_survey[v, p]
     if survey[RESPONSE] < ZERO:
         return True
-    if not np.float32(scratch.policy_words[1, i]) * TO_UNIT < survey[RESPONSE]:
+    if not np.float32(scratch.policy_words[1, c]) * TO_UNIT < survey[RESPONSE]:
         return False
-    score = state.mind[q, SATISFACTION, i] + survey[ERROR] * scratch.floats[2, i]
+    score = state.mind[q, SATISFACTION, np.uintp(scratch.places[c])] + survey[ERROR] * scratch.floats[2, c]
     return bool(survey[ABOVE] <= score < survey[BELOW])
 
 

@@ -340,7 +340,8 @@ class Scratch(NamedTuple):
     hazards: Array  # (1 + j, GROUP) float32: of each edge, and before them their sum
     lives: Array  # (pattern, kind, 6) int64: a group's moments
     recruited: Array  # (RECRUITS or 0, 3) uint64: segment, calendar period of arrival and identity of each recruit made
-    policy_words: Array  # (4, GROUP) uint32: uptake, whether a survey is answered, its error
+    policy_words: Array  # (4, GROUP) uint32: uptake, whether a survey is answered, its error, a rank; of those listed in ``places``
+    picked: Array  # (GROUP,) uint16: places in the group of those listed
     force: Array  # (p, GROUP) float32: strength at which each policy acts, 0 where it is not in force
     altered: Array  # (GROUP,) uint32: rows of the hazards that hold
     charge: Array  # (GROUP,) int64: cost of policies in this period

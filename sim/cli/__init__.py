@@ -223,11 +223,12 @@ def compare(
 
 @app.command()
 def policies(configs: Configs = None) -> None:
-    """List the policies: name and label, a line each."""
+    """List the policies: name and label, what they cost, and what they are."""
     with _explained():
-        from sim.config import policies as found
+        from sim.cli.showing import show_policies
+        from sim.config import policies_told
 
-        show_names(found(configs))
+        show_policies(policies_told(configs))
 
 
 @app.command()

@@ -214,6 +214,25 @@ def show_names(listed: Mapping[str, str]) -> None:
         typer.echo(f"{name:<{longest}}  {label}".rstrip())
 
 
+COSTS = {
+    "setup": "once",
+    "per_period": "a period",
+    "per_contact": "a contact",
+    "per_uptake": "an uptake",
+    "per_member": "a member and period",
+}
+
+
+def show_policies(listed: Mapping[str, tuple[str, str, Mapping[str, Any]]]) -> None:
+    """Print of each policy its name, label and cost, and below them what it is."""
+    longest = max(map(len, listed))
+    indent = " " * (longest + 2)
+    for name, (label, about, cost) in listed.items():
+        spent = ", ".join(f"{cost[key]} {how}" for key, how in COSTS.items() if cost.get(key))
+        for first, text in ((f"{name:<{longest}}  ", f"{label} ({spent or 'free'})"), (indent, about)):
+            typer.echo(textwrap.fill(text, width(), initial_indent=first, subsequent_indent=indent, break_on_hyphens=False))
+
+
 def show_comparison(found: "Comparison", folder: Path) -> None:
     """Print a table of the arms, the best first, and where it lies."""
     table = found.table.sort_values("equity", ascending=False, kind="stable")
@@ -225,7 +244,7 @@ def show_comparison(found: "Comparison", folder: Path) -> None:
     rows = []
     for row in table.to_dict("records"):
         one_path = math.isnan(row["gain_se"])
-        gain = _number(row["gain"], 0) + ("" if one_path else f" ± {_number(row['gain_se'], 0)} SE")
+        gain = _number(row["gain"], 0) + ("" if one_path else f" ± {_number(row['gain_high'] - row['gain'], 0)}")
         told = {f"gain {unit}".strip(): UNDEFINED if row["arm"] == found.ids[found.comparator] else gain, "cost": _number(row["cost"], 0)}
         rows.append(
             {
@@ -238,6 +257,8 @@ def show_comparison(found: "Comparison", folder: Path) -> None:
     if not _columns(rows):
         for line in rows:
             _line("arm", line.pop("arm"), *(f"{key} {value}" for key, value in line.items()))
+    if found.results[0].sample.independent or sample.replicates > 1:
+        _line("±", "half of a 95 % interval")
     sure = "above 99.9" if found.confidence > 0.999 else f"{100 * found.confidence:.1f}"
     _line("best", found.ids[found.best], f"confidence {sure} %" if not math.isnan(found.confidence) else "")
     _copied("folder", folder)

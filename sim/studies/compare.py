@@ -249,9 +249,9 @@ class Comparison:
 
     def __repr__(self) -> str:
         row = self.table.iloc[self.best]
-        error = f"± {row['gain_se']:,.0f} " if math.isfinite(row["gain_se"]) else ""
+        error = f"± {row['gain_high'] - row['gain']:,.0f} " if math.isfinite(row["gain_se"]) else ""
         told = f"best {row['label']}, {row['gain']:,.0f} {error}{self.scenario.currency} against {self.ids[self.comparator]}"
-        end = " (± standard error)" if error else ", on this market path"
+        end = " (95 %)" if error else ", on this market path"
         return f"<Comparison of {len(self.arms)} arms on {self.scenario.name}: {' '.join(told.split())}{end}>"
 
 

@@ -94,13 +94,15 @@ def read_points(
     return runs, tuple(scenarios), out
 
 
-def read_comparison(settings: Sequence[str], configs: str | None) -> tuple["Scenario", "tuple[Arm, ...]", str, str | None]:
-    """Return the scenario, the arms, the comparator and ``out`` of a comparison; all faults of all of them are raised at once."""
+def read_comparison(
+    settings: Sequence[str], configs: str | None, told: "Sequence[Fault]" = ()
+) -> tuple["Scenario", "tuple[Arm, ...]", str, str | None]:
+    """Return the scenario, the arms, the comparator and ``out`` of a comparison; all faults, also those ``told``, are raised at once."""
     from sim.scenario import Fault, ScenarioError
     from sim.studies.arms import NONE, arms
 
     given: dict[str, Any] = {}
-    faults: list[Fault] = []
+    faults: list[Fault] = [*told]
     rest: list[str] = []
     for setting in _joined(settings):
         key, separator, value = setting.partition("=")

@@ -10,22 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.kernels.addresses import (
-    BETA_PURPOSES as BETA_PURPOSES,
-    BLOCK_ALIVE as BLOCK_ALIVE,
-    BLOCK_GIFTS as BLOCK_GIFTS,
-    BLOCK_LAST as BLOCK_LAST,
-    BLOCK_MIND as BLOCK_MIND,
-    BLOCK_MOVES as BLOCK_MOVES,
-    BLOCK_ORDERS as BLOCK_ORDERS,
-    BLOCK_PRODUCTS as BLOCK_PRODUCTS,
-    BLOCK_TALK as BLOCK_TALK,
-    BLOCK_TRAITS as BLOCK_TRAITS,
-    MARKET_PURPOSE as MARKET_PURPOSE,
-    POLICY_PURPOSES as POLICY_PURPOSES,
-    RECRUIT_PURPOSE as RECRUIT_PURPOSE,
-    TRAIT_PERIOD as TRAIT_PERIOD,
-)
+from sim.kernels.addresses import *  # noqa: F403 - of one piece with the rest, for whoever draws
 
 Array = NDArray[Any]
 Integer = int | np.integer[Any]

@@ -107,6 +107,7 @@ class Paired:
         sample = self.samples[k]
         weight = np.where(sample.customers > 0, sample.firm, 0.0)
         return path_means(self.path_cells(k, measure), weight) / math.fsum(weight.tolist())
+
     def at_firm(self, k: int, other: int, measure: str) -> Estimate:
         """Return the difference of sums over the firm's customers, discounted to calendar 0, in currency; sd is NaN."""
         sample = self.samples[k]

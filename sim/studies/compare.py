@@ -280,11 +280,11 @@ def compare(
     half of its 95 % interval within that share of the comparator's CLV before acquisition, or within ``run.precision_money``.
     Raises ScenarioError with every fault, before anything runs; where arrivals depend on customers, who are then not the same in all arms.
     """
-    _refuse(scenario)
+    refuse(scenario)
     return compared(scenario, read_arms(scenario, policies, arms, configs), comparator, progress)
 
 
-def _refuse(scenario: Scenario) -> None:
+def refuse(scenario: Scenario) -> None:
     """Raise ScenarioError where arms cannot be simulated side by side."""
     if scenario.coupled:
         rule = "must be off: arrivals that depend on customers are not the same in all arms"
@@ -297,7 +297,7 @@ def compared(
     scenario: Scenario, every: Sequence[Arm], comparator: str = NONE, progress: Callable[[int, int], None] | None = None
 ) -> Comparison:
     """Compare arms that are read already; see ``compare``."""
-    _refuse(scenario)
+    refuse(scenario)
     names = [arm.id for arm in every]
     if comparator not in names:
         raise ScenarioError([Fault("comparator", comparator, "must be one of the arms", f"there are {', '.join(names)}")])

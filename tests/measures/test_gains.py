@@ -103,7 +103,7 @@ def test_perfect_targeting_of_two_values(cost: float) -> None:
     found = compared(scenario, (Arm("none", (), scenario), Arm("gift", ("gift",), with_policies(scenario, {"gift": body}))))
     value, se = perfect(found.paired, 1)
     firm = float(found.results[0].sample.firm.sum())
-    spared, chance = (cost, 0.4) if 0.6 * 2.0 > cost else (2.0 - cost, 0.6)  # nobody else is to be told apart
+    spared, chance = (cost, 0.4) if cost < 0.6 * 2.0 else (2.0 - cost, 0.6)  # nobody else is to be told apart
     assert abs(value - firm * chance * spared) < 4 * se
     assert se == pytest.approx(firm * spared * math.sqrt(0.24 / 4000), rel=0.03)
     assert perfect(found.paired, 0) == (0.0, 0.0)

@@ -75,8 +75,8 @@ class Comparison:
         (gain over cost); payback (periods until the spending has come back, missing for never); shortfall (mean CLV of the worst
         5 %); dominates (first or second order stochastic dominance over the comparator, else empty); parted, parted_at (share of customers
         whose path ever parts from that under the comparator, and the median tenure at which it first does); perfect, perfect_se (the
-        firm's, what treating exactly those who gain would add to the better of the arm and the comparator); efficient (on the frontier of
-        cost and gross gain).
+        firm's, what treating exactly those who gain would add to the better of the arm and the comparator); qini (coefficient of treating
+        by segment and cohort, a head); efficient (on the frontier of cost and gross gain).
         """
         import pandas as pd
 
@@ -85,6 +85,7 @@ class Comparison:
     def _rows(self) -> list[dict[str, Any]]:
         from sim.measures import arms as measures
         from sim.measures.gains import parted, perfect
+        from sim.measures.targeting import qini
 
         rows, theirs = [], self.results[self.comparator]
         for k, (arm, result) in enumerate(zip(self.arms, self.results, strict=True)):
@@ -106,6 +107,7 @@ class Comparison:
             row |= {"roi": back["roi"], "roi_low": back["roi"] - wide, "roi_high": back["roi"] + wide}
             row |= dict(zip(("parted", "parted_at"), parted(self.paired, k), strict=True))
             row |= dict(zip(("perfect", "perfect_se"), perfect(self.paired, k), strict=True))
+            row |= {"qini": qini(self.targeting[self.targeting["arm"] == arm.id])}
             row |= {"payback": measures.payback(measures.course(result.sample, theirs.sample))}
             row |= {"shortfall": measures.shortfall(result.sample), "dominates": measures.dominance(result.sample, theirs.sample)}
             rows.append(row)
@@ -147,6 +149,19 @@ class Comparison:
         from sim.measures.gains import parting
 
         return parting(self.paired, self.ids)
+
+    @cached_property
+    def targeting(self) -> "pd.DataFrame":
+        """The Qini curve of each arm by segment and cohort; see ``sim.measures.targeting.targeting``."""
+        from sim.measures.targeting import targeting
+
+        return targeting(self.paired, self.ids)
+
+    def by_score(self, arm: str, score: "Sequence[float] | np.ndarray[Any, Any]") -> "pd.DataFrame":
+        """Return an arm's Qini curve by a score of each customer kept; see ``sim.measures.targeting.by_score``."""
+        from sim.measures.targeting import by_score
+
+        return by_score(self.paired, self.ids.index(arm), np.asarray(score))
 
     @cached_property
     def paths(self) -> "pd.DataFrame":
@@ -201,6 +216,7 @@ class Comparison:
         found = {"arms": self.table, "differences": self.differences, "who_gains": self.who_gains, "treatments": self.treatments}
         if self.paired.traced:
             found["parting"] = self.parting
+        found["targeting"] = self.targeting
         return found if self.results[0].sample.independent else found | {"paths": self.paths}
 
     def summary(self) -> dict[str, Any]:
@@ -245,6 +261,7 @@ class Comparison:
             "payback": plain(row["payback"]),
             "parted": {"share": plain(row["parted"]), "tenure": plain(row["parted_at"])},
             "perfect": {"mean": plain(row["perfect"]), "se": plain(row["perfect_se"])},
+            "qini": plain(row["qini"]),
         }
 
     def __repr__(self) -> str:

@@ -62,9 +62,8 @@ def test_compare_writes_a_folder_and_says_what_is_in_it(clvsim: Clvsim, mine: st
     assert f"best       {told['best']}" in done.out
     assert f"folder     {out}" in done.out
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    tables = {
-        f"tables/{name}.{kind}" for name in ("arms", "differences", "treatments", "who_gains", "parting") for kind in ("csv", "parquet")
-    }
+    frames = ("arms", "differences", "treatments", "who_gains", "parting", "targeting")
+    tables = {f"tables/{name}.{kind}" for name in frames for kind in ("csv", "parquet")}
     drawn = {f"figures/{name}.{kind}" for name in ("gains", "frontier", "lives", "parting", "courses") for kind in ("svg", "png", "csv")}
     assert files == {"config.yaml", "arms.yaml", "comparison.json", "manifest.json", "report.html", *tables, *drawn}
     assert list(pd.read_csv(out / "tables" / "arms.csv")["arm"]) == ["none", "plus", "dear"]

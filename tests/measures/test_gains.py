@@ -10,6 +10,7 @@ from sim.engine.panel import follow
 from sim.kernels.types import AFTER
 from sim.measures.gains import NEVER, Sums, parted, perfect, sums
 from sim.measures.sums import money, squares
+from sim.measures.targeting import qini
 from sim.scenario import read
 from sim.studies.arms import Arm, with_policies
 from sim.studies.compare import Comparison, compared
@@ -158,3 +159,27 @@ def test_batches_and_threads_change_nothing() -> None:
     for field in ("against", "parted", "paths"):
         np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
     assert squares(one.against[..., 5:7]).sum() > 0
+
+
+def test_qini_of_two_segments() -> None:
+    """A lift of the margin is worth 4 to a quarter and 2 to the others: the area above random is share (1 - share) (4 - 2) / 2."""
+    raw = {**zoo.one_stage({"probability": 0.2}, horizon=1, firm={}), "run": {"customers": 4000, "seed": 5, "keep_customers": True}}
+    raw["stages"] = {"customer": {"price": 20.0, "to": {"lost": {"probability": 0.2}}}, "lost": {"kind": "lost"}}
+    raw["segments"] = {"few": {"share": 0.75}, "rich": {"share": 0.25, "stages": {"customer": {"price": 40.0}}}}
+    scenario = read(raw)
+    lift = with_policies(scenario, {"lift": {"effects": {"margin": 0.1}}})
+    found = compared(scenario, (Arm("none", (), scenario), Arm("lift", ("lift",), lift)))
+    assert found.targeting["segment"].tolist() == ["rich", "few"]
+    assert found.targeting["treated"].tolist() == pytest.approx([0.25, 1.0])
+    assert found.targeting["gained"].tolist() == pytest.approx([1.0, 2.5])
+    assert found.table["qini"].tolist() == pytest.approx([0.0, 0.25 * 0.75])
+    cell = found.results[0].sample.cell_of_row
+    best = found.by_score("lift", cell.astype(float))  # the second cell is that of the rich
+    assert qini(best) == pytest.approx(0.25 * 0.75, abs=1e-3)
+    assert qini(found.by_score("lift", -cell.astype(float))) == pytest.approx(-0.25 * 0.75, abs=1e-3)
+    assert best["gained"].iloc[-1] == pytest.approx(found.table["difference"].iloc[1])
+    with pytest.raises(ValueError, match="4,000 numbers"):
+        found.by_score("lift", [1.0])
+    without = scenario.model_copy(update={"run": scenario.run.model_copy(update={"keep_customers": False})})
+    with pytest.raises(ValueError, match="keep_customers"):
+        compared(without, (Arm("none", (), without), Arm("lift", ("lift",), lift))).by_score("lift", cell)

@@ -105,11 +105,11 @@ class Comparison:
             row |= {"saved": 1.0 - (one["se"] / apart_se) ** 2 if k != self.comparator and apart_se > 0 else math.nan}
             wide = self.paired.width * back["roi_se"]
             row |= {"roi": back["roi"], "roi_low": back["roi"] - wide, "roi_high": back["roi"] + wide}
+            row |= {"payback": measures.payback(measures.course(result.sample, theirs.sample))}
+            row |= {"shortfall": measures.shortfall(result.sample), "dominates": measures.dominance(result.sample, theirs.sample)}
             row |= dict(zip(("parted", "parted_at"), parted(self.paired, k), strict=True))
             row |= dict(zip(("perfect", "perfect_se"), perfect(self.paired, k), strict=True))
             row |= {"qini": qini(self.targeting[self.targeting["arm"] == arm.id])}
-            row |= {"payback": measures.payback(measures.course(result.sample, theirs.sample))}
-            row |= {"shortfall": measures.shortfall(result.sample), "dominates": measures.dominance(result.sample, theirs.sample)}
             rows.append(row)
         frontier = measures.efficient(self.paired, [row["cost"] for row in rows], [row["gross"] for row in rows])
         return [{**row, "efficient": on} for row, on in zip(rows, frontier, strict=True)]

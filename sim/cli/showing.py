@@ -232,9 +232,14 @@ def show_policies(configs: str | None) -> None:
     longest = max(map(len, listed))
     indent = " " * (longest + 2)
     for name, (label, about, cost) in listed.items():
-        spent = ", ".join(f"{cost[key]} {how}" for key, how in COSTS.items() if cost.get(key))
+        spent = ", ".join(f"{_shown(cost[key])} {how}" for key, how in COSTS.items() if cost.get(key))
         for first, text in ((f"{name:<{longest}}  ", f"{label} ({spent or 'free'})"), (indent, about)):
             typer.echo(textwrap.fill(text, width(), initial_indent=first, subsequent_indent=indent, break_on_hyphens=False))
+
+
+def _shown(value: object) -> str:
+    """Return a number of a file as short as it can be; the file has not been checked."""
+    return f"{value:,.6g}" if isinstance(value, int | float) else str(value)
 
 
 def show_comparison(found: "Comparison", folder: Path) -> None:

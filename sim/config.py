@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sim.files import content_of, files_in, first_line, folders_of, label_in
+from sim.files import content_of, files_in, first_line, folders_of, label_in, plain_in
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.frames import packed
 from sim.scenario.raw import mapping, show, suggest
@@ -59,6 +59,17 @@ def shadowed(configs: str | Path | None = None) -> tuple[str, ...]:
 def policies(configs: str | Path | None = None) -> dict[str, str]:
     """Return the label of every policy that ships or lies in a user's folder, by name."""
     return {name: label_in(file) for name, file in sorted(files_in(folders_of(configs, "policy")).items())}
+
+
+def policies_told(configs: str | Path | None = None) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """Return of every policy, by name, its label, the first sentence of its description, and its cost as its file has it."""
+    found = {}
+    for name, file in sorted(files_in(folders_of(configs, "policy")).items()):
+        content = plain_in(file)
+        cost, about = content.get("cost"), " ".join(str(content.get("description") or "").split())
+        sentence = re.split(r"(?<=[.!?。])\s", about, maxsplit=1)[0]
+        found[name] = str(content.get("label", "")), sentence, cost if isinstance(cost, dict) else {}
+    return found
 
 
 def policy(name: str, configs: str | Path | None = None) -> dict[str, Any]:

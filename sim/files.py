@@ -11,7 +11,7 @@ from sim.scenario.raw import show
 def folders_of(configs: str | Path | None, part: str = "scenario") -> tuple[Path, ...]:
     """Return the folders that hold scenarios, or policies (``part``), the one that wins first.
 
-    A user's folder must hold scenarios; it need not hold policies.
+    A user's folder must hold either of them.
     """
     here = Path(__file__).resolve().parent
     inside = here / "_configs"  # in a wheel; in a checkout the folder lies beside the package
@@ -21,9 +21,9 @@ def folders_of(configs: str | Path | None, part: str = "scenario") -> tuple[Path
     own = Path(configs).absolute()
     if not own.is_dir():
         raise ScenarioError([Fault("--configs", show(str(configs)), "no such folder")])
-    if part == "scenario" and not (own / part).is_dir():
-        hint = "lay it out like configs/: scenario/NAME.yaml"
-        raise ScenarioError([Fault("--configs", show(str(configs)), "must hold a folder named scenario", hint)])
+    if not any((own / one).is_dir() for one in ("scenario", "policy")):
+        hint = "lay it out like configs/: scenario/NAME.yaml, policy/NAME.yaml"
+        raise ScenarioError([Fault("--configs", show(str(configs)), "must hold a folder named scenario or policy", hint)])
     return (own / part, ships)
 
 
@@ -32,15 +32,20 @@ def files_in(folders: Sequence[Path]) -> dict[str, Path]:
     return {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.yaml"))}
 
 
-def label_in(file: Path) -> str:
-    """Return the label that a file gives."""
+def plain_in(file: Path) -> dict[str, Any]:
+    """Return what a file says, as it stands there; of one that cannot be read that as its ``label``."""
     import yaml
 
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, OSError, ValueError):
-        return "(cannot be read)"
-    return str(content.get("label", "")) if isinstance(content, dict) else "(cannot be read)"
+        content = None
+    return content if isinstance(content, dict) else {"label": "(cannot be read)"}
+
+
+def label_in(file: Path) -> str:
+    """Return the label that a file gives."""
+    return str(plain_in(file).get("label", ""))
 
 
 def content_of(file: Path, *, resolve: bool = False) -> Any:

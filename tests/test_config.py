@@ -357,7 +357,7 @@ class TestOwnFolder:
         (found,) = refused("publisher", configs=tmp_path / "none")
         assert found.startswith("--configs: no such folder (got '")
         (found,) = refused("publisher", configs=tmp_path)
-        assert found.startswith("--configs: must hold a folder named scenario (got '")
+        assert found.startswith("--configs: must hold a folder named scenario or policy (got '")
         with pytest.raises(ScenarioError, match="no such folder"):
             scenarios(tmp_path / "none")
 

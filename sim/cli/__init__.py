@@ -198,6 +198,7 @@ def compare(
       comparator=ARM    held against (none)
       out=DIR           its folder (default
                         results/NAME-compared-…)
+      pick=kn           only pick the best
       KEY=VALUE         any of the scenario
     \b
     Examples:
@@ -209,10 +210,15 @@ def compare(
     """
     with _explained():
         from sim import store
+        from sim.cli import picking
         from sim.studies.compare import compared
         from sim.studies.comparison_folder import default_folder, write_comparison
 
-        scenario, arms, comparator, out = read_comparison(settings or [], configs)
+        rest, how, told = picking.apart(settings or [])
+        scenario, arms, comparator, out = read_comparison(rest, configs, told)
+        if how is not None:
+            picking.settle(scenario, arms, how)
+            return
         folder = store.check(out if out is not None else default_folder(arms))
         with progress_bar() as progress:
             found = compared(scenario, arms, comparator, progress)
@@ -223,11 +229,11 @@ def compare(
 
 @app.command()
 def policies(configs: Configs = None) -> None:
-    """List the policies: name and label, a line each."""
+    """List the policies: name and label, what they cost, and what they are."""
     with _explained():
-        from sim.config import policies as found
+        from sim.cli.showing import show_policies
 
-        show_names(found(configs))
+        show_policies(configs)
 
 
 @app.command()

@@ -94,14 +94,16 @@ def read_points(
     return runs, tuple(scenarios), out
 
 
-def read_comparison(settings: Sequence[str], configs: str | None) -> tuple["Scenario", "tuple[Arm, ...]", str, str | None]:
-    """Return the scenario, the arms, the comparator and ``out`` of a comparison; all faults of all of them are raised at once."""
+def read_comparison(
+    settings: Sequence[str], configs: str | None, told: "Sequence[Fault]" = ()
+) -> tuple["Scenario", "tuple[Arm, ...]", str, str | None]:
+    """Return the scenario, the arms, the comparator and ``out`` of a comparison; all faults, also those ``told``, are raised at once."""
     from sim.scenario import Fault, ScenarioError
     from sim.studies.arms import NONE, arms
 
     given: dict[str, Any] = {}
-    faults: list[Fault] = []
-    rest = []
+    faults: list[Fault] = [*told]
+    rest: list[str] = []
     for setting in _joined(settings):
         key, separator, value = setting.partition("=")
         if separator and (key in ("policies", "comparator") or re.fullmatch(r"arms\.[A-Za-z0-9_-]+", key)):
@@ -112,6 +114,7 @@ def read_comparison(settings: Sequence[str], configs: str | None) -> tuple["Scen
                 given[key] = found
         else:
             rest.append(setting)
+    faults += _of_policies(rest, configs)
     listed = given.pop("policies", None if given.keys() - {"comparator"} else list(DEFAULT_POLICIES))
     listed = [part.strip() for part in listed.split(",")] if isinstance(listed, str) else listed or []
     comparator = str(given.pop("comparator", NONE))
@@ -123,6 +126,23 @@ def read_comparison(settings: Sequence[str], configs: str | None) -> tuple["Scen
     if faults:
         raise ScenarioError(faults)
     return scenario, arms(scenario, listed, variants, configs), comparator, out
+
+
+def _of_policies(settings: list[str], configs: str | None) -> "list[Fault]":
+    """Return a Fault for each setting that is of a policy's file, such as ``win_back.cost.setup=9``, and take it out of the settings."""
+    from sim.config import policies
+    from sim.scenario import Fault
+
+    found, dotted = [], [setting for setting in settings if "." in setting.partition("=")[0]]
+    names = policies(configs) if dotted else {}
+    for setting in dotted:
+        key, _, value = setting.partition("=")
+        name = key.partition(".")[0]
+        if name in names:
+            hint = f"write 'arms.NAME={{policies: [{name}], {key}: {value}}}', with a name of your own"
+            found.append(Fault(key, value, "is of a policy, not of the scenario", hint))
+            settings.remove(setting)
+    return found
 
 
 def _yaml(key: str, value: str) -> Any:

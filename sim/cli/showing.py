@@ -37,11 +37,12 @@ def width() -> int:
     return min(shutil.get_terminal_size().columns, WIDEST)
 
 
-def _number(value: float | None, digits: int = 2) -> str:
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number with its thousands apart, a dash where there is none."""
     return UNDEFINED if value is None or math.isnan(value) else f"{value:,.{digits}f}"
 
 
-def _line(name: str, *values: str) -> None:
+def line(name: str, *values: str) -> None:
     """Print a name and its values, wrapped to the terminal and set below each other."""
     text = "  ".join(value for value in values if value)
     indent = " " * LABEL
@@ -57,25 +58,25 @@ def show_result(result: "Result", folder: Path) -> None:
     summary: Mapping[str, Any] = result.summary()
     clv, answer, retention, equity = (summary[key] for key in ("clv", "exact", "retention", "customer_equity"))
     more = f"… {len(retention) - SHOWN} more in the folder" if len(retention) > SHOWN else ""
-    _line("scenario", summary["scenario"], result.scenario.label)
-    _line("customers", f"{summary['customers']:,}", f"seed {summary['seed']}", f"{summary['periods']:,} periods")
+    line("scenario", summary["scenario"], result.scenario.label)
+    line("customers", f"{summary['customers']:,}", f"seed {summary['seed']}", f"{summary['periods']:,} periods")
     if summary["precision"]:
-        _line("precision", *_precision(summary["precision"], result.scenario.currency))
+        line("precision", *_precision(summary["precision"], result.scenario.currency))
     one_path = summary["market"] is not None and summary["market"]["paths"] == 1
-    worth, whole = (f"on this {result.sample.shared}" if one_path else f"± {_number(found['se'])} SE" for found in (clv, equity))
-    _line("CLV", f"{_number(clv['mean'])} {worth}", f"SD {_number(clv['sd'])}", result.scenario.currency)
+    worth, whole = (f"on this {result.sample.shared}" if one_path else f"± {number(found['se'])} SE" for found in (clv, equity))
+    line("CLV", f"{number(clv['mean'])} {worth}", f"SD {number(clv['sd'])}", result.scenario.currency)
     if answer:
-        _line("exact", _number(answer["clv_mean"]), f"SD {_number(answer['clv_sd'])}", f"z {_number(answer['z'])}")
+        line("exact", number(answer["clv_mean"]), f"SD {number(answer['clv_sd'])}", f"z {number(answer['z'])}")
     else:
-        _line("exact", f"none: {summary['exact_reason']}")
+        line("exact", f"none: {summary['exact_reason']}")
     if result.scenario.run.control:
-        _line("controlled", *_controlled(summary))
-    kept = [_number(value, 4) for value in retention[:SHOWN]]
-    _line("retention", *kept, more, f"({UNDEFINED} where nobody is active)" if UNDEFINED in kept else "")
+        line("controlled", *_controlled(summary))
+    kept = [number(value, 4) for value in retention[:SHOWN]]
+    line("retention", *kept, more, f"({UNDEFINED} where nobody is active)" if UNDEFINED in kept else "")
     if summary["response_rate"] is not None:
-        _line("contacts", f"{_number(summary['response_rate'], 4)} started by an active customer a {result.scenario.period}")
-    firm = f"for {_number(float(result.sample.firm.sum()), 0)} customers"
-    _line("equity", f"{_number(equity['mean'])} {whole}", result.scenario.currency, firm)
+        line("contacts", f"{number(summary['response_rate'], 4)} started by an active customer a {result.scenario.period}")
+    firm = f"for {number(float(result.sample.firm.sum()), 0)} customers"
+    line("equity", f"{number(equity['mean'])} {whole}", result.scenario.currency, firm)
     _copied("folder", folder)
     if (folder / "report.html").exists():
         _copied("report", folder / "report.html")
@@ -88,9 +89,9 @@ def _controlled(summary: Mapping[str, Any]) -> list[str]:
         return [f"none: {summary['controlled_reason']}"]
     saved = f"variance saved {100 * found['variance_saved']:.0f} %"
     return [
-        f"{_number(found['mean'])} ± {_number(found['se'])} SE",
+        f"{number(found['mean'])} ± {number(found['se'])} SE",
         saved,
-        f"beside {_number(found['exact'])} exact without {', '.join(found['without'])}",
+        f"beside {number(found['exact'])} exact without {', '.join(found['without'])}",
     ]
 
 
@@ -104,16 +105,16 @@ def _precision(found: Mapping[str, Any], currency: str) -> list[str]:
 
 def show_exact(scenario: "Scenario", answer: "Exact") -> None:
     """Print a scenario's exact answers, or why there are none."""
-    _line("scenario", scenario.name, scenario.label)
+    line("scenario", scenario.name, scenario.label)
     if answer.reason is not None:
-        _line("exact", f"none: {answer.reason}")
+        line("exact", f"none: {answer.reason}")
         return
-    _line("CLV", _number(answer.clv_mean, 4), f"SD {_number(answer.clv_sd, 4)}", scenario.currency)
-    _line("before", _number(answer.clv_before_mean, 4), f"SD {_number(answer.clv_before_sd, 4)}", "before acquisition cost")
+    line("CLV", number(answer.clv_mean, 4), f"SD {number(answer.clv_sd, 4)}", scenario.currency)
+    line("before", number(answer.clv_before_mean, 4), f"SD {number(answer.clv_before_sd, 4)}", "before acquisition cost")
     if answer.sd_reason is not None:
-        _line("no SD", answer.sd_reason)
+        line("no SD", answer.sd_reason)
     for key, one in answer.by_segment.items() if scenario.segments else ():
-        _line("CLV", _number(one.clv_mean, 4), f"SD {_number(one.clv_sd, 4)}", scenario.currency, f"segment {key}")
+        line("CLV", number(one.clv_mean, 4), f"SD {number(one.clv_sd, 4)}", scenario.currency, f"segment {key}")
     _show_course(scenario, answer)
 
 
@@ -129,9 +130,9 @@ def show_results(points: "Sequence[Point]", rows: "Sequence[Row]", folder: Path)
     kept = "kept a year" if all(row.whole_year for row in rows) else "kept"
     found = [
         {
-            f"CLV{money}": f"{_number(row.clv)} ± {_number(row.se)}",
-            kept: _number(row.kept, 4),
-            "equity": _number(row.equity, 0),
+            f"CLV{money}": f"{number(row.clv)} ± {number(row.se)}",
+            kept: number(row.kept, 4),
+            "equity": number(row.equity, 0),
         }
         for row in rows
     ]
@@ -144,7 +145,7 @@ def show_exact_points(points: "Sequence[Point]", scenarios: "Sequence[Scenario]"
     """Print a table of the exact answers of several scenarios."""
     money = _currency([scenario.currency for scenario in scenarios])
     found = [
-        {f"CLV{money}": _number(answer.clv_mean, 4), "SD": _number(answer.clv_sd, 4), "before": _number(answer.clv_before_mean, 4)}
+        {f"CLV{money}": number(answer.clv_mean, 4), "SD": number(answer.clv_sd, 4), "before": number(answer.clv_before_mean, 4)}
         for answer in answers
     ]
     _table(points, found)
@@ -178,18 +179,18 @@ def _table(points: "Sequence[Point]", values: Sequence[Mapping[str, str]]) -> No
         {"run": str(k), **{names[key]: text for key, text in point.varied.items()}, **value}
         for k, (point, value) in enumerate(zip(points, values, strict=True))
     ]
-    if not _columns(rows):
+    if not columns(rows):
         for row in rows:
-            _line(f"run {row.pop('run')}", *(f"{key} {value}" for key, value in row.items()))
+            line(f"run {row.pop('run')}", *(f"{key} {value}" for key, value in row.items()))
 
 
-def _columns(rows: Sequence[Mapping[str, str]]) -> bool:
+def columns(rows: Sequence[Mapping[str, str]]) -> bool:
     """Print rows below their heads and return True, or print nothing and return False where the terminal is too narrow for them."""
     widths = [max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]]
     if sum(widths) + 2 * len(widths) - 2 > shutil.get_terminal_size((200, 24)).columns:
         return False
-    for line in [dict(zip(rows[0], rows[0], strict=True)), *rows]:
-        typer.echo("  ".join(f"{value:>{wide}}" for value, wide in zip(line.values(), widths, strict=True)))
+    for one in [dict(zip(rows[0], rows[0], strict=True)), *rows]:
+        typer.echo("  ".join(f"{value:>{wide}}" for value, wide in zip(one.values(), widths, strict=True)))
     return True
 
 
@@ -203,8 +204,8 @@ def _show_course(scenario: "Scenario", answer: "Exact") -> None:
         typer.echo(f"\n{'period':>6} {'survival':>12} {'retention':>12}")
     for period in range(0, periods + 1, step):
         share = answer.survival[period]
-        kept = _number(answer.retention[period], 6) if period < len(answer.retention) else ""
-        typer.echo(f"{period:>6} {_number(share, 6):>12} {kept:>12}".rstrip())
+        kept = number(answer.retention[period], 6) if period < len(answer.retention) else ""
+        typer.echo(f"{period:>6} {number(share, 6):>12} {kept:>12}".rstrip())
 
 
 def show_names(listed: Mapping[str, str]) -> None:
@@ -214,32 +215,61 @@ def show_names(listed: Mapping[str, str]) -> None:
         typer.echo(f"{name:<{longest}}  {label}".rstrip())
 
 
+COSTS = {
+    "setup": "once",
+    "per_period": "a period",
+    "per_contact": "a contact",
+    "per_uptake": "an uptake",
+    "per_member": "a member and period",
+}
+
+
+def show_policies(configs: str | None) -> None:
+    """Print of each policy its name, label and cost, and below them what it is."""
+    from sim.config import policies_told
+
+    listed = policies_told(configs)
+    longest = max(map(len, listed))
+    indent = " " * (longest + 2)
+    for name, (label, about, cost) in listed.items():
+        spent = ", ".join(f"{_shown(cost[key])} {how}" for key, how in COSTS.items() if cost.get(key))
+        for first, text in ((f"{name:<{longest}}  ", f"{label} ({spent or 'free'})"), (indent, about)):
+            typer.echo(textwrap.fill(text, width(), initial_indent=first, subsequent_indent=indent, break_on_hyphens=False))
+
+
+def _shown(value: object) -> str:
+    """Return a number of a file as short as it can be; the file has not been checked."""
+    return f"{value:,.6g}" if isinstance(value, int | float) else str(value)
+
+
 def show_comparison(found: "Comparison", folder: Path) -> None:
     """Print a table of the arms, the best first, and where it lies."""
     table = found.table.sort_values("equity", ascending=False, kind="stable")
     unit = found.scenario.currency
-    _line("scenario", found.scenario.name, found.scenario.label)
+    line("scenario", found.scenario.name, found.scenario.label)
     sample = found.results[0].sample
     several = f"on each of {sample.replicates:,} market paths" if not sample.independent and sample.replicates > 1 else ""
-    _line("customers", f"{sample.simulated:,} simulated, the same in every arm", several, f"seed {found.scenario.run.seed}")
+    line("customers", f"{sample.simulated:,} simulated, the same in every arm", several, f"seed {found.scenario.run.seed}")
     rows = []
     for row in table.to_dict("records"):
         one_path = math.isnan(row["gain_se"])
-        gain = _number(row["gain"], 0) + ("" if one_path else f" ± {_number(row['gain_se'], 0)} SE")
-        told = {f"gain {unit}".strip(): UNDEFINED if row["arm"] == found.ids[found.comparator] else gain, "cost": _number(row["cost"], 0)}
+        gain = number(row["gain"], 0) + ("" if one_path else f" ± {number(row['gain_high'] - row['gain'], 0)}")
+        told = {f"gain {unit}".strip(): UNDEFINED if row["arm"] == found.ids[found.comparator] else gain, "cost": number(row["cost"], 0)}
         rows.append(
             {
                 "arm": row["arm"],
                 **told,
-                f"back per {unit or 'unit'}": _number(row["roi"] + 1.0 if row["roi"] >= -1.0 else None),
-                "CLV": _number(row["clv"]),
+                f"back per {unit or 'unit'}": number(row["roi"] + 1.0 if row["roi"] >= -1.0 else None),
+                "CLV": number(row["clv"]),
             }
         )
-    if not _columns(rows):
-        for line in rows:
-            _line("arm", line.pop("arm"), *(f"{key} {value}" for key, value in line.items()))
+    if not columns(rows):
+        for one in rows:
+            line("arm", one.pop("arm"), *(f"{key} {value}" for key, value in one.items()))
+    if found.results[0].sample.independent or sample.replicates > 1:
+        line("±", "half of a 95 % interval")
     sure = "above 99.9" if found.confidence > 0.999 else f"{100 * found.confidence:.1f}"
-    _line("best", found.ids[found.best], f"confidence {sure} %" if not math.isnan(found.confidence) else "")
+    line("best", found.ids[found.best], f"confidence {sure} %" if not math.isnan(found.confidence) else "")
     _copied("folder", folder)
     if (folder / "report.html").exists():
         _copied("report", folder / "report.html")

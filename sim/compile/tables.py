@@ -76,6 +76,7 @@ def compile_tables(*scenarios: Scenario) -> Tables:
     segments = list(first.segment_shares)
     return Tables(
         variant=np.arange(len(everything), dtype=np.uint32).reshape(len(scenarios), len(segments)),
+        reference=np.zeros(1, np.int64),
         segment=np.array([cell.slot for cell in sampled], np.uint32),
         cohort=np.array([cell.cohort for cell in sampled], np.uint32),
         arrival=np.array([cell.arrival for cell in sampled], np.uint32),

@@ -20,7 +20,7 @@ from sim.kernels.types import (
     Tally,
 )
 
-TWO_WORDS = {"cash": 32, "cash_square": 52, "replicates": 32}
+TWO_WORDS = {"cash": 32, "cash_square": 52, "replicates": 32, "paths": 32}
 """Tally fields whose last axis is (hi, lo), with the bits of lo."""
 
 LARGEST = np.iinfo(np.int64).max
@@ -56,6 +56,9 @@ def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
         feelings=zeros(k, g, horizon, len(FEELINGS) if tables.minded.any() else 0, 2),
         policy=zeros(k, g, horizon, tables.treating.shape[1], 5),
         paired=zeros(k * (k - 1) // 2, g, len(PAIRED), 7),
+        against=zeros(k if k > 1 else 0, g, len(PATTERNS), tables.stage_kind.size + 1, 11),
+        parted=zeros(k if k > 1 else 0, g, tables.stage_kind.size, horizon),
+        paths=zeros(replicates, k if k > 1 else 0, g, 3, 2),
         activity=zeros(k, g, horizon, len(ACTIVITIES) if tables.contacting.any() or tables.selling.any() else 0, 2),
     )
 
@@ -85,6 +88,8 @@ def canonical(tally: Tally) -> Tally:
     _carry(tally.policy[..., 3:], 32)
     _carry(tally.paired[..., 3:5], 32)
     _carry(tally.paired[..., 5:], 52)
+    for first, bits in ((3, 32), (5, 52), (7, 32), (9, 52)):
+        _carry(tally.against[..., first : first + 2], bits)
     _carry(tally.moments[..., 2:4], 32)
     _carry(tally.moments[..., 4:6], 52)
     if tally.by_cohort.shape[1] == 1:
@@ -127,9 +132,10 @@ def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool
     )
 
 
-def empty_scratch(tables: Tables) -> Scratch:
-    """Return one thread's scratch."""
+def empty_scratch(tables: Tables, horizon: int = 0) -> Scratch:
+    """Return one thread's scratch; horizon: above 0 for room to trace customers through that many periods, where cases are compared."""
     cases = len(tables.variant)
+    traced = cases if cases > 1 and horizon > 0 else 0
     return Scratch(
         words=np.zeros((4, GROUP), np.uint32),
         order_words=np.zeros((4, GROUP), np.uint32),
@@ -158,7 +164,10 @@ def empty_scratch(tables: Tables) -> Scratch:
         altered=np.zeros(GROUP, np.uint32),
         charge=np.zeros(GROUP, np.int64),
         lifts=np.zeros((LIFTS, GROUP), np.float32),
-        cases=np.zeros((cases if cases > 1 else 0, len(PAIRED), GROUP), np.int64),
+        cases=np.zeros((cases if cases > 1 else 0, len(PAIRED) + 1, GROUP), np.int64),
+        trace=np.zeros((traced, horizon + 1, GROUP), np.uint32),
+        steps=np.zeros((traced, GROUP), np.uint16),
+        groups=np.zeros((len(PATTERNS), tables.stage_kind.size + 1, 11), np.int64),
         recruited=np.zeros((RECRUITS if tables.reach.any() else 0, 3), np.uint64),
         made=np.zeros(1, np.int64),
     )

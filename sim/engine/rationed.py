@@ -120,7 +120,7 @@ def run_rationed(
                         on_progress(done, whole)
             for part in (one for ones in parts.values() for one in ones):
                 for i in range(len(part.rows)):
-                    run_pairs(part.tally, part.scratch._replace(cases=part.cases[i]), part.rows, i)
+                    run_pairs(tables, part.tally, part.scratch._replace(cases=part.cases[i]), part.rows, i)
                 merge(total, part.tally)
     seconds = time.perf_counter() - started
     return Outcome(tuple(sampled), canonical(total), kept if settings.keep_customers else None, threads, seconds)
@@ -139,7 +139,7 @@ def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int])
                 empty_state(tables, len(part), timed(kept), rationed=True),
                 empty_scratch(tables),
                 empty_tally(tables, horizon, replicates),
-                np.zeros((len(part), cases if cases > 1 else 0, len(PAIRED), GROUP), np.int64),
+                np.zeros((len(part), cases if cases > 1 else 0, len(PAIRED) + 1, GROUP), np.int64),
             )
             for part in np.array_split(mine, min(threads, len(mine)))
         ]

@@ -196,7 +196,7 @@ def by_group(
 
     def work(number: int) -> tuple[Tally, list[Array]]:
         tally = empty_tally(tables, horizon, replicates)
-        state, scratch = empty_state(tables, 1, timed(kept)), empty_scratch(tables)
+        state, scratch = empty_state(tables, 1, timed(kept)), empty_scratch(tables, horizon)
         recruits = []
         while not stop.is_set():
             with lock:

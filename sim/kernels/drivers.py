@@ -2,7 +2,7 @@
 
 from sim.kernels.jit import jit
 from sim.kernels.life import finish, start
-from sim.kernels.pair import add_pairs
+from sim.kernels.pair import add_pairs, note_start
 from sim.kernels.step import step
 from sim.kernels.talk import identity_of
 from sim.kernels.treat import ask, contact_chosen, due, rank_listed
@@ -22,13 +22,15 @@ def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
         for k in range(tables.variant.shape[0]):
             v = tables.variant[k, tables.segment[g]]
             start(tables, state, scratch, 0, (replicate, g, v), (serial, skip, count))
+            if scratch.trace.shape[0] > 0:
+                note_start(tables.row_stage[v], scratch.trace[k], scratch.steps[k], state, 0, count)
             for t in range(horizon):
                 if state.live[0] == 0:
                     break
                 step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t, True)
             finish(tables, tally, kept, state, scratch, 0, (replicate, k, g), count, first)
         if tally.paired.shape[0] > 0:
-            add_pairs(tally, scratch, g, (skip, skip + count))
+            add_pairs(tables, tally, scratch, (replicate, g), (skip, skip + count))
 
 
 @jit
@@ -75,6 +77,7 @@ def run_contacts(tables: Tables, tally: Tally, state: State, scratch: Scratch, g
 
 
 @jit
-def run_pairs(tally: Tally, scratch: Scratch, groups: Array, i: int) -> None:
+def run_pairs(tables: Tables, tally: Tally, scratch: Scratch, groups: Array, i: int) -> None:
     """Add the differences between cases of the group in row i, whose results stand in ``Scratch.cases``."""
-    add_pairs(tally, scratch, groups[i, CELL], (groups[i, SKIP], groups[i, SKIP] + groups[i, COUNT]))
+    replicate, g, _, skip, count, _ = groups[i]
+    add_pairs(tables, tally, scratch, (replicate, g), (skip, skip + count))

@@ -212,7 +212,7 @@ def finish(
     if first >= 0:
         keep(kept, state, patterns, q, k, first, count)
     if scratch.cases.shape[0] > 0:
-        note_case(tables, scratch.cases[k], state, q, count)
+        note_case(tables, scratch.cases[k], patterns, state, q, count)
     for kind in (AFTER, BEFORE):
         if kind == BEFORE:
             for i in range(count):

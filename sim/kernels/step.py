@@ -17,6 +17,7 @@ from sim.kernels.drop import drop_all
 from sim.kernels.jit import inner, leaf
 from sim.kernels.maths import TO_UNIT, exponential
 from sim.kernels.mind import return_home, sway, think
+from sim.kernels.pair import note_moves
 from sim.kernels.philox import counter
 from sim.kernels.samplers import take
 from sim.kernels.streams import book_streams
@@ -258,6 +259,8 @@ def move(
         pick_plain(tables.edge_below[v], tables.edge[v], row, rows, scratch.words[t % 2 * 2 + 1], scratch, movers)
     else:
         pick(tables.edge[v], row, scratch.words[t % 2 * 2 + 1], scratch, movers)
+    if scratch.trace.shape[0] > 0:
+        note_moves(tables, scratch, state.place[q], (k, v), t, movers)
     flows, sojourns, cash = tally.flows[k, g, t], tally.sojourns[k, g], tables.edge_units[v, t]
     losses, done = np.int64(0), np.uintp(0)
     for m in range(movers):

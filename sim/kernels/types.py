@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.kernels.addresses import *  # noqa: F403 - of one piece with the rest, for whoever draws
+
 Array = NDArray[Any]
 Integer = int | np.integer[Any]
 
@@ -95,6 +97,7 @@ class Tables(NamedTuple):
     """A compiled scenario: arrays only. Made by ``sim.compile``."""
 
     variant: Array  # (k, segment) uint32: row of the v axis
+    reference: Array  # (1,) int64: case that the others are held against
     segment: Array  # (g,) uint32
     cohort: Array  # (g,) uint32
     arrival: Array  # (g,) uint32, calendar period
@@ -275,6 +278,9 @@ class Tally(NamedTuple):
     feelings: Array  # (k, g, t, feeling, 2): sum over customers in active stages, in steps of 1 / FELT, and of squares; 0 long where off
     policy: Array  # (k, g, t, p or 0, 5): customers contacted, who took it up, in force; cost of them, two words
     paired: Array  # (pair or 0, g, PAIRED, 7): customers who differ, gain, lose; sum of differences (2 words), of squares (2 words)
+    against: Array  # (k or 0, g, pattern, s + 1, 11): of CLV less the reference case's, by the life there and the stage where paths part
+    parted: Array  # (k or 0, g, s, t): customers whose path first parted from that in the reference case at the end of t, out of stage s
+    paths: Array  # (replicate, k or 0, g, 3, 2): sums of cost and kept, and of what customers gain against the reference; two words
     activity: Array  # (k, g, t, activity, 2): sum over customers in active stages, and of squares; 0 long where off
 
 
@@ -346,7 +352,10 @@ class Scratch(NamedTuple):
     altered: Array  # (GROUP,) uint32: rows of the hazards that hold
     charge: Array  # (GROUP,) int64: cost of policies in this period
     lifts: Array  # (LIFTS, GROUP) float32
-    cases: Array  # (k or 0, PAIRED, GROUP) int64: a group's results, by case and place
+    cases: Array  # (k or 0, PAIRED + 1, GROUP) int64: a group's results and life pattern, by case and place
+    trace: Array  # (k or 0, horizon + 1, GROUP) uint32: each stage held by case and place, period of entry << 16 | stage
+    steps: Array  # (k or 0, GROUP) uint16: how many of them
+    groups: Array  # (pattern, s + 1, 11) int64: a group's part of ``Tally.against``
     made: Array  # (1,) int64: how many of them; more than there is room for, where some were not written
 
 
@@ -368,38 +377,11 @@ Z_MAX = 6.5
 NODES = 2048
 """Quantile tables: NODES values at equal steps of z; 32-bit uniforms never pass |z| = 6.4."""
 
-BLOCK_MOVES, BLOCK_ORDERS, BLOCK_MIND, BLOCK_TALK, BLOCK_PRODUCTS = 0, 1, 2, 3, 4
-"""Purposes of a customer's blocks: leave and edge; number of orders and amount; drift and failure; number of recruits and of contacts;
-products. A block serves an even period and the next, its number is half the period's; that of products, of one word a period, serves four,
-and its number is a quarter.
-"""
-
 RECRUITS = 2**18
 """Recruits that one call of a driver can make, by a few groups of customers."""
-
-BLOCK_LAST = 5
-"""Purpose of a customer's block for the time of the last order of a period, drawn where that is kept and somebody ordered."""
-
-TRAIT_PERIOD = 65_535
-BLOCK_TRAITS, BLOCK_GIFTS, BLOCK_ALIVE = 0, 1, 5
-"""Purposes of a customer's trait blocks: wallet, rate, frailty, spare; influence, knowledge, first satisfaction, who has knowledge;
-who of the existing customers is still there."""
-
-RECRUIT_PURPOSE = 0x3FFE
-"""Purpose at which a recruit's identity is drawn, from its parent's, the tenure and, in place of the replicate, its number."""
-
-MARKET_PURPOSE = 0x3FFF
-"""Purpose at which regimes are drawn, by calendar period, with no customer's identity."""
 
 NEVER_ASKED = 0xFFFF
 
 RANKS = ("value", "orders", "tenure", "survey", "random")
 BY_VALUE, BY_ORDERS, BY_TENURE, BY_SURVEY, BY_CHANCE = range(len(RANKS))
 NOBODY = np.float32(-np.inf)
-
-POLICY_PURPOSES = 0x8000
-"""Policies draw at POLICY_PURPOSES + a 15-bit hash of their id (a clash is refused): in a block of its own each period of contact, and in
-``TRAIT_PERIOD`` the strength of the effect and who is in a pilot."""
-
-BETA_PURPOSES = 0x4000
-"""Beta edges draw at BETA_PURPOSES + a 14-bit hash of ``stage.edge`` (a clash is refused)."""

@@ -113,14 +113,16 @@ def _mean(sample: Sample, totals: Array) -> float:
     return float((each * weight).sum() / weight.sum())
 
 
-def paths(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
+def paths(paired: Paired, names: Sequence[str], comparator: int, aspiration: float | None = None) -> pd.DataFrame:
     """Return how arms fare from market path to market path.
 
-    Columns: arm, won (share of the paths on which its equity is highest; ties share), worst, best (equity), regret_mean, regret_max (what
-    it falls short of the best arm of the same path; the smallest maximum is Savage's minimax regret), hurwicz (OPTIMISM of the best and
-    the rest of the worst path).
+    aspiration: equity that is enough, by default the comparator's mean. Columns: arm, won (share of the paths on which its equity is
+    highest; ties share), enough (share of those on which it reaches the aspiration: satisficing takes any arm that does so often enough,
+    Simon 1956), worst, best (equity), regret_mean, regret_max (what it falls short of the best arm of the same path; the smallest maximum
+    is Savage's minimax regret), hurwicz (OPTIMISM of the best and the rest of the worst path).
     """
     equity = np.stack([paired.path_equity(k) for k in range(len(paired))])
+    level = float(equity[comparator].mean()) if aspiration is None else aspiration
     top = equity.max(axis=0)
     wins: Floats = (equity == top) / (equity == top).sum(axis=0)
     regret = top - equity
@@ -128,6 +130,7 @@ def paths(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
         {
             "arm": list(names),
             "won": wins.mean(axis=1),
+            "enough": (equity >= level).mean(axis=1),
             "worst": equity.min(axis=1),
             "best": equity.max(axis=1),
             "regret_mean": regret.mean(axis=1),

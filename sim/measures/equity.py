@@ -85,6 +85,11 @@ def _cell_budgets(sample: Sample) -> Floats:
     return np.array(spent)
 
 
+def budgets(sample: Sample) -> float:
+    """Return what cohorts bought by a budget cost, discounted to calendar 0."""
+    return _sum(_cell_budgets(sample), sample.groups[0])
+
+
 def firm_cost(sample: Sample) -> float:
     """Return set-up cost and the fixed cost of every calendar period from 0 to the last simulated one, of policies too, discounted."""
     firm, factor = sample.scenario.firm, sample.scenario.discount_factor
@@ -114,7 +119,7 @@ def replicates(sample: Sample) -> pd.DataFrame:
     columns: dict[str, Array] = {"replicate": np.arange(sample.replicates)}
     for name, kind in (("clv", AFTER), ("clv_before_acquisition", BEFORE)):
         columns[name] = path_means(cell_means(sample, kind), weight) / _sum(weight, everybody)
-    costs = _sum(_cell_budgets(sample), everybody) + firm_cost(sample)
+    costs = budgets(sample) + firm_cost(sample)
     columns["equity"] = path_means(_path_values(sample), np.ones(len(sample.cells))) - costs
     return pd.DataFrame(columns)
 

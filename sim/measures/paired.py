@@ -10,7 +10,7 @@ import pandas as pd
 
 from sim.kernels.types import AFTER, BEFORE, PAIRED, UNIT, Array, Tally
 from sim.measures.clv import estimate
-from sim.measures.equity import firm_cost
+from sim.measures.equity import budgets, firm_cost
 from sim.measures.paths import cell_means, path_error, path_means, widening
 from sim.measures.sample import Group, Sample
 from sim.measures.sums import Floats, money, squares
@@ -21,6 +21,10 @@ MEASURES = {"clv": "after", "clv_before_acquisition": "before", "gross": "gross"
 cost, and the chance of not being lost within the first year."""
 
 KINDS = {"clv": AFTER, "clv_before_acquisition": BEFORE}
+
+
+PATHS = {"policy_cost": 0, "kept": 1, "gained": 2}
+"""What is summed up by replicate beside CLV, and its place in ``Tally.paths``: ``gained`` is what customers gain against the reference."""
 
 
 class Estimate(NamedTuple):
@@ -35,11 +39,22 @@ class Estimate(NamedTuple):
 class Paired:
     """Samples of several cases that share their customers and their luck.
 
-    samples: one a case, of the same cells; paired: the tally's, over pairs (later case less earlier), cells and PAIRED.
+    samples: one a case, of the same cells; tally: of all cases; reference: the case that its ``against`` and ``parted`` are held against.
     """
 
     samples: tuple[Sample, ...]
-    paired: Array
+    tally: Tally
+    reference: int
+
+    @property
+    def paired(self) -> Array:
+        """Sums over pairs (later case less earlier), cells and PAIRED."""
+        return self.tally.paired
+
+    @property
+    def traced(self) -> bool:
+        """Whether it is known where paths part: not where customers go through the calendar together."""
+        return not any(sample.scenario.rationed for sample in self.samples)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -68,14 +83,30 @@ class Paired:
         counts, weight = sample.customers[group.cells], sample.firm[group.cells]
         mean, se, sd = (float(value) for value in estimate(total, square, counts, counts, weight))
         if not sample.independent:
-            se = path_error(self.path_differences(k, other, measure, group)) if measure in KINDS else math.nan
+            se = path_error(self.path_differences(k, other, measure, group))
         return Estimate(mean, se, sd)
 
     def path_differences(self, k: int, other: int, measure: str, group: Group) -> Floats:
         """Return the mean difference of each replicate ``(replicate,)``."""
-        mine, theirs = (cell_means(self.samples[case], KINDS[measure])[:, group.cells] for case in (k, other))
+        mine, theirs = (self.path_cells(case, measure)[:, group.cells] for case in (k, other))
         weight = np.where(self.samples[k].customers > 0, self.samples[k].firm, 0.0)[group.cells]
         return path_means(mine - theirs, weight) / math.fsum(weight.tolist())
+
+    def path_cells(self, k: int, measure: str) -> Floats:
+        """Return means of a case by replicate and cell ``(replicate, g)``; 0 where nobody was drawn."""
+        if measure in KINDS:
+            return cell_means(self.samples[k], KINDS[measure])
+        if measure == "gross":
+            return self.path_cells(k, "clv") + self.path_cells(k, "policy_cost")
+        totals = money(self.tally.paths[:, k, :, PATHS[measure]]).astype(np.float64)
+        sampled = np.array([max(cell.sampled, 1) for cell in self.samples[k].cells], dtype=np.float64)
+        return np.asarray(totals / sampled / (1.0 if measure == "kept" else UNIT))
+
+    def path_mean(self, k: int, measure: str) -> Floats:
+        """Return the mean of all of a case's customers by replicate ``(replicate,)``."""
+        sample = self.samples[k]
+        weight = np.where(sample.customers > 0, sample.firm, 0.0)
+        return path_means(self.path_cells(k, measure), weight) / math.fsum(weight.tolist())
 
     def at_firm(self, k: int, other: int, measure: str) -> Estimate:
         """Return the difference of sums over the firm's customers, discounted to calendar 0, in currency; sd is NaN."""
@@ -87,14 +118,13 @@ class Paired:
         if sample.independent:
             se = math.sqrt(math.fsum((one.se * scale[cell.cells[0]]) ** 2 for one, cell in zip(each, cells, strict=True)))
         else:
-            se = path_error(self.path_equity(k) - self.path_equity(other)) if measure == "clv" else math.nan
+            se = path_error(path_means(self.path_cells(k, measure) - self.path_cells(other, measure), scale))
         return Estimate(mean, se, math.nan)
 
     def path_equity(self, k: int) -> Floats:
-        """Return customer equity of each replicate ``(replicate,)``, before the cohorts' budgets, which all cases share."""
+        """Return customer equity of each replicate ``(replicate,)``."""
         sample = self.samples[k]
-        scale = sample.firm * sample.scenario.discount_factor**sample.arrival
-        return path_means(cell_means(sample, AFTER), np.where(sample.customers > 0, scale, 0.0)) - firm_cost(sample)
+        return path_means(cell_means(sample, AFTER), firm_scale(sample)) - budgets(sample) - firm_cost(sample)
 
     @property
     def width(self) -> float:
@@ -102,10 +132,16 @@ class Paired:
         return TWO_SIDED_95 * widening(self.samples[0])
 
 
+def firm_scale(sample: Sample) -> Floats:
+    """Return the firm's customers times the discount factor at their arrival ``(g,)``; 0 where nobody was drawn."""
+    return np.where(sample.customers > 0, sample.firm * sample.scenario.discount_factor**sample.arrival, 0.0)
+
+
 def case_of(tally: Tally, k: int) -> Tally:
     """Return one case's tally, as of a run of its own."""
-    own = {name: values[k : k + 1] for name, values in tally._asdict().items() if name not in ("replicates", "paired")}
-    return Tally(**own, replicates=tally.replicates[:, k : k + 1], paired=tally.paired[:0])
+    shared = {"paired": tally.paired[:0], "against": tally.against[:0], "parted": tally.parted[:0], "paths": tally.paths[:, :0]}
+    own = {name: values[k : k + 1] for name, values in tally._asdict().items() if name not in ("replicates", *shared)}
+    return Tally(**own, replicates=tally.replicates[:, k : k + 1], **shared)
 
 
 def differences(paired: Paired, names: Sequence[str], comparator: int) -> pd.DataFrame:

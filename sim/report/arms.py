@@ -12,11 +12,16 @@ from sim.report.panels import MOST_PERIODS, beside, new_figure, scaled, tenure, 
 from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out, shortened, spread
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from sim.scenario.model import Scenario
     from sim.studies.compare import Comparison
 
 SHOWN = 4
 """Arms whose course is drawn, the best first."""
+
+RARE = 0.01
+"""Share of the customers below which a life pattern is not drawn."""
 
 LINES = ((BLUE, "-"), (ORANGE, "--"), (SKY, "-."), (GREY, ":"))
 
@@ -118,29 +123,86 @@ def segments(found: "Comparison") -> Drawn:
     mine = every[(every["by"] == "segment") & (every["measure"] == "clv") & every["arm"].isin(shown)]
     frame = mine[["arm", "id", "difference", "low", "high"]].rename(columns={"id": "segment"}).reset_index(drop=True)
     title = "For whom"
-    labels = found.labels
+    groups = {key: words.segment(scenario, key) for key in scenario.segments}
+    half = (frame["high"] - frame["difference"]).to_numpy()
     with drawing(lettered(found)):
-        groups = list(scenario.segments)
-        figure, (axes,) = new_figure(1.5 + 0.24 * len(groups) * len(shown))
-        height = 0.8 / len(shown)
-        for a, ((colour, _), arm) in enumerate(zip(LINES, shown, strict=False)):
-            rows = frame[frame["arm"] == arm].set_index("segment").loc[groups]
-            places = np.arange(len(groups))[::-1] + 0.4 - height * (a + 0.5)
-            hatch = ("", "////", "....", "\\\\\\\\")[a]
-            axes.barh(places, rows["difference"], height=height * 0.9, color=colour, edgecolor="white", hatch=hatch, linewidth=0,
-                      label=shortened(labels[arm], 34))  # fmt: skip
-            half = np.nan_to_num((rows["high"] - rows["difference"]).to_numpy())
-            axes.errorbar(rows["difference"], places, xerr=half, fmt="none", ecolor=INK, capsize=2, linewidth=1.0)
-        axes.set_yticks(np.arange(len(groups))[::-1], [wrapped(words.segment(scenario, key)) for key in groups], fontsize=SMALL)
-        axes.axvline(0, color=INK, linewidth=0.9)
-        axes.margins(x=0.05)
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(f"added to a customer's CLV, {words.unit(scenario)}")
+        figure = _bars(found, frame.rename(columns={"segment": "id", "difference": "value"}).assign(half=half), groups, title)
+    return Drawn("segments", figure, frame, title, "What a customer of each segment is worth more, after what policies cost on it.")
+
+
+def _bars(found: "Comparison", frame: pd.DataFrame, groups: dict[str, str], title: str) -> "Figure":
+    """Draw bars by group and arm. Frame: arm, id, value, half (of the interval); groups: what they are called, by id."""
+    shown = [arm for arm in ranked(found)["arm"] if arm in set(frame["arm"])]
+    figure, (axes,) = new_figure(1.5 + 0.24 * len(groups) * len(shown))
+    height = 0.8 / len(shown)
+    for a, ((colour, _), arm) in enumerate(zip(LINES, shown, strict=False)):
+        rows = frame[frame["arm"] == arm].set_index("id")[["value", "half"]].reindex(list(groups), fill_value=0.0)
+        places = np.arange(len(groups))[::-1] + 0.4 - height * (a + 0.5)
+        hatch = ("", "////", "....", "\\\\\\\\")[a]
+        axes.barh(places, rows["value"], height=height * 0.9, color=colour, edgecolor="white", hatch=hatch, linewidth=0,
+                  label=shortened(found.labels[arm], 34))  # fmt: skip
+        half = np.nan_to_num(rows["half"].to_numpy())
+        axes.errorbar(rows["value"], places, xerr=half, fmt="none", ecolor=INK, capsize=2, linewidth=1.0)
+    axes.set_yticks(np.arange(len(groups))[::-1], [wrapped(label) for label in groups.values()], fontsize=SMALL)
+    axes.axvline(0, color=INK, linewidth=0.9)
+    axes.margins(x=0.05)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(f"added to a customer's CLV, {words.unit(found.scenario)}")
+    figure.legend(loc="outside lower center", ncols=1)
+    axes.set_title(title)
+    ticks(axes.xaxis)
+    laid_out(figure)
+    return figure
+
+
+def lives(found: "Comparison") -> Drawn:
+    """Draw by life pattern under the comparator what its customers add to the arm's difference. Frame: arm, pattern, part, half."""
+    shown = ranked(found)["arm"].tolist()[:SHOWN]
+    every = found.who_gains
+    mine = every[(every["by"] == "pattern") & every["arm"].isin(shown)]
+    mine = mine.assign(half=mine["share"] * (mine["high"] - mine["difference"])).reset_index(drop=True)
+    there = mine.groupby("id", sort=False)["share"].max()
+    groups = {
+        key: f"{name} ({words.percent(there[key])})" for key, (name, _) in words.PATTERNS.items() if key in there and there[key] >= RARE
+    }
+    title = "Who gains"
+    with drawing(lettered(found)):
+        figure = _bars(found, mine.rename(columns={"part": "value"}), groups, title)
+    frame = mine[["arm", "id", "part", "half"]].rename(columns={"id": "pattern"})
+    said = f"By how a life would have gone under {against(found)}, in brackets how often. An arm's bars add up to its gain a head."
+    if left := [name for key, (name, _) in words.PATTERNS.items() if key in there and key not in groups]:
+        said += f" Not drawn: {', '.join(left).lower()}, below {words.percent(RARE)} of the customers."
+    return Drawn("lives", figure, frame, title, said)
+
+
+def parting(found: "Comparison") -> Drawn:
+    """Draw the share of customers whose path has parted from that under the comparator. Frame: arm, tenure, so_far."""
+    shown = [arm for arm in ranked(found)["arm"] if arm in set(found.parting["arm"])][:SHOWN]
+    every = found.parting[found.parting["arm"].isin(shown)].drop_duplicates(["arm", "tenure"])
+    frame = every[["arm", "tenure", "so_far"]].reset_index(drop=True)
+    horizon, title = found.results[0].sample.horizon, "Where paths part"
+    with drawing(lettered(found)):
+        figure, (axes,) = new_figure(3.4)
+        for (colour, dashes), arm in zip(LINES, shown, strict=False):
+            rows = frame[frame["arm"] == arm]
+            times, shares = [0, *rows["tenure"], horizon], [0.0, *rows["so_far"], rows["so_far"].iloc[-1]]
+            axes.plot(times, 100 * np.array(shares), color=colour, linestyle=dashes, linewidth=1.7,
+                      label=shortened(found.labels[arm], 34))  # fmt: skip
+        axes.set_xlim(0, horizon)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(f"{found.scenario.period}s since the customer arrived")
+        axes.set_ylabel("customers on another path, %")
+        axes.grid(axis="y")
         figure.legend(loc="outside lower center", ncols=1)
         axes.set_title(title)
-        ticks(axes.xaxis)
         laid_out(figure)
-    return Drawn("segments", figure, frame, title, "What a customer of each segment is worth more, after what policies cost on it.")
+    row = found.table[found.table["arm"] == shown[0]].iloc[0]
+    stages = found.parting[found.parting["arm"] == shown[0]].groupby("stage", sort=False)["share"].sum()
+    where = words.stage(found.scenario, str(stages.idxmax()))
+    half = f"half of them by {found.scenario.period} {row['parted_at']:.0f}, most often from {where}"
+    said = f"With {row['label']} {words.percent(row['parted'])} of the customers ever take another way than under {against(found)}: {half}."
+    said += " For the others only what they pay and cost can differ."
+    return Drawn("parting", figure, frame, title, said)
 
 
 def courses(found: "Comparison") -> Drawn:
@@ -198,6 +260,8 @@ FIGURES: dict[str, Callable[["Comparison"], Drawn]] = {
     "gains": gains,
     "frontier": frontier,
     "segments": segments,
+    "lives": lives,
+    "parting": parting,
     "courses": courses,
     "paths": paths,
 }
@@ -207,4 +271,5 @@ FIGURES: dict[str, Callable[["Comparison"], Drawn]] = {
 def fitting(found: "Comparison") -> tuple[str, ...]:
     """Return the names of the figures that say something of this comparison."""
     there: dict[str, Any] = {"segments": found.scenario.segments, "paths": not found.results[0].sample.independent}
+    there |= {"lives": len(found.arms) > 1, "parting": len(found.parting)}
     return tuple(name for name in FIGURES if there.get(name, True))

@@ -242,6 +242,7 @@ def _check(found: "Comparison", row: dict[Any, Any]) -> dict[str, str]:
         "sd": words.plain(row["sd"]),
         "apart": words.plain(row["sd_unpaired"]),
         "saved": words.percent(row["saved"]),
+        "perfect": _joined(*words.estimate(row["perfect"], row["perfect_se"] * found.paired.width / words.LEVEL)),
         "shares": f"{words.percent(one['gain'])} / {words.percent(one['lose'])}",
     }
 

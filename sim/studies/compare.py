@@ -14,6 +14,7 @@ from sim.engine import Outcome, run
 from sim.kernels.types import Kept, Tables
 from sim.measures.equity import firm_cost
 from sim.measures.paired import Estimate, Paired, case_of, confidence
+from sim.measures.paths import path_error
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.policy import Policy
@@ -72,8 +73,10 @@ class Comparison:
         equity before it and after it, with a 95 % interval); difference, difference_se, difference_low, difference_high, sd, sd_unpaired
         (of CLV a customer: paired, and were the arms' luck apart); saved (share of the variance that pairing saves); roi, roi_low, roi_high
         (gain over cost); payback (periods until the spending has come back, missing for never); shortfall (mean CLV of the worst
-        5 %); dominates (first or second order stochastic dominance over the comparator, else empty); efficient (on the frontier of cost
-        and gross gain).
+        5 %); dominates (first or second order stochastic dominance over the comparator, else empty); parted, parted_at (share of customers
+        whose path ever parts from that under the comparator, and the median tenure at which it first does); perfect, perfect_se (the
+        firm's, what treating exactly those who gain would add to the better of the arm and the comparator); qini (coefficient of treating
+        by segment and cohort, a head); efficient (on the frontier of cost and gross gain).
         """
         import pandas as pd
 
@@ -81,6 +84,8 @@ class Comparison:
 
     def _rows(self) -> list[dict[str, Any]]:
         from sim.measures import arms as measures
+        from sim.measures.gains import parted, perfect
+        from sim.measures.targeting import qini
 
         rows, theirs = [], self.results[self.comparator]
         for k, (arm, result) in enumerate(zip(self.arms, self.results, strict=True)):
@@ -90,7 +95,7 @@ class Comparison:
             half, apart = self.paired.width * back["gain_se"], math.hypot(own["sd"], other["sd"])
             apart_se = math.hypot(own["se"], other["se"])
             equity = result.equity.iloc[0]
-            kept = self._kept(result)
+            kept = self._kept(k)
             row: dict[str, Any] = {"arm": arm.id, "label": self.labels[arm.id], "policies": "+".join(arm.policies)}
             row |= {"clv": own["mean"], "clv_se": own["se"], "equity": equity["equity"], "equity_se": equity["se"]}
             row |= {"kept": kept[0], "kept_se": kept[1], "cost": back["cost"], "gross": back["gross"], "gain": back["gain"]}
@@ -102,6 +107,9 @@ class Comparison:
             row |= {"roi": back["roi"], "roi_low": back["roi"] - wide, "roi_high": back["roi"] + wide}
             row |= {"payback": measures.payback(measures.course(result.sample, theirs.sample))}
             row |= {"shortfall": measures.shortfall(result.sample), "dominates": measures.dominance(result.sample, theirs.sample)}
+            row |= dict(zip(("parted", "parted_at"), parted(self.paired, k), strict=True))
+            row |= dict(zip(("perfect", "perfect_se"), perfect(self.paired, k), strict=True))
+            row |= {"qini": qini(self.targeting[self.targeting["arm"] == arm.id])}
             rows.append(row)
         frontier = measures.efficient(self.paired, [row["cost"] for row in rows], [row["gross"] for row in rows])
         return [{**row, "efficient": on} for row, on in zip(rows, frontier, strict=True)]
@@ -111,13 +119,15 @@ class Comparison:
         frame = self.differences
         return frame[(frame["arm"] == arm) & (frame["by"] == "all") & (frame["measure"] == measure)].iloc[0]
 
-    def _kept(self, result: Result) -> tuple[float, float]:
+    def _kept(self, k: int) -> tuple[float, float]:
         """Return the chance of not being lost within the first year, and its standard error."""
+        result = self.results[k]
         if not result.sample.keeps:
             return math.nan, math.nan
         year = min(self.scenario.periods_per_year, result.sample.horizon)
         row = result.retention[result.retention["by"] == "all"].iloc[year]
-        return float(row["survival"]), float(row["survival_se"])
+        se = float(row["survival_se"]) if result.sample.independent else path_error(self.paired.path_mean(k, "kept"))
+        return float(row["survival"]), se
 
     @cached_property
     def treatments(self) -> "pd.DataFrame":
@@ -127,11 +137,42 @@ class Comparison:
         return treatments({arm.id: result.sample for arm, result in zip(self.arms, self.results, strict=True)})
 
     @cached_property
+    def who_gains(self) -> "pd.DataFrame":
+        """Differences by what happened to the customer under the comparator; see ``sim.measures.gains.who_gains``."""
+        from sim.measures.gains import who_gains
+
+        return who_gains(self.paired, self.ids)
+
+    @cached_property
+    def parting(self) -> "pd.DataFrame":
+        """Where paths first part from those under the comparator; see ``sim.measures.gains.parting``."""
+        from sim.measures.gains import parting
+
+        return parting(self.paired, self.ids)
+
+    @cached_property
+    def targeting(self) -> "pd.DataFrame":
+        """The Qini curve of each arm by segment and cohort; see ``sim.measures.targeting.targeting``."""
+        from sim.measures.targeting import targeting
+
+        return targeting(self.paired, self.ids)
+
+    def by_score(self, arm: str, score: "Sequence[float] | np.ndarray[Any, Any]") -> "pd.DataFrame":
+        """Return an arm's Qini curve by a score of each customer kept; see ``sim.measures.targeting.by_score``."""
+        from sim.measures.targeting import by_score
+
+        return by_score(self.paired, self.ids.index(arm), np.asarray(score))
+
+    @cached_property
     def paths(self) -> "pd.DataFrame":
         """How arms fare from market path to market path (``run.replicates``); see ``sim.measures.arms.paths``."""
+        return self.aspiring()
+
+    def aspiring(self, level: float | None = None) -> "pd.DataFrame":
+        """Return the frame ``paths`` with another level of aspiration, in customer equity, than the comparator's mean."""
         from sim.measures.arms import paths
 
-        return paths(self.paired, self.ids)
+        return paths(self.paired, self.ids, self.comparator, level)
 
     @cached_property
     def best(self) -> int:
@@ -172,7 +213,10 @@ class Comparison:
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
-        found = {"arms": self.table, "differences": self.differences, "treatments": self.treatments}
+        found = {"arms": self.table, "differences": self.differences, "who_gains": self.who_gains, "treatments": self.treatments}
+        if self.paired.traced:
+            found["parting"] = self.parting
+        found["targeting"] = self.targeting
         return found if self.results[0].sample.independent else found | {"paths": self.paths}
 
     def summary(self) -> dict[str, Any]:
@@ -215,13 +259,16 @@ class Comparison:
             },
             "roi": plain(row["roi"]),
             "payback": plain(row["payback"]),
+            "parted": {"share": plain(row["parted"]), "tenure": plain(row["parted_at"])},
+            "perfect": {"mean": plain(row["perfect"]), "se": plain(row["perfect_se"])},
+            "qini": plain(row["qini"]),
         }
 
     def __repr__(self) -> str:
         row = self.table.iloc[self.best]
-        error = f"± {row['gain_se']:,.0f} " if math.isfinite(row["gain_se"]) else ""
+        error = f"± {row['gain_high'] - row['gain']:,.0f} " if math.isfinite(row["gain_se"]) else ""
         told = f"best {row['label']}, {row['gain']:,.0f} {error}{self.scenario.currency} against {self.ids[self.comparator]}"
-        end = " (± standard error)" if error else ", on this market path"
+        end = " (95 %)" if error else ", on this market path"
         return f"<Comparison of {len(self.arms)} arms on {self.scenario.name}: {' '.join(told.split())}{end}>"
 
 
@@ -250,11 +297,11 @@ def compare(
     half of its 95 % interval within that share of the comparator's CLV before acquisition, or within ``run.precision_money``.
     Raises ScenarioError with every fault, before anything runs; where arrivals depend on customers, who are then not the same in all arms.
     """
-    _refuse(scenario)
+    refuse(scenario)
     return compared(scenario, read_arms(scenario, policies, arms, configs), comparator, progress)
 
 
-def _refuse(scenario: Scenario) -> None:
+def refuse(scenario: Scenario) -> None:
     """Raise ScenarioError where arms cannot be simulated side by side."""
     if scenario.coupled:
         rule = "must be off: arrivals that depend on customers are not the same in all arms"
@@ -267,11 +314,12 @@ def compared(
     scenario: Scenario, every: Sequence[Arm], comparator: str = NONE, progress: Callable[[int, int], None] | None = None
 ) -> Comparison:
     """Compare arms that are read already; see ``compare``."""
-    _refuse(scenario)
+    refuse(scenario)
     names = [arm.id for arm in every]
     if comparator not in names:
         raise ScenarioError([Fault("comparator", comparator, "must be one of the arms", f"there are {', '.join(names)}")])
     tables = compile_tables(*(arm.scenario for arm in every))
+    tables = tables._replace(reference=np.array([names.index(comparator)], np.int64))
     if any(arm.scenario.rationed for arm in every):
         outcome = ration(tables, [arm.scenario for arm in every], progress)
         return _comparison(scenario, every, names.index(comparator), outcome, tables)
@@ -288,7 +336,7 @@ def compared(
 
 def _comparison(scenario: Scenario, every: Sequence[Arm], comparator: int, outcome: Outcome, tables: Tables) -> Comparison:
     results = tuple(Result(arm.scenario, _outcome(outcome, k), _tables(tables, k)) for k, arm in enumerate(every))
-    paired = Paired(tuple(result.sample for result in results), outcome.tally.paired)
+    paired = Paired(tuple(result.sample for result in results), outcome.tally, comparator)
     return Comparison(scenario, tuple(every), results, paired, comparator)
 
 

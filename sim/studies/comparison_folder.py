@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,19 @@ from sim.scenario import Fault, ScenarioError, read
 from sim.scenario.customers import HELD
 from sim.studies.arms import NONE, Arm, with_policies
 from sim.studies.compare import Comparison, compared
-from sim.studies.folder import DRAWS, changed, config_of, csv_name, folder_name, json_bytes, manifest_of, parquet, result_hash, table_of
+from sim.studies.folder import (
+    DRAWS,
+    changed,
+    config_of,
+    csv_name,
+    folder_name,
+    json_bytes,
+    manifest_of,
+    parquet,
+    result_hash,
+    table_of,
+    told_otherwise,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,14 +91,26 @@ def verify(folder: Path, manifest: Mapping[str, Any], progress: Callable[[int, i
         return [*found, *(f"cannot be run again: {fault}" for fault in error.faults)]
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return [*found, "config.yaml or arms.yaml: cannot be run again: is missing or no YAML"]
-    texts, summary = _texts(again, again.tables()), again.summary()
+    frames, summary = again.tables(), again.summary()
+    texts = _texts(again, frames)
+    found += told_otherwise(scenario, manifest, _wanted(again, [*texts, *(f"tables/{name}.parquet" for name in frames)], manifest))
     told = {line.partition(": ")[0] for line in found}
     for name, content in {**texts, "comparison.json": json_bytes(summary)}.items():
-        if name not in told and manifest["files"].get(name) != hashlib.sha256(content).hexdigest():
+        if name not in told and manifest["files"].get(name, "") not in ("", hashlib.sha256(content).hexdigest()):
             found.append(f"{name}: comes out differently")
     if not found and manifest.get("result_hash") != result_hash(texts, summary):
         found.append("manifest.json: result_hash comes out differently")
     return found
+
+
+def _wanted(found: Comparison, written: Sequence[str], manifest: Mapping[str, Any]) -> set[str]:
+    """Return the names of the files that a comparison leaves; a report's, where the manifest has one."""
+    from sim.report.comparison import names
+    from sim.report.files import PAGE
+
+    held = found.scenario.base is not None and found.scenario.base.held is not None
+    drawn = names(found) if PAGE in manifest["files"] else set()
+    return {*written, "comparison.json", *([HELD] if held else []), *drawn}
 
 
 def _yaml(path: Path) -> dict[str, Any]:

@@ -202,7 +202,7 @@ def _rerun(
     wanted = {*texts, "summary.json", *(f"tables/{name}.parquet" for name in frames)}
     wanted |= {HELD} if scenario.base is not None and scenario.base.held is not None else set()
     wanted |= names(result) if PAGE in manifest["files"] else set()
-    found = list(_told_otherwise(scenario, manifest, wanted))
+    found = list(told_otherwise(scenario, manifest, wanted))
     differing = [
         name for name, content in texts.items() if manifest["files"].get(name, "") not in ("", hashlib.sha256(content).hexdigest())
     ]
@@ -219,7 +219,7 @@ def _rerun(
         yield f"manifest.json: written by version {manifest.get('version')}, verified with {__version__}"
 
 
-def _told_otherwise(scenario: Scenario, manifest: Mapping[str, Any], wanted: Set[str]) -> Iterator[str]:
+def told_otherwise(scenario: Scenario, manifest: Mapping[str, Any], wanted: Set[str]) -> Iterator[str]:
     """Yield what the manifest says of draws, seed and files that is not so. wanted: files that the run leaves."""
     for name, value in (("draws", DRAWS), ("seed", scenario.run.seed), ("base", _base(scenario))):
         if manifest.get(name) != value:

@@ -34,11 +34,15 @@ def test_policies_lists_those_that_ship_and_own_ones(clvsim: Clvsim, mine: str) 
     done = clvsim("policies")
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert len(lines) == 25
-    assert any(line.split(maxsplit=1) == ["win_back", "Win back"] for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert len([line for line in lines if not line.startswith(" ")]) == 25
+    at = next(k for k, line in enumerate(lines) if line.startswith("win_back "))
+    assert lines[at].split(maxsplit=1)[1] == "Win back (2.5 a contact, 1.5 an uptake)"
+    assert lines[at + 1].split()[:5] == ["Those", "lost", "within", "the", "last"]
+    assert any(line.split()[0] == "nothing" and line.endswith("(free)") for line in lines)
     own = clvsim("policies", "--configs", mine).out.splitlines()
-    assert any(line.split(maxsplit=1) == ["plus", "Two points more"] for line in own)
-    assert any(line.split(maxsplit=1) == ["broken", "(cannot be read)"] for line in own)
+    assert any(line.split(maxsplit=1) == ["plus", "Two points more (100 once, 0.5 a contact)"] for line in own)
+    assert any(line.split(maxsplit=1) == ["broken", "(cannot be read) (free)"] for line in own)
 
 
 def test_compare_writes_a_folder_and_says_what_is_in_it(clvsim: Clvsim, mine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,12 +56,15 @@ def test_compare_writes_a_folder_and_says_what_is_in_it(clvsim: Clvsim, mine: st
     told = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert list(told["arms"]) == ["none", "plus", "dear"]
     assert told["arms"]["dear"]["cost"] > told["arms"]["plus"]["cost"] > 0
-    assert f"{told['arms']['plus']['gain']['mean']:,.0f} ± {told['arms']['plus']['gain']['se']:,.0f} SE" in done.out
+    gain = told["arms"]["plus"]["gain"]
+    assert f"{gain['mean']:,.0f} ± {gain['interval'][1] - gain['mean']:,.0f}" in done.out
+    assert "half of a 95 % interval" in done.out
     assert f"best       {told['best']}" in done.out
     assert f"folder     {out}" in done.out
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    tables = {f"tables/{name}.{kind}" for name in ("arms", "differences", "treatments") for kind in ("csv", "parquet")}
-    drawn = {f"figures/{name}.{kind}" for name in ("gains", "frontier", "courses") for kind in ("svg", "png", "csv")}
+    frames = ("arms", "differences", "treatments", "who_gains", "parting", "targeting")
+    tables = {f"tables/{name}.{kind}" for name in frames for kind in ("csv", "parquet")}
+    drawn = {f"figures/{name}.{kind}" for name in ("gains", "frontier", "lives", "parting", "courses") for kind in ("svg", "png", "csv")}
     assert files == {"config.yaml", "arms.yaml", "comparison.json", "manifest.json", "report.html", *tables, *drawn}
     assert list(pd.read_csv(out / "tables" / "arms.csv")["arm"]) == ["none", "plus", "dear"]
     assert "Two points more" in (out / "report.html").read_text(encoding="utf-8")
@@ -99,6 +106,19 @@ def test_another_comparator(clvsim: Clvsim, mine: str) -> None:
         (["arms.dear=3"], "arms.dear: must be a mapping"),
         (["arms.dear={policies: [plus], plus.cost.per_contact: -9}"], "dear: policies.plus.cost.per_contact: must be at least 0 (got -9)"),
         (["arms.dear={policies: [plus], plus.cost.percontact: 9}"], "dear: policies.plus.cost.percontact: unknown key"),
+        (
+            ["plus.cost.setup=9"],
+            "plus.cost.setup: is of a policy, not of the scenario (got 9); write 'arms.NAME={policies: [plus], plus.cost.setup: 9}'",
+        ),
+        (["policies=[plus]", "pick=best"], "pick: must be kn or ocba (got best)"),
+        (["policies=[plus]", "pick=kn"], "pick: needs indifference=, the smallest difference"),
+        (["policies=[plus]", "confidence=0.9"], "confidence: is of picking alone; add pick=kn"),
+        (["policies=[plus]", "pick=kn", "indifference=none"], "indifference: must be a number (got none)"),
+        (["policies=[plus]", "pick=kn", "indifference=-1", "run.customers=1e5"], "indifference: must be above 0 (got -1)"),
+        (
+            ["policies=[plus]", "pick=kn", "indifference=1", "run.customers=100"],
+            "run.customers: must be at least 40,960 to pick among 2 arms",
+        ),
         (["policies=[plus]", "horizon=inf"], "horizon: must be a whole number of periods to simulate"),
         (["policies=[plus]", "out="], "out: must name a folder"),
         (["policies=[plus]", "run.customer=3"], "run.customer: unknown key (got 3); did you mean customers?"),
@@ -153,6 +173,17 @@ def test_verify_tells_the_same_from_the_changed(clvsim: Clvsim, mine: str, tmp_p
     done = clvsim("verify", "cmp")
     assert (done.code, done.out) == (1, "comparison.json: comes out differently\n")
     file.write_text(whole, encoding="utf-8")
+    listed["files"]["comparison.json"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    page = listed["files"].pop("tables/parting.csv")
+    manifest.write_text(json.dumps(listed | {"seed": 7, "draws": 1}), encoding="utf-8")
+    assert clvsim("verify", "cmp").out.splitlines() == [
+        "tables/parting.csv: is not in the manifest",
+        "manifest.json: draws is 1, and here 2",
+        "manifest.json: seed is 7, and here 1",
+        "tables/parting.csv: is missing from the manifest",
+    ]
+    listed["files"]["tables/parting.csv"] = page
+    manifest.write_text(json.dumps(listed), encoding="utf-8")
     (tmp_path / "cmp" / "arms.yaml").write_text("arms: 3\n", encoding="utf-8")
     done = clvsim("verify", "cmp")
     assert done.code == 1
@@ -170,3 +201,26 @@ def test_verify_where_the_scenario_has_a_policy_of_its_own(clvsim: Clvsim, mine:
     assert clvsim("compare", "--configs", mine, "scenario=own", "run.customers=500", dear, "out=cmp", "--no-report").code == 0
     done = clvsim("verify", "cmp")
     assert (done.code, done.out) == (0, "cmp: the same\n"), done.out
+
+
+def test_pick_prints_the_best_and_what_is_guaranteed(clvsim: Clvsim, mine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    found = clvsim(
+        "compare", "--configs", mine, "scenario=publisher", "policies=[plus]", "pick=kn", "indifference=500", "run.customers=50000"
+    )
+    assert (found.code, found.err) == (0, "")
+    lines = found.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].split()[:2] == ["plus", "40,960"]
+    assert "picked     plus  by KN  seed 1" in lines
+    assert "95 % of such searches pick the best arm where it is better than every" in found.out
+    assert not (tmp_path / "results").exists()
+
+
+def test_policies_alone_are_enough_of_a_folder(clvsim: Clvsim, tmp_path: Path) -> None:
+    (tmp_path / "few" / "policy").mkdir(parents=True)
+    (tmp_path / "few" / "policy" / "plus.yaml").write_text(PLUS, encoding="utf-8")
+    assert clvsim("compare", "--configs", "few", "policies=[plus]", "--no-report", "out=cmp", *SMALL).code == 0
+    assert clvsim("scenarios", "--configs", "few").code == 0
+    (tmp_path / "empty").mkdir()
+    assert any("must hold a folder named scenario or policy" in line for line in refused(clvsim, "scenarios", "--configs", "empty"))

@@ -1,0 +1,145 @@
+"""Who gains by an arm, and where paths part: differences from the comparator by what happened to each customer, and when.
+
+A customer's life under the comparator is what the firm would have seen without the arm. The stage where two paths part is the last one
+that both have held: up to there the customer's course is the same in both.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sim.kernels.types import PATTERNS, Array
+from sim.measures.clv import estimate
+from sim.measures.paired import Paired, firm_scale
+from sim.measures.paths import path_error, path_means
+from sim.measures.sample import Sample
+from sim.measures.sums import Floats, money, per_sampled, squares
+
+NEVER = "never"
+"""Stands for a stage where paths never part."""
+
+COLUMNS = ("arm", "by", "id", "share", "difference", "se", "low", "high", "part", "gain", "lose")
+
+
+class Sums(NamedTuple):
+    """A case's differences of CLV from the reference's, exact, ``(g, …)``: Python integers in units.
+
+    counts: customers, who gain, who lose ``(g, …, 3)``; total, square: of the differences; gained, gained_square: of those above 0.
+    """
+
+    counts: Array
+    total: Array
+    square: Array
+    gained: Array
+    gained_square: Array
+
+
+def sums(paired: Paired, k: int, axes: tuple[int, ...] = (1, 2)) -> Sums:
+    """Return sums of case k against the reference, added up over axes of (cell, pattern, stage)."""
+    found = paired.tally.against[k].sum(axis=axes)
+    return Sums(found[..., :3], money(found[..., 3:5]), squares(found[..., 5:7]), money(found[..., 7:9]), squares(found[..., 9:11]))
+
+
+def who_gains(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
+    """Return how CLV differs from the comparator by what happened to the customer.
+
+    Columns: arm, by (pattern: of its life under the comparator; stage: the last one before its path parts from that under the comparator),
+    id (``never`` where the paths never part), share (of the firm's customers), difference (mean of them, in currency), se, low, high
+    (95 %), part (share x difference: of each ``by`` these add up to the arm's difference), gain, lose (shares of the firm's customers who
+    are in the group and whose own value rises, falls). The comparator has no rows, nor has a group without customers; none by stage
+    where a policy is rationed.
+    """
+    return pd.DataFrame(_rows(paired, names), columns=list(COLUMNS))
+
+
+def _rows(paired: Paired, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    stages = [*paired.samples[0].stages, NEVER]
+    for k, arm in enumerate(names):
+        if k == paired.reference:
+            continue
+        yield from _groups(paired, k, {"arm": arm, "by": "pattern"}, PATTERNS, sums(paired, k, (2,)))
+        if paired.traced:
+            yield from _groups(paired, k, {"arm": arm, "by": "stage"}, stages, sums(paired, k, (1,)))
+
+
+def _groups(paired: Paired, k: int, head: dict[str, Any], ids: Sequence[str], found: Sums) -> Iterator[dict[str, Any]]:
+    sample = paired.samples[k]
+    weight = np.where(sample.customers > 0, sample.firm, 0.0)
+    mean, error, _ = estimate(found.total, found.square, found.counts[..., 0], sample.customers, weight)
+    se, shares = sample.errors(error), mean_counts(sample, found.counts)
+    for place, name in enumerate(ids):
+        if found.counts[:, place, 0].any():
+            share, gain, lose = shares[place].tolist()
+            half, difference = paired.width * float(se[place]), float(mean[place])
+            row = {**head, "id": name, "share": share, "difference": difference, "se": float(se[place])}
+            yield {**row, "low": difference - half, "high": difference + half, "part": share * difference, "gain": gain, "lose": lose}
+
+
+def mean_counts(sample: Sample, counts: Array) -> Floats:
+    """Return counts ``(g, …)`` as shares of the firm's customers ``(…)``."""
+    rates, total = per_sampled(sample.customers, sample.firm), np.zeros(counts.shape[1:])
+    for g, rate in enumerate(rates.tolist()):
+        total += counts[g].astype(np.float64) * rate
+    return total / float((rates * sample.customers).sum())
+
+
+def parting(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
+    """Return where paths first part from those under the comparator.
+
+    Columns: arm, tenure (periods lived by then), stage (which both have held last), share (of the firm's customers whose path parts
+    then and there), so_far (of those whose path has parted by then). Rows with customers only; the comparator has none.
+    """
+    rows = []
+    for k, arm in enumerate(names if paired.traced else ()):
+        if k == paired.reference:
+            continue
+        shares = mean_counts(paired.samples[k], paired.tally.parted[k])
+        so_far = np.cumsum(shares.sum(axis=0))
+        for t, s in np.argwhere(shares.T > 0).tolist():
+            row = {"arm": arm, "tenure": t + 1, "stage": paired.samples[k].stages[s], "share": float(shares[s, t])}
+            rows.append(row | {"so_far": float(so_far[t])})
+    return pd.DataFrame(rows, columns=["arm", "tenure", "stage", "share", "so_far"])
+
+
+def parted(paired: Paired, k: int) -> tuple[float, float]:
+    """Return the share of customers whose path ever parts from that under the comparator, and the median tenure at which it first does.
+
+    NaN where it is not known, the tenure also where no path parts.
+    """
+    if not paired.traced:
+        return math.nan, math.nan
+    so_far = np.cumsum(mean_counts(paired.samples[k], paired.tally.parted[k]).sum(axis=0))
+    share = float(so_far[-1])
+    return share, float(np.argmax(so_far >= share / 2.0) + 1) if share > 0 else math.nan
+
+
+def perfect(paired: Paired, k: int) -> tuple[float, float]:
+    """Return the value of perfect targeting and its standard error, the firm's, discounted to calendar 0, its own costs aside.
+
+    What it would add to treat exactly those who gain, customer by customer: the sum of the gains, less the better of the arm for all
+    and the comparator for all; E max(d, 0) - max(E d, 0) of the paired difference d. No rule of whom to treat is worth more, on this luck.
+    """
+    if k == paired.reference:
+        return 0.0, 0.0
+    sample, found = paired.samples[k], sums(paired, k)
+    better = paired.at_firm(k, paired.reference, "clv").mean > 0  # then what is added is the losses spared, else the gains
+    total = found.gained - found.total if better else found.gained
+    square = found.square - found.gained_square if better else found.gained_square
+    scale, mean, variance = firm_scale(sample), 0.0, 0.0
+    for g in np.flatnonzero(scale > 0):
+        one = slice(g, g + 1)
+        value, se, _ = estimate(total[one], square[one], sample.customers[one], sample.customers[one], sample.firm[one])
+        mean += float(value) * float(scale[g])
+        variance += (float(se) * float(scale[g])) ** 2
+    return mean, math.sqrt(variance) if sample.independent else path_error(_spared(paired, k, better))
+
+
+def _spared(paired: Paired, k: int, better: bool) -> Floats:
+    """Return by replicate what perfect targeting adds ``(replicate,)``."""
+    gained = paired.path_cells(k, "gained")
+    if better:
+        gained = gained - (paired.path_cells(k, "clv") - paired.path_cells(paired.reference, "clv"))
+    return path_means(gained, firm_scale(paired.samples[k]))

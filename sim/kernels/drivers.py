@@ -69,8 +69,8 @@ def run_contacts(tables: Tables, tally: Tally, state: State, scratch: Scratch, g
             state.score[i, 0] = NOBODY
         if not live:
             continue
-        ask(tables, state, scratch, i, (replicate, v, p, identity_of(tables, g, serial)), t)
         if how != CHOSEN:
+            ask(tables, state, scratch, i, (replicate, v, p, identity_of(tables, g, serial)), t)
             rank_them(tables, state, scratch, i, (v, p), t)
         if how != RANKED:
             contact_them(tables, tally.policy[k, g, t, p], state, scratch, i, (v, p), t, state.owed[i, 0])

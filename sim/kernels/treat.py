@@ -133,7 +133,7 @@ def contact_them(
         contacts += 1
         asked[i] = np.uint16(t + 1)
         charge[i] += per_contact
-        if np.uint64(uptake[i]) < tables.policy_uptake[v, p]:
+        if state.takes[q, 0, i] & np.uint8(1) != 0 if rationed else np.uint64(uptake[i]) < tables.policy_uptake[v, p]:
             taken += 1
             since[i] = np.uint16(t + 1)
             charge[i] += per_uptake

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine.rationed import Ration, reached
+from sim.engine.reach import Ration, ends, in_rank, reached
 from sim.kernels.types import MEMBERS
 from sim.measures.sums import money
 from sim.scenario import ScenarioError
@@ -125,7 +125,26 @@ def test_reached_against_a_loop(takes: list[int], held: int, capacity: int, budg
             joins = bits == 1
             left -= 1.0 + 2.0 * (bits & 1) + 0.5 * joins
             members += joins
-    assert reached(np.array(takes, np.uint8), held, ration).tolist() == wanted
+    left = budget * (1 + 1e-12) - held * 0.5
+    assert reached(np.array(takes, np.uint8), held, ration, left).tolist() == wanted
+
+
+LIMITS = st.sampled_from([0.0, 3.0, 40.0, 700.0, math.inf])
+
+
+@given(st.integers(0, 2**32), st.integers(0, 3000), LIMITS, LIMITS, st.sampled_from([(1.0, 2.0, 0.5), (0.0, 2.0, 0.0), (0.0, 0.0, 1.0)]))
+def test_few_are_sorted_and_none_is_missed(seed: int, n: int, capacity: float, budget: float, each: tuple[float, float, float]) -> None:
+    """Below the ends of their kinds are those whom the plain rule reaches, in whatever order they come; equals by address."""
+    draw = np.random.default_rng(seed)
+    score = draw.integers(-5, 5, n).astype(np.float32) * np.float32(0.25)
+    score[score == 0] *= draw.choice([-1, 1], int((score == 0).sum())).astype(np.float32)
+    takes, address = draw.choice(4, n, p=[0.3, 0.5, 0.1, 0.1]).astype(np.uint8), draw.permutation(n).astype(np.uint64)
+    keys, order = in_rank(score, address), np.lexsort((address, -score))
+    assert np.argsort(keys).tolist() == order.tolist()
+    ration, wanted = Ration(capacity, budget, each), np.zeros(n, bool)
+    wanted[order] = reached(takes[order], 5, ration, budget)
+    limit = ends(keys, takes, 5, ration, budget)
+    assert (keys < limit[(takes >= 2).astype(int)]).tolist() == wanted.tolist()
 
 
 def test_a_sample_needs_scaling() -> None:

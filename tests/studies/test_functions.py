@@ -140,7 +140,7 @@ def huge(seen: Any) -> Any:
 
 
 def at_random(seen: Any) -> Any:
-    return seen.value + np.random.random(seen.value.size)
+    return seen.value + np.random.random(seen.value.size)  # noqa: NPY002
 
 
 def above_the_mean(seen: Any) -> Any:
@@ -197,7 +197,7 @@ def test_what_is_not_finite_later_stops_the_run() -> None:
     """Made-up customers are younger than these."""
     scenario = whole("treated_chain", 100).model_copy(update={"horizon": 160})
     scenario = limited(scenario, "steady", capacity=10, rank=Rank(score="mine"), who=Who(tenure_from=149))
-    told = r"functions.mine: must be finite for every customer, which it is not at tenure 150 \(got nan\)"
+    told = r"functions.mine: must be finite for every customer, which it is not at tenure 151 \(got nan\)"
     with pytest.raises(ScenarioError, match=told):
         sim.simulate(scenario, functions={"mine": Score(later_not)})
 

@@ -211,7 +211,7 @@ class _World:
     def _members(self, p: int, part: _Part, t: int) -> int:
         """Return how many customers of a part policy p is in force for, before anybody is contacted."""
         variant = self.tables.variant[self.k, self.tables.segment[part.rows[:, CELL]]]
-        q, i = np.nonzero(part.state.since[:, p])
-        lasts, since = self.tables.policy_when[variant, p, LASTS][q], part.state.since[q, p, i].astype(np.int64)
-        inside = (i < part.state.live[q]) & ((lasts == 0) | (t + 1 - since < lasts))
-        return int((inside & (self.tables.policy_member[variant[q], p, part.state.row[q, i]] != 0)).sum())
+        lasts = int(self.tables.policy_when[variant, p, LASTS].max())  # segments do not change policies
+        q, i = np.nonzero(part.state.since[:, p] > (max(t + 1 - lasts, 0) if lasts else 0))
+        inside = (i < part.state.live[q]) & (self.tables.policy_member[variant[q], p, part.state.row[q, i]] != 0)
+        return int(inside.sum())

@@ -16,8 +16,10 @@ SLACK = 1.0 + 1e-12
 END = np.uint64(2**64 - 1)
 """Above every key of ``ends``."""
 
-SPARE = 64
+SPARE = 1.1
 SURE = 1.0 + 1e-9
+STEP = 64
+"""Every so-manieth key is sorted to find where to cut the others off."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +95,18 @@ def ends(keys: Array, takes: Array, held: int, ration: Ration, left: float) -> A
     """Return below which keys customers are contacted, ``(2,)`` uint64: who is not in force, who is.
 
     keys: ``(n,)`` uint64, all different, the lowest first in rank; takes, held, left: as for ``reached``, takes in the order of keys.
-    Only as many are sorted as limits may reach.
+    Only as many are sorted as limits probably reach, and more where they reach further.
     """
-    found = np.full(2, END)
-    counts = np.bincount(takes, minlength=4)
+    found, counts = np.full(2, END), np.bincount(takes, minlength=4)
     if held + int(counts[1]) < ration.capacity and ration.spent(counts) * SURE + sum(ration.each) <= left:
         return found
-    if math.isinf(left):  # who is in force already takes nothing that is short
-        keys, takes = keys[takes < 2], takes[takes < 2]
-    kinds, size = [kind for kind in (0, 1) if ((takes >= 2) == kind).any()], _guess(takes, held, ration, left)
+    if math.isinf(left) and counts[2:].any():  # who is in force already takes nothing that is short
+        keys, takes, counts[2:] = keys[takes < 2], takes[takes < 2], 0
+    kinds = [kind for kind in (0, 1) if counts[2 * kind : 2 * kind + 2].any()]
+    size, sample = _guess(counts, held, ration, left), np.sort(keys[::STEP])
     while True:
-        whole = size >= keys.size
-        first = np.arange(keys.size) if whole else np.argpartition(keys, size)[:size]
+        whole = size // STEP + 1 >= sample.size
+        first = np.arange(keys.size) if whole else np.flatnonzero(keys < sample[size // STEP + 1])
         first = first[np.argsort(keys[first])]
         out, inside = ~reached(takes[first], held, ration, left), takes[first] >= 2
         ended = [kind for kind in kinds if (out & (inside == kind)).any()]
@@ -115,15 +117,13 @@ def ends(keys: Array, takes: Array, held: int, ration: Ration, left: float) -> A
         size *= 4
 
 
-def _guess(takes: Array, held: int, ration: Ration, left: float) -> int:
-    """Return how many of the first in rank limits probably reach, and some more."""
-    if takes.size == 0:
-        return 0
-    joins, taken = float((takes == 1).mean()), float((takes & 1).mean())
-    price = ration.each[0] + ration.each[1] * taken + ration.each[2] * joins
-    room = (ration.capacity - held) / joins if joins > 0 else math.inf
+def _guess(counts: Array, held: int, ration: Ration, left: float) -> int:
+    """Return how many of the first in rank limits probably reach, and some more; counts: ``(4,)`` of all by ``State.takes``."""
+    number, joins = int(counts.sum()), int(counts[1])
+    price = ration.spent(counts) / max(number, 1)
+    room = max(ration.capacity - held, 0.0) * number / joins if joins else math.inf
     most = min(room, max(left, 0.0) / price if price > 0 else math.inf)
-    return takes.size if most >= takes.size else int(1.25 * max(most, 0.0)) + SPARE
+    return number if most >= number else int(SPARE * most) + 1
 
 
 def reached(takes: Array, held: int, ration: Ration, left: float) -> Array:

@@ -13,6 +13,9 @@ from sim.kernels.drivers import run_contacts, run_period
 from sim.scenario import ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.policy import Rank, Survey, Who
+from sim.studies.arms import Arm
+from sim.studies.compare import compared
+from sim.studies.comparison_folder import write_comparison
 from sim.studies.functions import Score, Trigger, digest
 from tests.engine.test_rationed import limited, whole
 from tests.running import assert_same
@@ -202,13 +205,11 @@ def test_what_is_not_finite_later_stops_the_run() -> None:
         sim.simulate(scenario, functions={"mine": Score(later_not)})
 
 
-GIFT: dict[str, Any] = {"cost": {"per_contact": 1.0}, "lasts": 1, "capacity": 20, "effects": {"causes": {}}}
-
-
 def test_folders_name_and_hash_them(tmp_path: Path) -> None:
     """Run and comparison: the manifest holds kind and hash; verifying asks for the same function."""
     scenario = limited(whole("treated_chain", 200), "steady", capacity=20, rank=Rank(score="mine"))
-    functions = {"mine": Score(by_value)}
+    scenario = scenario.model_copy(update={"policies": {"steady": scenario.policies["steady"]}})
+    plain, functions = scenario.model_copy(update={"policies": {}}), {"mine": Score(by_value)}
     wanted = {"mine": {"kind": "score", "sha256": digest(by_value)}}
     run = sim.write_run(sim.simulate(scenario, functions=functions), tmp_path / "run", report=False)
     assert json.loads((run / "manifest.json").read_text())["functions"] == wanted
@@ -216,6 +217,11 @@ def test_folders_name_and_hash_them(tmp_path: Path) -> None:
     assert sim.verify(run)[0].startswith("config.yaml: cannot be run again: policies.steady.rank.score: no such function")
     other = sim.verify(run, functions={"mine": Score(by_orders)})
     assert other[0] == "functions.mine: is not the one that the folder was written with"
+    arms = (Arm("none", (), plain), Arm("steady", ("steady",), scenario))
+    both = write_comparison(compared(plain, arms, functions=functions), tmp_path / "both", report=False)
+    assert json.loads((both / "manifest.json").read_text())["functions"] == wanted
+    assert sim.verify(both, functions=functions) == []
+    assert sim.verify(both)[0].startswith("cannot be run again: policies.steady.rank.score: no such function (got 'mine')")
 
 
 SCALE = 2.0

@@ -49,7 +49,11 @@ def choose(turns: list[Turn], policies: list[Policy], budgets: dict[str, float],
             left[policy.shared_budget] -= held[p] * policy.cost.per_member
     for p, policy in enumerate(policies):
         own = math.inf if policy.budget is None else policy.budget - held[p] * policy.cost.per_member
-        rank = {"value": lambda turn, p: turn.value, "orders": lambda turn, p: turn.orders, "tenure": lambda turn, p: turn.t}
+        rank: dict[str, Callable[[Turn, int], float]] = {
+            "value": lambda turn, p: turn.value,
+            "orders": lambda turn, p: turn.orders,
+            "tenure": lambda turn, p: turn.t,
+        }
         by, sign, members = rank.get(policy.rank.by, draw), -1 if policy.rank.lowest else 1, held[p]
         for turn in sorted((one for one in turns if one.may(p)), key=lambda turn: (-sign * float(F(by(turn, p))), turn.address)):
             inside, taken = turn.firm._holds(p, turn.t), turn.firm.takes(p, turn.t)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sim.studies.drivers import drivers
     from sim.studies.explain import explain
     from sim.studies.folder import verify, write_run
+    from sim.studies.functions import Score, Trigger
     from sim.studies.result import Result
     from sim.studies.simulate import simulate
 
@@ -31,6 +32,8 @@ __all__ = [
     "Result",
     "Scenario",
     "ScenarioError",
+    "Score",
+    "Trigger",
     "compare",
     "drivers",
     "exact",
@@ -48,6 +51,8 @@ _HOME = {
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
     "ScenarioError": "sim.scenario",
+    "Score": "sim.studies.functions",
+    "Trigger": "sim.studies.functions",
     "drivers": "sim.studies.drivers",
     "exact": "sim.exact",
     "explain": "sim.studies.explain",

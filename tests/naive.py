@@ -5,6 +5,7 @@ that its results are equal to the last bit, not close. It decides everything on 
 """
 
 from collections import Counter
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,7 +38,7 @@ from sim.kernels.types import (
     WORD_OF_MOUTH,
     Tables,
 )
-from tests.naive_policies import LEDGER, Treated
+from tests.naive_policies import LEDGER, Treated, Turn
 
 F = np.float32
 
@@ -104,6 +105,20 @@ def units(amount: float) -> int:
 
 def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, horizon: int, who: int | None = None) -> Life:
     """Return the life of one customer; who: identity of a recruit."""
+
+    def whole() -> Generator[Turn, None, None]:
+        found.append((yield from turns(tables, case, cell, replicate, serial, horizon, who)))
+
+    found: list[Life] = []
+    for _ in whole():
+        pass
+    return found[0]
+
+
+def turns(
+    tables: Tables, case: int, cell: int, replicate: int, serial: int, horizon: int, who: int | None = None
+) -> Generator[Turn, None, Life]:
+    """Live one customer's life, and stop at the start of each period, where somebody else may contact it."""
     v = int(tables.variant[case, tables.segment[cell]])
     identity = int(tables.address[cell]) | serial if who is None else who
     key = [int(word) for word in tables.key]
@@ -178,6 +193,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         row = first + min(age, last_age)
         moves, ordering = words(t // 2, 0)[t % 2 * 2 :], words(t // 2, 1)[t % 2 * 2 :]
         m = int(tables.regime[replicate, y]) if tables.regime.size else 0
+        yield Turn(firm, row, t, y, mind.satisfaction, life.clv, life.orders.total(), (cell, serial))
         if spent := firm.act(row, t, y, mind.satisfaction):
             life.cash[t, LEDGER] += spent
         hazard_row = row + firm.copy * int(tables.policy_rows[v])

@@ -173,8 +173,7 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
             found["policy_excludes"][p] = [other in scenario.policies[key].excludes for other in ids]
             found["policy_uptake"][p] = math.floor(scenario.policies[key].uptake * WORDS + 0.5)
             found["policy_share"][p] = math.floor(scenario.policies[key].who.share * WORDS + 0.5)
-            rank = scenario.policies[key].rank
-            found["policy_rank"][p] = RANKS.index(rank.by), -1 if rank.lowest else 1
+            found["policy_rank"][p] = _rank(scenario.policies[key])
             found["policy_fades"][p] = scenario.policies[key].decay < 1.0
             found["policy_spread"][p] = scenario.policies[key].effects.spread
     prices = rows.by_row(lambda s, age: at(scenario.stages[stages[s]].prices, age))
@@ -185,6 +184,12 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
         "lifted": np.any(found["policy_lift"] != 0, axis=0).astype(np.uint32) if most else np.zeros(LIFTS, np.uint32),
         "price_units": prices * UNIT * wallet_of(scenario).mean_value,  # as purchase_units: a customer's wallet is relative to the mean
     }
+
+
+def _rank(policy: Policy) -> tuple[int, int]:
+    """Return by what the kernels rank customers, and 1 or -1; where ranks are made elsewhere, by what functions are shown."""
+    by = "survey" if policy.answers else "random" if policy.rank.judged else policy.rank.by
+    return RANKS.index(by), -1 if policy.rank.lowest else 1
 
 
 def _one(scenario: Scenario, policy: Policy, rows: Any, mine: dict[str, Array], last: int) -> None:

@@ -1,8 +1,22 @@
 """Tables → Tally: who is simulated, in which pieces, on how many threads."""
 
 from sim.engine.panel import Panel, follow
-from sim.engine.rationed import rations, refuse_beside, run_rationed
+from sim.engine.rationed import refuse_beside, run_rationed
+from sim.engine.reach import rations
 from sim.engine.run import Outcome, run
+from sim.engine.seen import Candidates, Judge, Judges
 from sim.engine.waves import run_waves
 
-__all__ = ["Outcome", "Panel", "follow", "rations", "refuse_beside", "run", "run_rationed", "run_waves"]
+__all__ = [
+    "Candidates",
+    "Judge",
+    "Judges",
+    "Outcome",
+    "Panel",
+    "follow",
+    "rations",
+    "refuse_beside",
+    "run",
+    "run_rationed",
+    "run_waves",
+]

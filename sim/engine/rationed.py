@@ -5,57 +5,27 @@ its capacity is full or its budget is spent; then everybody is stepped through t
 Where nothing binds, this agrees with the driver by groups to the last bit.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
+from sim.engine.reach import SLACK, Rations, ends, in_rank, purses
 from sim.engine.run import Outcome, available_threads, groups, timed
-from sim.kernels.drivers import CELL, CHOSEN, FIRST, FREELY, RANKED, REPLICATE, SERIAL, run_contacts, run_pairs, run_period
+from sim.engine.seen import Candidates, Judges
+from sim.kernels.drivers import CELL, CHOSEN, FIRST, FREELY, RANKED, REPLICATE, run_contacts, run_pairs, run_period
+from sim.kernels.treat import LASTS
 from sim.kernels.types import GROUP, NOBODY, PAIRED, SUBSCRIPTION, Array, Kept, Scratch, State, Tables, Tally
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.world import Run
 
-
-@dataclass(frozen=True)
-class Ration:
-    """What a policy may do in a calendar period, by the simulated customers' number. inf: as much as it likes.
-
-    capacity: customers in force; budget: currency; each: currency for a contact, an uptake, and a member and period.
-    """
-
-    capacity: float
-    budget: float
-    each: tuple[float, float, float]
-
-    @property
-    def binds(self) -> bool:
-        """Whether there is a limit at all."""
-        return math.isfinite(self.capacity) or math.isfinite(self.budget)
-
-
-def rations(scenario: Scenario, simulated: int, firm: float) -> tuple[Ration, ...]:
-    """Return what each of a scenario's policies may do; simulated: customers, firm: those of the firm.
-
-    Raises ScenarioError where a limit of the firm's meets a sample of its customers, and ``scale`` is not set.
-    """
-    weight, found = firm / simulated, []
-    for key, policy in scenario.policies.items():
-        if policy.rationed and not policy.scale and not math.isclose(weight, 1.0, rel_tol=1e-9):
-            name = "capacity" if policy.capacity is not None else "budget"
-            rule = f"is the firm's, whose {firm:,.0f} customers must then all be simulated, not {simulated:,}"
-            hint = f"give run.customers={firm:.0f}, or scale: true, which divides it by {weight:.6g}"
-            raise ScenarioError([Fault(f"policies.{key}.{name}", f"{getattr(policy, name):g}", rule, hint)])
-        capacity = math.inf if policy.capacity is None else math.floor(policy.capacity / weight + 1e-9)
-        budget = math.inf if policy.budget is None else policy.budget / weight
-        found.append(Ration(capacity, budget, (policy.cost.per_contact, policy.cost.per_uptake, policy.cost.per_member)))
-    return tuple(found)
+T = TypeVar("T")
 
 
 def refuse_beside(scenario: Scenario) -> None:
@@ -68,7 +38,7 @@ def refuse_beside(scenario: Scenario) -> None:
         "word_of_mouth.recruits": scenario.recruiting,
     }
     found = [
-        Fault(key, "", "must be off beside a policy with a capacity or a budget, which couples customers")
+        Fault(key, "", "must be off beside a policy with a capacity or a budget, which couples customers, or a trigger")
         for key, on in asked.items()
         if on
     ]
@@ -78,13 +48,22 @@ def refuse_beside(scenario: Scenario) -> None:
 
 @dataclass(eq=False)
 class _Part:
-    """Groups of one arrival that one thread steps."""
+    """Groups of one arrival that one thread steps. address: (group,) uint64 of each group's first place."""
 
     rows: Array
+    address: Array
     state: State
     scratch: Scratch
     tally: Tally
     cases: Array
+
+
+class _Ranked(NamedTuple):
+    """Customers of a part whom a policy may contact, (n,): their places in the flat state, their keys in rank, ``State.takes``."""
+
+    at: Array
+    keys: Array
+    takes: Array
 
 
 def run_rationed(
@@ -92,12 +71,12 @@ def run_rationed(
     sampled: Sequence[int],
     settings: Run,
     horizon: int,
-    rations: Sequence[Sequence[Ration]],
+    rations: Sequence[tuple[Rations, Sequence[Judges]]],
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Simulate all cases and replicates of a population some of whose policies are rationed.
 
-    rations: of each case, its policies' in the order of the p axis; on_progress: called with the periods done and those to do.
+    rations: of each case, and who else judges its policies' customers; on_progress: called with the periods done and those to do.
     """
     started, cases = time.perf_counter(), len(tables.variant)
     threads = max(1, min(settings.threads or available_threads(), 256))
@@ -112,7 +91,7 @@ def run_rationed(
         for replicate in range(settings.replicates):
             parts = _parts(tables, every[every[:, REPLICATE] == replicate], kept, (threads, horizon, settings.replicates))
             for k in range(cases):
-                world = _World(tables, kept, parts, pool, horizon, k, rations[k])
+                world = _World(tables, kept, parts, pool, horizon, k, *rations[k])
                 for y in range(horizon + int(tables.arrival.max())):
                     world.live(y)
                     done += 1
@@ -130,12 +109,14 @@ def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int])
     """Return the groups of each arrival, cut up for the threads; sizes: threads, horizon, replicates."""
     threads, horizon, replicates = sizes
     arrival, cases = tables.arrival[rows[:, CELL]], len(tables.variant)
+    address = np.arange(len(rows), dtype=np.uint64) * np.uint64(GROUP)
     found: dict[int, list[_Part]] = {}
     for y in np.unique(arrival).tolist():
-        mine = rows[arrival == y]
+        mine = np.nonzero(arrival == y)[0]
         found[int(y)] = [
             _Part(
-                part,
+                rows[part],
+                address[part],
                 empty_state(tables, len(part), timed(kept), rationed=True),
                 empty_scratch(tables),
                 empty_tally(tables, horizon, replicates),
@@ -144,6 +125,10 @@ def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int])
             for part in np.array_split(mine, min(threads, len(mine)))
         ]
     return found
+
+
+Here = Sequence[tuple[_Part, int]]
+"""Parts and the tenure of their customers."""
 
 
 @dataclass(frozen=True)
@@ -156,25 +141,24 @@ class _World:
     pool: ThreadPoolExecutor
     horizon: int
     k: int
-    rations: Sequence[Ration]
+    rations: Rations
+    judges: Sequence[Judges]
 
     def live(self, y: int) -> None:
         """Take everybody who is there through calendar period y."""
         here = [(part, y - arrival) for arrival, parts in self.parts.items() if 0 <= y - arrival < self.horizon for part in parts]
-        new = [(part, t) for part, t in here if t == 0]
-        self._each(new, partial(self._contact, -1, FREELY))
-        for p, ration in enumerate(self.rations):
-            if ration.binds:
-                self._each(here, partial(self._contact, p, RANKED))
-                self._choose(here, p, ration)
-                self._each(here, partial(self._contact, p, CHOSEN))
+        self._each([(part, t) for part, t in here if t == 0], partial(self._contact, -1, FREELY))
+        held = [sum(self._each(here, partial(self._members, p))) if one.binds else 0 for p, one in enumerate(self.rations.each)]
+        left = purses(self.rations, held)
+        for p, ration in enumerate(self.rations.each):
+            if ration.binds or self.judges[p].trigger is not None:
+                self._ration(here, p, held[p], left)
             else:
                 self._each(here, partial(self._contact, p, FREELY))
         self._each(here, self._step)
 
-    def _each(self, here: Sequence[tuple[_Part, int]], work: Callable[[_Part, int], None]) -> None:
-        for future in [self.pool.submit(work, part, t) for part, t in here]:
-            future.result()
+    def _each(self, here: Here, work: Callable[[_Part, int], T]) -> list[T]:
+        return [future.result() for future in [self.pool.submit(work, part, t) for part, t in here]]
 
     def _contact(self, p: int, how: int, part: _Part, t: int) -> None:
         run_contacts(self.tables, part.tally, part.state, part.scratch, part.rows, self.k, t, p, how)
@@ -188,54 +172,46 @@ class _World:
             state, scratch = State(*(values[i : i + 1] for values in part.state)), part.scratch._replace(cases=part.cases[i])
             run_period(self.tables, part.tally, self.kept, state, scratch, part.rows[i : i + 1], self.k, t)
 
-    def _choose(self, here: Sequence[tuple[_Part, int]], p: int, ration: Ration) -> None:
-        """Leave in ``score`` only those whom capacity and budget reach, the highest first, ties by cell and serial."""
-        held = sum(self._members(part, t, p) for part, t in here)
-        candidates = [(part, np.nonzero(part.state.score[:, 0] != NOBODY)) for part, _ in here]
-        score = np.concatenate([part.state.score[:, 0][at] for part, at in candidates])
-        takes = np.concatenate([part.state.takes[:, 0][at] for part, at in candidates])
-        cell = np.concatenate([part.rows[at[0], CELL] for part, at in candidates])
-        serial = np.concatenate([part.rows[at[0], SERIAL] + part.state.place[at] for part, at in candidates])
-        order = np.lexsort((serial, cell, -score))
-        chosen = np.zeros(score.size, bool)
-        chosen[order] = reached(takes[order], held, ration)
-        first = 0
-        for part, at in candidates:
-            mine = chosen[first : first + at[0].size]
-            part.state.score[at[0][~mine], 0, at[1][~mine]] = NOBODY
-            first += at[0].size
+    def _ration(self, here: Here, p: int, held: int, left: dict[str, float]) -> None:
+        """Contact those whom capacity and budgets reach, the highest first, ties by address, and take what they cost off ``left``."""
+        ration, ranked = self.rations.each[p], self._each(here, partial(self._rank, p))
+        keys, takes = (np.concatenate(list(values)) for values in list(zip(*ranked, strict=True))[1:])
+        if keys.size == 0:
+            return
+        own = ration.budget * SLACK - held * ration.each[2]
+        limit = ends(keys, takes, held, ration, min(own, left.get(ration.shared or "", own)))
+        found = [self.pool.submit(self._take, p, limit, one, part, t) for one, (part, t) in zip(ranked, here, strict=True)]
+        counts = sum(future.result() for future in found)
+        if ration.shared is not None:
+            left[ration.shared] -= ration.spent(np.asarray(counts))
 
-    def _members(self, part: _Part, t: int, p: int) -> int:
-        """Return how many customers policy p is in force for, before anybody is contacted."""
+    def _rank(self, p: int, part: _Part, t: int) -> _Ranked:
+        """Return the customers of a part whom policy p may contact."""
+        self._contact(p, RANKED, part, t)
+        score, judges = part.state.score.reshape(-1), self.judges[p]
+        at = np.flatnonzero(score != NOBODY)
+        period = t + int(self.tables.arrival[part.rows[0, CELL]])
+        if judges.trigger is not None:
+            chosen = judges.trigger(Candidates(self.tables, part.rows, part.state, self.k, p, t, period, at))
+            score[at[~chosen]] = NOBODY
+            at = at[chosen]
+        found = score[at]
+        if judges.score is not None:
+            found = judges.score(Candidates(self.tables, part.rows, part.state, self.k, p, t, period, at))
+        address = part.address[at // GROUP] + part.state.place.reshape(-1)[at]
+        return _Ranked(at, in_rank(found, address), part.state.takes.reshape(-1)[at])
+
+    def _take(self, p: int, limit: Array, ranked: _Ranked, part: _Part, t: int) -> Array:
+        """Contact those of a part whose keys lie below the limits of ``ends``; return how many, by ``State.takes``, (4,)."""
+        out = ranked.keys >= limit[(ranked.takes >= 2).astype(np.intp)]
+        part.state.score.reshape(-1)[ranked.at[out]] = NOBODY
+        self._contact(p, CHOSEN, part, t)
+        return np.bincount(ranked.takes[~out], minlength=4)
+
+    def _members(self, p: int, part: _Part, t: int) -> int:
+        """Return how many customers of a part policy p is in force for, before anybody is contacted."""
         variant = self.tables.variant[self.k, self.tables.segment[part.rows[:, CELL]]]
-        lasts = self.tables.policy_when[variant, p, -1][:, None]
-        since = part.state.since[:, p].astype(np.int64)
-        inside = (since != 0) & ((lasts == 0) | (t + 1 - since < lasts)) & (np.arange(GROUP) < part.state.live[:, None])
-        return int((inside & (self.tables.policy_member[variant[:, None], p, part.state.row] != 0)).sum())
-
-
-def reached(takes: Array, held: int, ration: Ration) -> Array:
-    """Return which of the ranked customers are contacted, one after the other, whom neither capacity nor budget leaves out.
-
-    takes: ``(n,)`` bits as in ``State.takes``, in order of rank; held: in force already. Somebody is contacted only where what it costs if
-    taken up can still be paid, and who would join only while there is room; who is in force already takes no more of either. As those who
-    would join all cost the same, and the others too, the first of a kind who does not fit is the end of that kind.
-    """
-    contact, uptake, member = ration.each
-    inside, taken = takes >= 2, (takes & 1) == 1
-    joins = taken & ~inside
-    asked = inside | (held + np.cumsum(joins) - joins < ration.capacity)
-    left, chosen, start = ration.budget * (1.0 + 1e-12) - held * member, np.zeros(takes.size, bool), 0
-    while start < takes.size:  # once for each kind, at the most
-        spent = contact * asked + uptake * (taken & asked) + member * (joins & asked)
-        spent[:start] = 0.0
-        before = np.cumsum(spent) - spent
-        short = asked & (before + contact + uptake + np.where(inside, 0.0, member) > left)
-        short[:start] = False
-        end = int(short.argmax()) if short.any() else takes.size
-        chosen[start:end] = asked[start:end]
-        left -= float(spent[start:end].sum())
-        if end < takes.size:
-            asked = asked & (inside if not inside[end] else np.zeros(takes.size, bool))
-        start = end
-    return chosen
+        lasts = int(self.tables.policy_when[variant, p, LASTS].max())  # segments do not change policies
+        q, i = np.nonzero(part.state.since[:, p] > (max(t + 1 - lasts, 0) if lasts else 0))
+        inside = (i < part.state.live[q]) & (self.tables.policy_member[variant[q], p, part.state.row[q, i]] != 0)
+        return int(inside.sum())

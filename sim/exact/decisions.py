@@ -105,7 +105,7 @@ def best_rule(scenario: Scenario, policies: Mapping[str, Policy | None] | None =
     """
     given = scenario.policies if policies is None else policies
     chosen = {key: one for key, one in given.items() if one is not None}
-    problem = _problem(scenario.model_copy(update={"policies": {}}), chosen, arrival)
+    problem = laid_out(scenario.model_copy(update={"policies": {}}), chosen, arrival)
     best = solved(problem, greedy)
     begin = (0, problem.chain.start)
     out = treated.left_out(chosen)
@@ -140,7 +140,7 @@ def _refused(scenario: Scenario) -> Fault | None:
     return Fault(reason.partition(": ")[0], "", reason.partition(": ")[2]) if reason else None
 
 
-def _problem(scenario: Scenario, policies: Mapping[str, Policy], arrival: int) -> Problem:
+def laid_out(scenario: Scenario, policies: Mapping[str, Policy], arrival: int) -> Problem:
     """Lay out rows and modes. Raises ScenarioError, see ``best_rule``."""
     fault = _refused(scenario)
     if fault is not None:

@@ -25,13 +25,11 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
         yield "Taken up by", words.percent(policy.uptake)
     limits = [f"{words.plain(policy.capacity)} customers in force at a time"] if policy.capacity is not None else []
     limits += [f"{words.money(scenario, policy.budget)} spent on customers a {period}"] if policy.budget is not None else []
+    if policy.shared_budget is not None:
+        whole = words.money(scenario, scenario.budgets[policy.shared_budget])
+        limits += [f"{whole} spent on customers a {period}, shared by all who draw on {policy.shared_budget}"]
     if limits:
-        first = (
-            "in random order"
-            if policy.rank.by == "random"
-            else f"by {policy.rank.by}, the {'lowest' if policy.rank.lowest else 'highest'} first"
-        )
-        yield "At most", f"{', '.join(limits)}; {first}"
+        yield "At most", f"{', '.join(limits)}; {first(policy)}"
     named = {
         "setup": "once",
         "per_period": f"a {period}",
@@ -46,6 +44,13 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     yield "Lasts", f"{words.periods(scenario, policy.lasts) if policy.lasts else 'for good'}{fades}"
     if policy.source:
         yield "Source", policy.source
+
+
+def first(policy: "Policy") -> str:
+    """Return who comes first, in words."""
+    rank = policy.rank
+    by = f"the function {rank.score}" if rank.score is not None else rank.by.replace("_", " ")
+    return "in random order" if by == "random" else f"by {by}, the {'lowest' if rank.lowest else 'highest'} first"
 
 
 def whom(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
@@ -63,6 +68,8 @@ def whom(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
         yield f"of the {words.percent(who.survey.response)} who answer a survey those with a score {' and '.join(ends)} of 5"
     if who.share < 1:
         yield f"{words.percent(who.share)} of them, as a pilot"
+    if who.trigger is not None:
+        yield f"those whom the function {who.trigger} chooses"
     if policy.excludes:
         yield f"no members of {', '.join(policy.excludes)}"
     if policy.oracle:

@@ -13,7 +13,7 @@ from sim.scenario.checks_customers import last_period, segment_view
 from sim.scenario.errors import Fault
 from sim.scenario.market import DRIVERS
 from sim.scenario.model import Scenario
-from sim.scenario.policy import EdgeEffect, Policy
+from sim.scenario.policy import PREDICTED, EdgeEffect, Policy
 from sim.scenario.raw import Raw, edges, expand, kind, mapping, number, numbers, periods, rate_period, show, stages, suggest, total
 
 Rule = Callable[[Raw], Iterator[Fault]]
@@ -85,6 +85,9 @@ def visible(raw: Raw) -> Iterator[Fault]:
     for key, policy in policies_of(raw):
         if policy.get("oracle") is True:
             continue
+        by = mapping(policy, "rank").get("by")
+        if by in PREDICTED:
+            yield Fault(f"policies.{key}.rank.by", show(by), "needs the stage, which a firm cannot see", TELLING)
         treated = set(named_in(policy, "stages")) or {stage for stage, _ in stages(raw) if kind(raw, stage) == "active"}
         kinds = {kind(raw, stage) for stage in treated}
         told_apart = sorted(k for k in kinds if k and any(kind(raw, s) == k and s not in treated for s, _ in stages(raw)))
@@ -96,6 +99,14 @@ def visible(raw: Raw) -> Iterator[Fault]:
             value = mapping(policy, "who").get(name)
             if value is not None and value != 0 and not alone:
                 yield Fault(f"policies.{key}.who.{name}", show(value), "needs the time spent in a stage, which a firm cannot see", TELLING)
+
+
+def ranks(raw: Raw) -> Iterator[Fault]:
+    """Refuse two ranks."""
+    for key, policy in policies_of(raw):
+        rank = mapping(policy, "rank")
+        if rank.get("score") is not None and rank.get("by") is not None:
+            yield Fault(f"policies.{key}.rank.score", show(rank["score"]), "stands in place of by", "leave one of them out")
 
 
 def needs(raw: Raw) -> Iterator[Fault]:
@@ -348,6 +359,7 @@ WHOLE: tuple[Rule, ...] = (
     lists_by_age,
     names,
     needs,
+    ranks,
     twice,
     visible,
     windows,

@@ -1,10 +1,11 @@
-"""How far policies may go, on the raw mapping: what they multiply orders, contacts and hazards by, with all of them in force.
+"""How far policies may go, on the raw mapping: what they multiply orders, contacts and hazards by, all in force, and what they may spend.
 
 See checks.py, which runs these rules beside those of checks_policy.py.
 """
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from sim.scenario.base import MOST_FACTOR
 from sim.scenario.checks_customers import fixed_chance
@@ -12,7 +13,7 @@ from sim.scenario.checks_policy import lifts, named_in, policies_of, views_of
 from sim.scenario.checks_spread import MAX_ORDERS, Z_BUSIEST, most_orders
 from sim.scenario.errors import Fault
 from sim.scenario.offer import MOST_CONTACTS
-from sim.scenario.raw import Raw, edges, mapping, number, numbers, show, stages, total
+from sim.scenario.raw import Raw, edges, mapping, number, numbers, show, stages, suggest, total
 
 Rule = Callable[[Raw], Iterator[Fault]]
 
@@ -97,4 +98,25 @@ def _powers(policy: Raw, stage: str, edge: str, body: Raw) -> list[float]:
     return [math.log(factor) + shared for factor in factors if factor > 0]
 
 
-WHOLE: tuple[Rule, ...] = (doings_limits, hazard_limits)
+def budgets(raw: Raw) -> Iterator[Fault]:
+    """Require that a shared budget exists and is scaled by all who draw on it or by none, and that what a budget is for costs something."""
+    known, scaled = mapping(raw, "budgets"), dict[str, tuple[str, Any]]()
+    for key, policy in policies_of(raw):
+        given = [name for name in ("budget", "shared_budget") if policy.get(name) is not None]
+        cost = mapping(policy, "cost")
+        if given and not any(cost.get(name, 0) != 0 for name in ("per_contact", "per_uptake", "per_member")):
+            rule = "limits what customers cost, and none of them costs anything"
+            yield Fault(f"policies.{key}.{given[0]}", show(policy[given[0]]), rule, "give cost.per_contact, per_uptake or per_member")
+        name = policy.get("shared_budget")
+        if not isinstance(name, str):
+            continue
+        if name not in known:
+            hint = suggest(name, known) if known else f"give the scenario budgets: {{{name}: …}}"
+            yield Fault(f"policies.{key}.shared_budget", show(name), "no such budget", hint)
+        first, scale = scaled.setdefault(name, (key, policy.get("scale", False)))
+        if policy.get("scale", False) != scale:
+            rule = f"must be as in policies.{first}, which draws on budget {name} too"
+            yield Fault(f"policies.{key}.scale", show(policy.get("scale", False)), rule)
+
+
+WHOLE: tuple[Rule, ...] = (budgets, doings_limits, hazard_limits)

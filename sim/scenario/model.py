@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from sim.scenario import shown
 from sim.scenario.arrivals import Crowd
-from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period, Probability
+from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Cost, Count, Id, Model, Period, Probability
 from sim.scenario.behaviour import Competition, Level, Satisfaction, SwitchingCost, Trust
 from sim.scenario.classes import SHIPPED, Classes, Classification, laid_over
 from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Frailty, Patterns, Segment
@@ -83,6 +83,7 @@ class Scenario(Model):
     classes: Classes = {}
     stage_observed: bool = False
     policies: dict[Id, Policy] = Field(default={}, max_length=MOST_POLICIES)
+    budgets: dict[Id, Cost] = {}
     firm: Firm = Firm()
     run: Run = Run()
 
@@ -113,7 +114,7 @@ class Scenario(Model):
 
     @property
     def rationed(self) -> bool:
-        """Whether some policy has a capacity or a budget, so that whom it treats depends on the others."""
+        """Whether some policy has a capacity, a budget or a trigger, so that all customers go through the calendar together."""
         return any(policy.rationed for policy in self.policies.values())
 
     @property

@@ -34,7 +34,8 @@ class Who(Model):
     """Whom a policy may treat: all conditions hold. What is left out asks for nothing.
 
     stages: by default all active ones; segments: ids; tenure_from, tenure_until: periods since arrival, the last excluded;
-    age_from, age_until: stage age likewise; share: of customers, drawn once a customer (a pilot); survey: by what they say.
+    age_from, age_until: stage age likewise; share: of customers, drawn once a customer (a pilot); survey: by what they say; trigger: name
+    of a function, given from Python, that says who of those who meet all other conditions is contacted.
     Whether a customer is a prospect, active or lost is seen by all; stages of one kind are told apart, and the time spent in them seen,
     where the scenario has ``stage_observed``, or by an oracle.
     """
@@ -47,6 +48,7 @@ class Who(Model):
     age_until: Period | None = None
     share: Probability = 1.0
     survey: Survey | None = None
+    trigger: Id | None = None
 
 
 class When(Model):
@@ -58,15 +60,27 @@ class When(Model):
     cooldown: Period = 0
 
 
+PREDICTED = ("remaining_value", "uplift")
+"""Ranks that are made by the exact model."""
+
+
 class Rank(Model):
     """In which order customers are treated where capacity or budget do not reach all: by what the firm sees, the highest first.
 
-    by: ``value`` (discounted cash so far), ``orders`` (so far), ``tenure``, ``survey`` (the answer; an oracle sees satisfaction itself) or
-    ``random``; lowest: the lowest first. Ties go by address.
+    by: ``value`` (discounted cash so far), ``orders`` (so far), ``tenure``, ``survey`` (the answer; an oracle sees satisfaction itself),
+    ``remaining_value`` or ``uplift`` (both exact, by stage and stage age: what the customer will be worth untreated, and what treating it
+    now brings more), or ``random``; score: in its place, name of a function, given from Python; lowest: the lowest first. Ties go by
+    address.
     """
 
-    by: Literal["value", "orders", "tenure", "survey", "random"] = "random"
+    by: Literal["value", "orders", "tenure", "survey", "remaining_value", "uplift", "random"] = "random"
+    score: Id | None = None
     lowest: bool = False
+
+    @property
+    def judged(self) -> bool:
+        """Whether the rank is made between two kernels."""
+        return self.score is not None or self.by in PREDICTED
 
 
 class PolicyCost(Model):
@@ -136,8 +150,9 @@ class Policy(Model):
     not contacted again, whoever else is treated again starts anew); decay: a period's factor on the strength of the effect; excludes:
     policies whose members it leaves alone; oracle: it may see the stage, which the firm cannot.
     capacity: customers in force at most at any time; budget: currency that its contacts, uptakes and members may cost in a calendar period;
-    both the firm's, so that every customer of the firm must be simulated, or ``scale`` be true, which divides both by how many customers
-    one simulated customer stands for; rank: whom to treat first.
+    shared_budget: one of the scenario's ``budgets``, on which it draws with others; all the firm's, so that every customer of the firm must
+    be simulated, or ``scale`` be true, which divides them by how many customers one simulated customer stands for; rank: whom to treat
+    first.
     """
 
     label: str = ""
@@ -154,13 +169,25 @@ class Policy(Model):
     oracle: bool = False
     capacity: Annotated[Count, Field(ge=0, le=10**12)] | None = None
     budget: Cost | None = None
+    shared_budget: Id | None = None
     scale: bool = False
     rank: Rank = Rank()
 
     @property
-    def rationed(self) -> bool:
+    def limited(self) -> bool:
         """Whether it cannot treat everybody whom it may."""
-        return self.capacity is not None or self.budget is not None
+        return self.capacity is not None or self.budget is not None or self.shared_budget is not None
+
+    @property
+    def rationed(self) -> bool:
+        """Whether not all of those whom it may treat are: limits or a function choose among them."""
+        return self.limited or self.who.trigger is not None
+
+    @property
+    def answers(self) -> bool:
+        """Whether answers to its survey are at hand where functions choose and rank."""
+        free = self.rank.judged or self.rank.by == "survey" or not self.limited
+        return self.who.survey is not None and self.rationed and free
 
     @property
     def alters(self) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from sim.scenario.policy import Policy
 from sim.scenario.sample import cells, looks
 from sim.studies.arms import NONE, Arm
 from sim.studies.arms import arms as read_arms
+from sim.studies.functions import Score, Trigger, check
 from sim.studies.referee import Referee, referee
 from sim.studies.result import Result
 from sim.studies.simulate import ration
@@ -36,7 +37,8 @@ class Comparison:
     """What a comparison found. Made by ``sim.compare``.
 
     scenario: without the arms' policies; arms: ``none`` first; results: one Result an arm, on the same customers with the same luck;
-    paired: their differences, customer by customer; comparator: place of the arm that the others are held against.
+    paired: their differences, customer by customer; comparator: place of the arm that the others are held against; functions: the user's
+    own, by name.
     Money is in the scenario's currency, discounted to calendar 0 where it is the firm's, to arrival where it is a customer's.
     """
 
@@ -45,6 +47,7 @@ class Comparison:
     results: tuple[Result, ...]
     paired: Paired
     comparator: int
+    functions: Mapping[str, Trigger | Score] = field(default_factory=dict)
 
     @property
     def ids(self) -> list[str]:
@@ -288,6 +291,7 @@ def compare(
     comparator: str = NONE,
     configs: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    functions: Mapping[str, Trigger | Score] | None = None,
 ) -> Comparison:
     """Compare policies on the same customers with the same luck.
 
@@ -295,10 +299,11 @@ def compare(
     arms: variants by name, ``{"cheap": {"policies": ["a"], "a.cost.per_contact": 2}}``; ``none`` is always added. comparator: arm that the
     others are held against. Where ``run.precision`` is set, customers are added until every paired difference of CLV is that well known:
     half of its 95 % interval within that share of the comparator's CLV before acquisition, or within ``run.precision_money``.
+    functions: those that policies name in ``who.trigger`` and ``rank.score``, see ``sim.studies.functions``.
     Raises ScenarioError with every fault, before anything runs; where arrivals depend on customers, who are then not the same in all arms.
     """
     refuse(scenario)
-    return compared(scenario, read_arms(scenario, policies, arms, configs), comparator, progress)
+    return compared(scenario, read_arms(scenario, policies, arms, configs), comparator, progress, functions)
 
 
 def refuse(scenario: Scenario) -> None:
@@ -311,18 +316,24 @@ def refuse(scenario: Scenario) -> None:
 
 
 def compared(
-    scenario: Scenario, every: Sequence[Arm], comparator: str = NONE, progress: Callable[[int, int], None] | None = None
+    scenario: Scenario,
+    every: Sequence[Arm],
+    comparator: str = NONE,
+    progress: Callable[[int, int], None] | None = None,
+    functions: Mapping[str, Trigger | Score] | None = None,
 ) -> Comparison:
     """Compare arms that are read already; see ``compare``."""
     refuse(scenario)
     names = [arm.id for arm in every]
     if comparator not in names:
         raise ScenarioError([Fault("comparator", comparator, "must be one of the arms", f"there are {', '.join(names)}")])
+    given = functions or {}
+    check({arm.id: arm.scenario for arm in every}, given)
     tables = compile_tables(*(arm.scenario for arm in every))
     tables = tables._replace(reference=np.array([names.index(comparator)], np.int64))
     if any(arm.scenario.rationed for arm in every):
-        outcome = ration(tables, [arm.scenario for arm in every], progress)
-        return _comparison(scenario, every, names.index(comparator), outcome, tables)
+        outcome = ration(tables, [arm.scenario for arm in every], progress, given)
+        return replace(_comparison(scenario, every, names.index(comparator), outcome, tables), functions=given)
     settings = scenario.run.model_copy(update={"driver": "group"})
     before: Outcome | None = None
     for customers in looks(scenario):

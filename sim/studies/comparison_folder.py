@@ -21,6 +21,7 @@ from sim.studies.folder import (
     folder_name,
     json_bytes,
     manifest_of,
+    other_functions,
     parquet,
     result_hash,
     table_of,
@@ -29,6 +30,8 @@ from sim.studies.folder import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sim.studies.functions import Functions
 
 KIND = "comparison"
 """Entry of the manifest that tells a comparison's folder from a run's."""
@@ -72,13 +75,15 @@ def write_comparison(found: Comparison, out: str | os.PathLike[str] | None = Non
         from sim.report.comparison import files as drawn
 
         files |= drawn(found, DRAWS)
-    manifest = manifest_of(found.results[0], summary["schema_version"], result_hash(texts, summary))
+    manifest = manifest_of(found.results[0], summary["schema_version"], result_hash(texts, summary), found.functions)
     return store.write(out, files, {**manifest, "kind": KIND})
 
 
-def verify(folder: Path, manifest: Mapping[str, Any], progress: Callable[[int, int], None] | None) -> list[str]:
+def verify(
+    folder: Path, manifest: Mapping[str, Any], progress: Callable[[int, int], None] | None, functions: "Functions | None"
+) -> list[str]:
     """Compare again what a comparison's folder says; return each difference in words."""
-    found = list(changed(folder, manifest))
+    found = [*changed(folder, manifest), *other_functions(manifest, functions)]
     try:
         scenario = read(_yaml(folder / "config.yaml"), table=table_of(folder, manifest))
         written = _yaml(folder / "arms.yaml")
@@ -86,7 +91,7 @@ def verify(folder: Path, manifest: Mapping[str, Any], progress: Callable[[int, i
         if not isinstance(bodies, dict) or not all(isinstance(one, dict) for one in bodies.values()):
             raise ScenarioError([Fault("arms", "", "must map arms to their policies")])
         arms = tuple(Arm(key, tuple(body), with_policies(scenario, body) if body else scenario) for key, body in bodies.items())
-        again = compared(scenario, arms, str(written.get("comparator", NONE)), progress)
+        again = compared(scenario, arms, str(written.get("comparator", NONE)), progress, functions)
     except ScenarioError as error:
         return [*found, *(f"cannot be run again: {fault}" for fault in error.faults)]
     except (OSError, ValueError, RecursionError, yaml.YAMLError):

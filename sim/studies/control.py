@@ -105,7 +105,11 @@ def _by_customer(result: "Result", case: Scenario, exact: dict[int, float]) -> t
     some = min(customers, max(1, PAIRED // result.sample.replicates))
     other = simulate(_run(case, some, keep=True))
     whole = other if some == customers else simulate(_run(case, customers))
-    mine = result if some == customers and result.outcome.kept is not None else simulate(_run(result.scenario, some, keep=True))
+    mine = (
+        result
+        if some == customers and result.outcome.kept is not None
+        else simulate(_run(result.scenario, some, keep=True), functions=result.functions)
+    )
     found = []
     for kind in (AFTER, BEFORE):
         moments = _moments(list(pairs(mine, other, kind)), result.sample)

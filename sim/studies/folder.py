@@ -22,6 +22,7 @@ from sim.scenario.raw import show
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sim.studies.functions import Functions
     from sim.studies.result import Result
 
 DRAWS = 2
@@ -73,7 +74,7 @@ def write_run(result: "Result", out: str | os.PathLike[str] | None = None, repor
         from sim.report.files import files as drawn
 
         files |= drawn(result, DRAWS)
-    return store.write(out, files, manifest_of(result, summary["schema_version"], result_hash(texts, summary)))
+    return store.write(out, files, manifest_of(result, summary["schema_version"], result_hash(texts, summary), result.functions))
 
 
 def csv_name(name: str) -> str:
@@ -101,9 +102,10 @@ def result_hash(texts: Mapping[str, bytes], summary: Mapping[str, Any]) -> str:
     return whole.hexdigest()
 
 
-def manifest_of(result: "Result", schema_version: int, result_hash: str) -> dict[str, Any]:
-    """Return a manifest without its files: versions, seed, threads, hash of the result."""
+def manifest_of(result: "Result", schema_version: int, result_hash: str, functions: "Functions") -> dict[str, Any]:
+    """Return a manifest without its files: versions, seed, threads, hashes of the user's own functions and of the result."""
     from sim import __version__
+    from sim.studies.functions import hashes
 
     return {
         "version": __version__,
@@ -112,6 +114,7 @@ def manifest_of(result: "Result", schema_version: int, result_hash: str) -> dict
         "scenario": result.scenario.name,
         "seed": result.scenario.run.seed,
         **({"base": digest} if (digest := _base(result.scenario)) else {}),
+        **({"functions": hashes(functions)} if functions else {}),
         "threads": result.outcome.threads,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -144,18 +147,20 @@ def parquet(frame: "pd.DataFrame") -> Callable[[Path], None]:
     return write
 
 
-def verify(folder: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> list[str]:
+def verify(
+    folder: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None, functions: "Functions | None" = None
+) -> list[str]:
     """Rerun a run's or a comparison's folder from its config; return each difference in words, none if all is as it was.
 
-    Raises ScenarioError where the folder is not a run's. progress: as for ``simulate``.
+    Raises ScenarioError where the folder is not a run's. progress, functions: as for ``simulate``.
     """
     folder = Path(folder)
     manifest = store.read_manifest(folder)
     if manifest.get("kind") == "comparison":
         from sim.studies import comparison_folder
 
-        return comparison_folder.verify(folder, manifest, progress)
-    found = list(changed(folder, manifest))
+        return comparison_folder.verify(folder, manifest, progress, functions)
+    found = [*changed(folder, manifest), *other_functions(manifest, functions)]
     try:
         raw = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         scenario = read(raw if isinstance(raw, dict) else {}, table=table_of(folder, manifest))
@@ -163,12 +168,26 @@ def verify(folder: str | os.PathLike[str], progress: Callable[[int, int], None] 
         return [*found, *(f"config.yaml: cannot be run again: {fault}" for fault in error.faults)]
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return [*found, "config.yaml: cannot be run again: is missing or no YAML"]
-    return found + list(_rerun(folder, scenario, manifest, {line.partition(": ")[0] for line in found}, progress))
+    told = {line.partition(": ")[0] for line in found}
+    try:
+        return found + list(_rerun(folder, scenario, manifest, told, progress, functions))
+    except ScenarioError as error:
+        return [*found, *(f"config.yaml: cannot be run again: {fault}" for fault in error.faults)]
 
 
 def table_of(folder: Path, manifest: Mapping[str, Any]) -> bytes | None:
     """Return the table of existing customers that a run's folder keeps, None where it keeps none."""
     return (folder / HELD).read_bytes() if HELD in manifest["files"] else None
+
+
+def other_functions(manifest: Mapping[str, Any], functions: "Functions | None") -> Iterator[str]:
+    """Yield functions that are not those of which a manifest tells."""
+    from sim.studies.functions import hashes
+
+    written = manifest.get("functions", {})
+    for name, body in hashes(functions or {}).items():
+        if written.get(name) != body:
+            yield f"functions.{name}: is not the one that the folder was written with"
 
 
 def changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -186,7 +205,12 @@ def changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rerun(
-    folder: Path, scenario: Scenario, manifest: Mapping[str, Any], told: Set[str], progress: Callable[[int, int], None] | None
+    folder: Path,
+    scenario: Scenario,
+    manifest: Mapping[str, Any],
+    told: Set[str],
+    progress: Callable[[int, int], None] | None,
+    functions: "Functions | None",
 ) -> Iterator[str]:
     """Simulate again and yield what differs. told: files that are known to be missing or changed.
 
@@ -196,7 +220,7 @@ def _rerun(
     from sim.report.files import PAGE, names
     from sim.studies.simulate import simulate
 
-    result = simulate(scenario, progress)
+    result = simulate(scenario, progress, functions)
     frames, summary = result.tables(), result.summary()
     texts = _texts(scenario, frames)
     wanted = {*texts, "summary.json", *(f"tables/{name}.parquet" for name in frames)}

@@ -2,8 +2,8 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # pandas takes longer to import than many a run takes: the mo
     from sim.measures.sample import Sample
     from sim.report.style import Drawn
     from sim.studies.control import Controlled
+    from sim.studies.functions import Score, Trigger
 
 FRAMES = (
     "clv",
@@ -115,7 +116,8 @@ class Plots:
 class Result:
     """What a run found. Made by ``sim.simulate``.
 
-    scenario: what was simulated; outcome: the counts, and how long they took; tables_read: what the kernels read.
+    scenario: what was simulated; outcome: the counts, and how long they took; tables_read: what the kernels read; functions: the user's
+    own, by name.
     Every name in ``FRAMES`` is a tidy pandas frame; ``help(sim.Result.clv)`` lists its columns. ``plot`` draws figures. Money is in the
     scenario's currency, discounted to the customer's arrival (equity: to calendar 0); NaN is what is not defined.
     """
@@ -123,6 +125,7 @@ class Result:
     scenario: Scenario
     outcome: "Outcome"
     tables_read: Tables
+    functions: "Mapping[str, Trigger | Score]" = field(default_factory=dict)
 
     @cached_property
     def sample(self) -> "Sample":

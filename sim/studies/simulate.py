@@ -1,25 +1,32 @@
 """From a Scenario to its Result, in one call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sim.compile import compile_tables
-from sim.engine import Outcome, rations, refuse_beside, run, run_rationed, run_waves
+from sim.engine import Judges, Outcome, rations, refuse_beside, run, run_rationed, run_waves
 from sim.kernels.types import Tables
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells, coupling, looks
+from sim.studies.functions import Score, Trigger, check, judge, visible
+from sim.studies.predictors import predictor
 from sim.studies.result import Result
 
 
-def simulate(scenario: Scenario, progress: Callable[[int, int], None] | None = None) -> Result:
+def simulate(
+    scenario: Scenario, progress: Callable[[int, int], None] | None = None, functions: Mapping[str, Trigger | Score] | None = None
+) -> Result:
     """Simulate a scenario and return its Result, whose frames are made when first asked for.
 
     Where ``run.precision`` is set, customers are added until it is reached or ``run.customers`` is; the Result is that of one run of all.
-    progress: called now and then with the customers done and those in all (by precision: until the next look at it).
+    progress: called now and then with the customers done and those in all (by precision: until the next look at it); functions: those that
+    policies name in ``who.trigger`` and ``rank.score``, see ``sim.studies.functions``.
     """
+    given = functions or {}
+    check({scenario.name: scenario}, given)
     tables = prepare(scenario)
     if scenario.rationed:
-        return Result(scenario, ration(tables, [scenario], progress), tables)
+        return Result(scenario, ration(tables, [scenario], progress, given), tables, given)
     if scenario.coupled:
         return Result(scenario, run_waves(tables, coupling(scenario), scenario.run, int(scenario.horizon), progress), tables)
     outcome: Outcome | None = None
@@ -32,14 +39,34 @@ def simulate(scenario: Scenario, progress: Callable[[int, int], None] | None = N
     return result
 
 
-def ration(tables: Tables, scenarios: Sequence[Scenario], progress: Callable[[int, int], None] | None) -> Outcome:
+def ration(
+    tables: Tables,
+    scenarios: Sequence[Scenario],
+    progress: Callable[[int, int], None] | None,
+    functions: Mapping[str, Trigger | Score],
+) -> Outcome:
     """Simulate cases of which some have a policy that cannot treat everybody; scenarios: of each case, alike but for their policies."""
     for scenario in scenarios:
         refuse_beside(scenario)
     first, everywhere = scenarios[0], cells(scenarios[0])
     sampled, firm = [cell.sampled for cell in everywhere], sum(cell.firm for cell in everywhere)
-    each = [rations(scenario, sum(sampled), firm) for scenario in scenarios]
+    each = [
+        (rations(scenario, sum(sampled), firm), [_judges(scenario, key, tables, k, functions) for key in scenario.policies])
+        for k, scenario in enumerate(scenarios)
+    ]
     return run_rationed(tables, sampled, first.run, int(first.horizon), each, progress)
+
+
+def _judges(scenario: Scenario, key: str, tables: Tables, k: int, functions: Mapping[str, Trigger | Score]) -> Judges:
+    """Return what beside the kernels says whom a policy of case k treats, and who comes first."""
+    policy = scenario.policies[key]
+    names, trigger, score = visible(scenario, policy), policy.who.trigger, policy.rank.score
+    chooses = None if trigger is None else judge(functions[trigger], names, trigger)
+    if not policy.limited:
+        return Judges(chooses)
+    if score is not None:
+        return Judges(chooses, judge(functions[score], names, score, policy.rank.lowest))
+    return Judges(chooses, predictor(scenario, key, policy, tables, k) if policy.rank.judged else None)
 
 
 def prepare(scenario: Scenario) -> Tables:

@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sim
-from sim.engine.rationed import Ration, reached
+from sim.engine.reach import Ration, ends, in_rank, reached
 from sim.kernels.types import MEMBERS
 from sim.measures.sums import money
 from sim.scenario import ScenarioError
 from sim.scenario.model import Scenario
 from sim.studies.arms import Arm
 from sim.studies.compare import compared
-from tests import zoo
+from tests import naive, zoo
+from tests.naive_policies import choose
 from tests.running import assert_same, simulate
 
 
@@ -89,6 +90,67 @@ def test_limits_are_never_passed(capacity: int, budget: float, by: str, lowest: 
         assert members.sum() > 0 or capacity == 0 or budget < 2.75
 
 
+COSTS = [
+    {"per_contact": 0.5, "per_uptake": 2.0, "per_member": 0.25},
+    {"per_contact": 0.0, "per_uptake": 1.0, "per_member": 1.5},
+    {"per_contact": 3.0, "per_uptake": 0.0, "per_member": 0.0},
+]
+
+
+def sharing(seed: int, draw: np.random.Generator) -> Scenario:
+    """Return a scenario whose policies have limits by chance, and some draw on a budget together."""
+    raw = zoo.scenario("treated_chain").model_dump(exclude_unset=True, exclude={"firm", "run"})
+    raw |= {"cohorts": {"late": {"first_period": 3, "customers": 40}, "early": {"customers": 60, "periods": 2}}, "run": {"seed": seed}}
+    raw["budgets"] = {"crm": float(draw.integers(0, 120)), "unused": 1.0}
+    for policy in raw["policies"].values():
+        limits = {"capacity": int(draw.integers(0, 50)), "budget": float(draw.integers(0, 60)), "shared_budget": "crm"}
+        policy |= {name: value for name, value in limits.items() if draw.random() < (0.7 if name == "shared_budget" else 0.4)}
+        policy["cost"] = COSTS[int(draw.integers(0, 3))]
+        policy["rank"] = {"by": str(draw.choice(["value", "orders", "tenure"])), "lowest": bool(draw.random() < 0.5)}
+    return Scenario.model_validate(raw)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 2**40))
+def test_limits_and_shared_budgets_against_the_twin(seed: int) -> None:
+    """Everybody's contacts, uptakes, members and worth, customer by customer in plain Python; and no shared budget is passed."""
+    scenario = sharing(seed, np.random.default_rng(seed))
+    result = sim.simulate(scenario.model_copy(update={"run": scenario.run.model_copy(update={"keep_customers": True, "threads": 2})}))
+    tables, tally, horizon = result.tables_read, result.outcome.tally, int(scenario.horizon)
+    arrival = tables.arrival.astype(int).tolist()
+    living = {(g, i): naive.turns(tables, 0, g, 0, i, horizon) for g, count in enumerate(result.outcome.sampled) for i in range(count)}
+    lives, policies = {}, list(scenario.policies.values())
+    for y in range(horizon + max(arrival) + 1):
+        turns = []
+        for (g, i), life in living.items():
+            try:
+                if arrival[g] <= y <= arrival[g] + horizon:
+                    turns.append(next(life))
+            except StopIteration as end:
+                lives[g, i] = end.value
+        choose(turns, policies, scenario.budgets, lambda turn, p: 0.0)
+        spent = 0.0
+        for g, first in enumerate(arrival):
+            for p, policy in enumerate(policies):
+                if 0 <= y - first < horizon and policy.shared_budget == "crm":
+                    cost = policy.cost
+                    spent += float(tally.policy[0, g, y - first, p, :3] @ [cost.per_contact, cost.per_uptake, cost.per_member])
+        assert spent <= scenario.budgets["crm"] * (1 + 1e-9)
+    counts = np.zeros((*tally.policy.shape[1:4], 3), int)
+    for (g, _), life in lives.items():
+        for (t, p, what), times in life.treated.items():
+            counts[g, t, p, what] += times
+    np.testing.assert_array_equal(counts, tally.policy[0, ..., :3])
+    assert result.outcome.kept is not None
+    assert [life.clv for life in lives.values()] == result.outcome.kept.clv[0, :, 1].tolist()
+
+
+def test_a_shared_budget_that_never_binds_changes_nothing() -> None:
+    scenario = whole("treated_chain", 900)
+    wide = limited(limited(scenario, "steady", shared_budget="crm"), "fading", shared_budget="crm")
+    assert_same(simulate(scenario).tally, sim.simulate(wide.model_copy(update={"budgets": {"crm": 1e9}})).outcome.tally)
+
+
 def test_the_first_in_rank_are_treated() -> None:
     """One period, half may be treated, ranked by value: exactly those of the highest value are."""
     raw: dict[str, Any] = zoo.one_stage(
@@ -125,7 +187,26 @@ def test_reached_against_a_loop(takes: list[int], held: int, capacity: int, budg
             joins = bits == 1
             left -= 1.0 + 2.0 * (bits & 1) + 0.5 * joins
             members += joins
-    assert reached(np.array(takes, np.uint8), held, ration).tolist() == wanted
+    left = budget * (1 + 1e-12) - held * 0.5
+    assert reached(np.array(takes, np.uint8), held, ration, left).tolist() == wanted
+
+
+LIMITS = st.sampled_from([0.0, 3.0, 40.0, 700.0, math.inf])
+
+
+@given(st.integers(0, 2**32), st.integers(0, 3000), LIMITS, LIMITS, st.sampled_from([(1.0, 2.0, 0.5), (0.0, 2.0, 0.0), (0.0, 0.0, 1.0)]))
+def test_few_are_sorted_and_none_is_missed(seed: int, n: int, capacity: float, budget: float, each: tuple[float, float, float]) -> None:
+    """Below the ends of their kinds are those whom the plain rule reaches, in whatever order they come; equals by address."""
+    draw = np.random.default_rng(seed)
+    score = draw.integers(-5, 5, n).astype(np.float32) * np.float32(0.25)
+    score[score == 0] *= draw.choice([-1, 1], int((score == 0).sum())).astype(np.float32)
+    takes, address = draw.choice(4, n, p=[0.3, 0.5, 0.1, 0.1]).astype(np.uint8), draw.permutation(n).astype(np.uint64)
+    keys, order = in_rank(score, address), np.lexsort((address, -score))
+    assert np.argsort(keys).tolist() == order.tolist()
+    ration, wanted = Ration(capacity, budget, each), np.zeros(n, bool)
+    wanted[order] = reached(takes[order], 5, ration, budget)
+    limit = ends(keys, takes, 5, ration, budget)
+    assert (keys < limit[(takes >= 2).astype(int)]).tolist() == wanted.tolist()
 
 
 def test_a_sample_needs_scaling() -> None:

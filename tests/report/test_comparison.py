@@ -170,6 +170,15 @@ def test_limits_are_told() -> None:
     )
 
 
+def test_functions_and_shared_budgets_are_told() -> None:
+    scenario = chinese().model_copy(update={"budgets": {"crm": 99.0}})
+    policy = {**GIFTS, "shared_budget": "crm", "who": {"trigger": "quiet"}, "rank": {"score": "margin"}}
+    told = dict(facts(scenario, with_policies(scenario, {"gifts": policy}).policies["gifts"]))
+    assert told["Whom"].endswith("; those whom the function quiet chooses")
+    limits = told["At most"].replace(words.SPACE, " ")
+    assert limits == "99 元 spent on customers a month, shared by all who draw on crm; by the function margin, the highest first"
+
+
 def test_another_comparator() -> None:
     result = found(chinese(), "dear", gifts=GIFTS, dear=DEAR)
     text = said(result)

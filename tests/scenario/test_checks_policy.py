@@ -34,6 +34,11 @@ def pair(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {"policies": {"x": {"effects": done, **one}, "y": {"effects": done, **other}}}
 
 
+def pair_drawing(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    body = {"shared_budget": "crm", "cost": {"per_contact": 1.0}}
+    return {"policies": {"x": {**body, **one}, "y": {**body, **other}}}
+
+
 LOST = "policies.x.effects.edges.trial.lost"
 
 BROKEN: list[tuple[dict[str, Any], str]] = [
@@ -72,6 +77,38 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         )
         for name in ("age_from", "age_until")
     ),
+    *(
+        (
+            policy(rank={"by": by}),
+            f"policies.x.rank.by: needs the stage, which a firm cannot see (got '{by}'); {HELPS}",
+        )
+        for by in ("remaining_value", "uplift")
+    ),
+    (
+        policy(rank={"by": "value", "score": "mine"}),
+        "policies.x.rank.score: stands in place of by (got 'mine'); leave one of them out",
+    ),
+    # budgets
+    *(
+        (
+            {"budgets": {"crm": 5.0}, **policy(**{name: value})},
+            f"policies.x.{name}: limits what customers cost, and none of them costs anything (got {got}); give cost.per_contact, per",
+        )
+        for name, value, got in (("budget", 5.0, "5.0"), ("shared_budget", "crm", "'crm'"))
+    ),
+    (
+        {"budgets": {"crm": 5.0}, **policy(shared_budget="crn", cost={"per_contact": 1.0})},
+        "policies.x.shared_budget: no such budget (got 'crn'); did you mean crm?",
+    ),
+    (
+        policy(shared_budget="crm", cost={"per_contact": 1.0}),
+        "policies.x.shared_budget: no such budget (got 'crm'); give the scenario budgets: {crm: …}",
+    ),
+    (
+        {"budgets": {"crm": 5.0}, **pair_drawing({}, {"scale": True})},
+        "policies.y.scale: must be as in policies.x, which draws on budget crm too (got true)",
+    ),
+    ({"budgets": {"crm": -1.0}}, "budgets.crm: must be at least 0 (got -1.0)"),
     # what effects are made from
     *(
         (effects(**{name: 0.5}), f"policies.x.effects.{name}: needs satisfaction, {LACKS} (got 0.5); give satisfaction: {{}} for its")

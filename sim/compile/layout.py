@@ -51,7 +51,7 @@ def idle_rows(scenario: Scenario, rows: Layout, parts: Mapping[str, Array]) -> A
         earns |= parts["orders"] != 0
     counted = scenario.minded or scenario.acting
     watched = rows.by_row(lambda s, _: float(counted and list(scenario.stages.values())[s].kind == "active"))
-    return ~earns & (watched == 0)
+    return np.asarray(~earns & (watched == 0))
 
 
 def over(rows: Layout, parts: Mapping[str, Array], still: Array, done: Array) -> dict[str, Array]:

@@ -302,12 +302,13 @@ def list_over(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t:
         listed += np.uintp(over[row[i]] != 0)
     if tables.treating.shape[1] == 0:
         return np.int64(listed)
-    done = np.uintp(0)
+    done = 0
     for m in range(np.int64(listed)):
         i = np.uintp(dropped[m])
-        dropped[done] = np.uint32(i)
-        done += np.uintp(over[row[i]] == OVER or not treated_still(tables, state, q, v, t, i))
-    return np.int64(done)
+        if over[row[i]] == OVER or not treated_still(tables, state, q, v, t, i):
+            dropped[done] = np.uint32(i)
+            done += 1
+    return done
 
 
 @inner

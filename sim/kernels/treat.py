@@ -114,7 +114,7 @@ def ask(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, 
     place, picked = state.place[q], scratch.picked
     for c in range(listed):
         picked[c] = place[np.uintp(scratch.places[c])]
-    draw_for(tables, scratch.policy_words, picked, listed, identity, counter(replicate, t, tables.policy_purpose[v, p]))
+    draw_for(tables, scratch.policy_words, picked, int(listed), identity, counter(replicate, t, tables.policy_purpose[v, p]))
     if asks:
         normal(scratch.policy_words[2], scratch.floats[0], scratch.floats[1], scratch.floats[2], listed)
     return listed

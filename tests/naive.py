@@ -16,6 +16,7 @@ from sim.kernels.types import (
     BETA_PURPOSES,
     CONTACTS_LIFT,
     COST_SWAY,
+    CROSS_SELL_LIFT,
     EXPECTATION_LIFT,
     FIRST_STREAM,
     INFORMATION,
@@ -28,6 +29,7 @@ from sim.kernels.types import (
     POISSON,
     PURCHASE,
     SERVICE,
+    SERVICE_LIFT,
     STREAMS,
     SUBSCRIPTION,
     TRAIT_PERIOD,
@@ -187,7 +189,8 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
                 life.felt[t] = mind.steps()
         kept, held = held, 0
         if tables.selling[v] and tables.awake[stage]:
-            adds = F(words(t // 4, 4)[t % 4]) * F(2.0**-32) < tables.cross_sell[v, row] and 1 <= kept < tables.products[v, 1]
+            chance = tables.cross_sell[v, row] * (firm.lift(CROSS_SELL_LIFT) if tables.lifted[v, CROSS_SELL_LIFT] else F(1.0))
+            adds = F(words(t // 4, 4)[t % 4]) * F(2.0**-32) < chance and 1 <= kept < tables.products[v, 1]
             held = max(kept, 1) + int(adds)
         # who leaves, and how much of the period it lives through
         hazards = []
@@ -231,7 +234,8 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         margin = tables.purchase_factor[v, t] * tables.season_margin[v, m, y]
         worth = tables.purchase_units[v, row] + np.float64(firm.lift(MARGIN_LIFT)) * tables.price_units[v, row]
         life.cash[t, PURCHASE] += units(spend * (worth * margin))
-        life.cash[t, SERVICE] += units(np.float64(exposure) * (tables.service_units[v, row] * tables.service_factor[v, t]))
+        dearer = np.float64(firm.lift(SERVICE_LIFT)) if tables.lifted[v, SERVICE_LIFT] else 1.0
+        life.cash[t, SERVICE] += units(np.float64(exposure) * (tables.service_units[v, row] * dearer * tables.service_factor[v, t]))
         contacts = 0
         if tables.contacts[v, row] > 0:
             more = np.float64(firm.lift(CONTACTS_LIFT)) if tables.lifted[v, CONTACTS_LIFT] else 1.0

@@ -349,6 +349,13 @@ ZOO["treated_orders"] = changed(
         "win_back": {**POLICIES["win_back"], "who": {**POLICIES["win_back"]["who"], "segments": ["cool"]}},
     },
 )
+SERVED: dict[str, dict[str, Any]] = {
+    "told_of_more": {"effects": {"cross_sell": 1.6}, "lasts": 2, "uptake": 0.5, "when": {"every": 2}, "cost": {"per_contact": 0.1}},
+    "served_less": {"who": {"stages": ["stability"]}, "effects": {"cost_to_serve": 0.6, "spread": 0.3}, "lasts": 4, "decay": 0.9},
+}
+"""Policies on products added and on the cost to serve."""
+
+ZOO["treated_service"] = changed(ZOO["active_orders"], **SEEN, policies=SERVED)
 
 
 COUPLED: dict[str, dict[str, Any]] = {

@@ -16,6 +16,7 @@ from sim.compile.hazards import StageHazards, ages, stage_hazards
 from sim.compile.spending import wallet_of
 from sim.kernels.types import (
     CONTACTS_LIFT,
+    CROSS_SELL_LIFT,
     EXPECTATION_LIFT,
     LEVEL_LIFT,
     LIFTS,
@@ -24,6 +25,7 @@ from sim.kernels.types import (
     PERFORMANCE_LIFT,
     POLICY_PURPOSES,
     RANKS,
+    SERVICE_LIFT,
     UNIT,
     WHEN,
     Z_MAX,
@@ -215,8 +217,11 @@ def _one(scenario: Scenario, policy: Policy, rows: Any, mine: dict[str, Array], 
     mine["policy_lift"][EXPECTATION_LIFT] = done.expectation
     mine["policy_lift"][LEVEL_LIFT] = done.level
     mine["policy_lift"][MARGIN_LIFT] = done.margin + done.price - 1.0
-    mine["policy_lift"][ORDERS_LIFT] = math.log(done.orders)
-    mine["policy_lift"][CONTACTS_LIFT] = math.log(done.contacts)
+    factors = {
+        ORDERS_LIFT: done.orders, CONTACTS_LIFT: done.contacts, CROSS_SELL_LIFT: done.cross_sell, SERVICE_LIFT: done.cost_to_serve,
+    }  # fmt: skip
+    for lift, factor in factors.items():
+        mine["policy_lift"][lift] = math.log(factor)
 
 
 def _sway(scenario: Scenario, policy: Policy, rows: Any, sway: Array) -> None:

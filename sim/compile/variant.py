@@ -14,7 +14,7 @@ from sim.compile.policy import ages_needed, altered, most_lifted, policies
 from sim.compile.posterior import drawable
 from sim.compile.quantiles import Library
 from sim.compile.spending import amounts, traits
-from sim.kernels.types import CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, UNIT, Array
+from sim.kernels.types import CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, SERVICE_LIFT, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import at
 from sim.scenario.world import OFFSET
@@ -342,7 +342,7 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
         and not parts["levelled"]
         and not parts["selling"]
         and not np.any(parts["season_margin"] != 1)
-        and not parts["lifted"][MARGIN_LIFT]
+        and not parts["lifted"][[MARGIN_LIFT, SERVICE_LIFT]].any()
         and horizon * rows <= FIXED_CELLS
     )
     if not fixed:
@@ -381,7 +381,7 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     spend *= 1.0 + parts["products"][0] * max(parts["products"][1] - 1.0, 0.0)
     unit = float(np.abs(parts["purchase_units"]).max()) + reach[MARGIN_LIFT] * float(np.abs(parts["price_units"]).max())
     period = spend * count * noise * unit * factors[0] * factors[1]
-    period += float(np.abs(parts["service_units"]).max()) * factors[0]
+    period += float(np.abs(parts["service_units"]).max()) * math.exp(reach[SERVICE_LIFT]) * factors[0]
     gift = max(highest("influence_table") * max(1.0, float(parts["talk"])), highest("known_table"))
     streams = float(np.abs(parts["stream_units"]).sum(axis=1).max()) * gift * factors[0]
     streams += float(np.abs(parts["contact_units"]).max()) * most_contacts(parts["contacts"] * math.exp(reach[CONTACTS_LIFT])) * factors[0]

@@ -250,7 +250,7 @@ def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, 
 
 @inner
 def fill_lifts(tables: Tables, scratch: Scratch, v: int, n: int) -> None:
-    """Add up what the policies in force lift, in the rows that some policy lifts; orders and contacts become factors."""
+    """Add up what the policies in force lift, in the rows that some policy lifts; from orders on they become factors."""
     for lift in range(LIFTS):
         if tables.lifted[v, lift] == 0:
             continue

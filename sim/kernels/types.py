@@ -54,10 +54,10 @@ LOYALTY_SWAY, TRUST_SWAY, COST_SWAY = range(3)
 INFLUENCE, KNOWN = 0, 1
 """Rows of ``State.gift``: the customer's influence, and the worth of what it knows, relative to the mean."""
 
-PERFORMANCE_LIFT, EXPECTATION_LIFT, LEVEL_LIFT, MARGIN_LIFT, ORDERS_LIFT, CONTACTS_LIFT = range(6)
-LIFTS = 6
+PERFORMANCE_LIFT, EXPECTATION_LIFT, LEVEL_LIFT, MARGIN_LIFT, ORDERS_LIFT, CONTACTS_LIFT, CROSS_SELL_LIFT, SERVICE_LIFT = range(8)
+LIFTS = 8
 """Rows of ``Scratch.lifts``: what policies in force add to performance, expectation, target of the level and margin; and what they
-multiply the chance or rate of orders and of contacts by."""
+multiply by, from ``ORDERS_LIFT`` on: the chance or rate of orders and of contacts, the chance of adding a product, the cost to serve."""
 
 CONTACTED, TAKEN_UP, MEMBERS, POLICY_COST = range(4)
 """Places on the last axis of ``Tally.policy``; the cost takes two, being money."""
@@ -71,8 +71,6 @@ WHEN = ("start", "stop", "every", "cooldown", "tenure_from", "tenure_until", "la
 PAIRED = ("before", "after", "gross", "cost", "kept")
 """What is compared customer by customer between cases: CLV before and after acquisition cost, after it without the cost of policies, that
 cost, and whether it was never lost within the first year."""
-
-MOST_POLICIES = 8
 
 PATTERNS = ("unconverted", "early_lapse", "midway_lapse", "early_retreat", "long_lasting", "open")
 """Life patterns, in the order of ``Tally.moments``."""
@@ -196,7 +194,7 @@ class Tables(NamedTuple):
     policy_fades: Array  # (v, p) uint32: it has a decay
     policy_spread: Array  # (v, p) float32
     policy_sway: Array  # (v, p, r, j) float32: log-multipliers at full strength
-    policy_lift: Array  # (v, p, lift) float32: orders and contacts as log-multipliers
+    policy_lift: Array  # (v, p, lift) float32: factors, from orders on, as log-multipliers
     policy_rank: Array  # (v, p, 2) int64: by what customers are ranked (RANKS), and 1 or -1
     price_units: Array  # (v, r) float64: units of price
     kept_until: Array  # (1,) int64: periods of a year, the first

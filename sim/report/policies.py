@@ -88,6 +88,7 @@ def effects(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
     shares = {"level": "share of wallet aimed at", "margin": "margin, share of the spend"}
     yield from (f"{name} {value:+g}" for key, name in shares.items() if (value := getattr(done, key)))
     factors = {"price": "price", "orders": "orders", "contacts": "contacts"}
+    factors |= {"cross_sell": "chance of adding a product", "cost_to_serve": "cost to serve"}
     yield from (f"{name} times {value:g}" for key, name in factors.items() if (value := getattr(done, key)) != 1)
     yield from (f"{driver} {value:+g} points" for driver, value in done.drivers.items() if value)
     if done.spread:

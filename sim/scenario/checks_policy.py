@@ -129,15 +129,21 @@ def lifts(policy: Raw, name: str) -> bool:
 
 
 def doings(raw: Raw) -> Iterator[Fault]:
-    """Require orders and contacts where a policy makes them more or fewer."""
+    """Require orders, contacts, products and cost to serve where a policy makes them more or less."""
     for key, policy in policies_of(raw):
-        views = list(views_of(raw, policy).values())
+        views, where = list(views_of(raw, policy).values()), f"policies.{key}.effects"
         if lifts(policy, "orders") and all(mapping(view, "purchases").get("kind", "subscription") == "subscription" for view in views):
             hint = "lift level, price or margin instead"
-            yield Fault(f"policies.{key}.effects.orders", show(policy["effects"]["orders"]), "a subscription has no orders", hint)
-        if lifts(policy, "contacts") and not any(any(numbers(stage.get("contacts"))) for view in views for _, stage in stages(view)):
-            value = show(policy["effects"]["contacts"])
-            yield Fault(f"policies.{key}.effects.contacts", value, "no stage has contacts", "give stages their contacts")
+            yield Fault(f"{where}.orders", show(policy["effects"]["orders"]), "a subscription has no orders", hint)
+        for name, article in (("contacts", ""), ("cross_sell", "a "), ("cost_to_serve", "a ")):
+            if not lifts(policy, name):
+                continue
+            value = show(policy["effects"][name])
+            if name == "cross_sell" and raw.get("products") is None:
+                hint = "give products, and stages their cross_sell"
+                yield Fault(f"{where}.{name}", value, f"needs products, {LACKS}", hint)
+            elif not any(any(numbers(stage.get(name))) for view in views for _, stage in stages(view)):
+                yield Fault(f"{where}.{name}", value, f"no stage has {article}{name}", f"give stages their {name}")
 
 
 def chances(raw: Raw) -> Iterator[Fault]:
@@ -333,7 +339,7 @@ def acts(scenario: Scenario, policy: Policy) -> bool:
         if getattr(edge.effects, name)
     }
     lifts = (done.performance, done.expectation, done.delivered_value, done.level, done.margin)
-    factors = (done.price, done.orders, done.contacts)
+    factors = (done.price, done.orders, done.contacts, done.cross_sell, done.cost_to_serve)
     return any(lifts) or any(factor != 1 for factor in factors) or any(value and name in moved for name, value in done.drivers.items())
 
 

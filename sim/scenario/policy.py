@@ -109,7 +109,8 @@ class PolicyEffects(Model):
 
     edges: by stage and edge; causes: of all moves with that cause; performance, expectation: points (satisfaction); delivered_value: units
     of it; level: share of wallet added to the target; price: factor of the price at the same unit cost; margin: share of the spend;
-    orders, contacts: factors of the chance or rate; drivers: points of value, brand or relationship, which move hazards by the scenario's
+    orders, contacts: factors of the chance or rate; cross_sell: of the chance that a period adds a product; cost_to_serve: factor of it;
+    drivers: points of value, brand or relationship, which move hazards by the scenario's
     coefficients. spread: standard deviation between customers of the effect's strength, whose mean is 1.
     """
 
@@ -123,6 +124,8 @@ class PolicyEffects(Model):
     margin: Share = 0.0
     orders: Annotated[float, Field(gt=0, le=1000)] = 1.0
     contacts: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    cross_sell: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    cost_to_serve: Annotated[float, Field(gt=0, le=1000)] = 1.0
     drivers: dict[DriverName, Points] = {}
     spread: Annotated[NonNegative, Field(le=10)] = 0.0
 

@@ -113,6 +113,7 @@ def treatments(draw: st.DrawFn, lasts: st.SearchStrategy[int | None], ages: int)
             "causes": {"rival": draw(st.floats(0.2, 1.5))},
             "price": draw(st.floats(0.9, 1.2)),
             "margin": draw(st.floats(-0.1, 0.1)),
+            "cost_to_serve": draw(st.floats(0.5, 1.5)),
         },
     }
     length = draw(lasts)

@@ -14,6 +14,7 @@ from tests.scenario.test_checks_behaviour import LEVELLED, PROFILE, TWO, compile
 SEEN = {"stage_observed": True}
 HELPS = "set stage_observed: true, or the policy's oracle: true"
 LACKS = "which the scenario does not have"
+PRODUCTS = {"maximum": 3, "worth": 0.5}
 POISSON = {"kind": "poisson", "rate": 20.0}
 
 
@@ -89,6 +90,18 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ),
     (effects(orders=1.2), "policies.x.effects.orders: a subscription has no orders (got 1.2); lift level, price or margin instead"),
     (effects(contacts=1.2), "policies.x.effects.contacts: no stage has contacts (got 1.2); give stages their contacts"),
+    (
+        effects(cross_sell=1.2),
+        f"policies.x.effects.cross_sell: needs products, {LACKS} (got 1.2); give products, and stages their cross_sell",
+    ),
+    (
+        {"products": PRODUCTS, "stages__member__cross_sell": 0.0, **effects(cross_sell=1.2)},
+        "policies.x.effects.cross_sell: no stage has a cross_sell (got 1.2); give stages their cross_sell",
+    ),
+    (
+        {"stages__trial__cost_to_serve": 0, "stages__member__cost_to_serve": 0, **effects(cost_to_serve=0.9)},
+        "policies.x.effects.cost_to_serve: no stage has a cost_to_serve (got 0.9); give stages their cost_to_serve",
+    ),
     # probabilities
     (
         edge("member", "lost", set=0.1),
@@ -193,6 +206,10 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         },
         "policies.x.effects: policies in force may multiply the hazard of trial.lost by 1/1,000,000 to 1,000,000 (got exp(-20)); give",
     ),
+    (
+        {"products": PRODUCTS, "stages__member__cross_sell": 0.6, **effects(cross_sell=1.7)},
+        "policies.x.effects.cross_sell: with all policies in force the chance of adding a product of a period could come to more than 1",
+    ),
     # ranges and kinds
     (policy(lasts=0), "policies.x.lasts: must be at least 1 (got 0)"),
     (policy(uptake=1.5), "policies.x.uptake: must be at most 1 (got 1.5)"),
@@ -229,6 +246,12 @@ FINE: list[dict[str, Any]] = [
     {**LEVELLED, **effects(level=0.1, price=1.1, margin=-0.05)},
     {"purchases": POISSON, **effects(orders=2)},
     {"stages__trial__contacts": 1, **effects(contacts=2)},
+    {
+        "products": PRODUCTS,
+        "stages__member__cross_sell": 0.5,
+        "stages__member__cost_to_serve": 1,
+        **effects(cross_sell=2, cost_to_serve=0.5),
+    },
     {
         "stages__trial__to__lost__effects": {"value": 0.5},
         "drivers": {"value": PROFILE},

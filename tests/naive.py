@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sim.kernels.addresses import BETA_PURPOSES, TRAIT_PERIOD
 from sim.kernels.maths import exp, exponent, exponential, ln, log, minus_log_complement, normal
 from sim.kernels.samplers import look_up
 from sim.kernels.types import (
     ACQUISITION,
-    BETA_PURPOSES,
     CONTACTS_LIFT,
     COST_SWAY,
     CROSS_SELL_LIFT,
@@ -32,7 +32,6 @@ from sim.kernels.types import (
     SERVICE_LIFT,
     STREAMS,
     SUBSCRIPTION,
-    TRAIT_PERIOD,
     TRANSACTION,
     TRANSITION,
     TRUST_SWAY,
@@ -247,6 +246,7 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
             if c == INFORMATION:
                 amount = amount + np.float64(contacts) * (tables.contact_units[v, row] * tables.stream_factor[v, t])
             life.cash[t, FIRST_STREAM + c] += units(amount)
+        firm.note(t, sum(amount for (when, column), amount in life.cash.items() if when == t and column not in (LEDGER, ACQUISITION)))
         if t == 0 and tables.acquisition_at_arrival[v] and known is None:
             life.cash[0, ACQUISITION] += int(tables.acquisition_units[v, 0])
         if tables.reach[v] > 0 and tables.awake[stage]:

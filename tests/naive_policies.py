@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sim.kernels.addresses import TRAIT_PERIOD
 from sim.kernels.maths import exponent
-from sim.kernels.types import LIFTS, ORDERS_LIFT, TRAIT_PERIOD, Tables
+from sim.kernels.types import LIFTS, ORDERS_LIFT, Tables
 
 F = np.float32
 LEDGER = 99
@@ -22,6 +23,7 @@ class Treated:
         self.since: dict[int, int] = {}
         self.asked: dict[int, int] = {}
         self.strength: dict[int, np.float32] = {}
+        self.low = dict.fromkeys(self.ids, 0)
         self.counts: Counter[tuple[int, int, int]] = Counter()  # (t, policy, contacted, taken up or in force)
         self.force = {p: F(0.0) for p in self.ids}
         self.copy = 0
@@ -42,6 +44,8 @@ class Treated:
         if not (start <= y < stop and (y - start) % every == 0 and first <= t < until and tables.policy_who[v, p, row]):
             return False
         if self.asked.get(p) == -1 or (p in self.asked and t - self.asked[p] < cooldown) or (lasts == 0 and p in self.since):
+            return False
+        if self.low[p] < tables.policy_trail[v, p]:
             return False
         if any(tables.policy_excludes[v, p, other] and self._holds(other, t) for other in self.ids):
             return False
@@ -73,6 +77,11 @@ class Treated:
                 self.counts[t, p, 2] += 1
                 cost += per_member
         return cost
+
+    def note(self, t: int, margin: int) -> None:
+        """Note what the customer brought in t, in units."""
+        for p in self.ids:
+            self.low[p] = self.low[p] + 1 if margin < self.tables.policy_floor[self.v, p, t] else 0
 
     def lift(self, which: int) -> np.float32:
         """Return what policies in force add, or multiply by; 0 or 1 where none does."""

@@ -355,6 +355,23 @@ SERVED: dict[str, dict[str, Any]] = {
 }
 """Policies on products added and on the cost to serve."""
 
+CULLED: dict[str, dict[str, Any]] = {
+    "cheaper": {
+        "who": {"margin": {"below": 4.0, "periods": 2}},
+        "effects": {"cost_to_serve": 0.5, "margin": 0.1},
+        "cost": {"per_contact": 0.5},
+        "lasts": 3,
+    },
+    "culled": {
+        "who": {"margin": {"below": 1.0, "periods": 1}, "remaining_value_below": 80.0},
+        "effects": {"edges": {"decline": {"formation": {"set": 0.0}, "lost": {"set": 1.0}}}},
+        "lasts": 1,
+    },
+}
+"""Policies on customers whose margin stays low."""
+
+ZOO["treated_margins"] = changed(ZOO["treated_minds"], policies=CULLED)
+ZOO["treated_losses"] = changed(ZOO["prospects_and_win_back"], policies={"cheaper": CULLED["cheaper"]})
 ZOO["treated_service"] = changed(ZOO["active_orders"], **SEEN, policies=SERVED)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from sim.compile.hazards import StageHazards, ages, stage_hazards
 from sim.compile.spending import wallet_of
+from sim.kernels.addresses import POLICY_PURPOSES
 from sim.kernels.types import (
     CONTACTS_LIFT,
     CROSS_SELL_LIFT,
@@ -23,7 +24,6 @@ from sim.kernels.types import (
     MARGIN_LIFT,
     ORDERS_LIFT,
     PERFORMANCE_LIFT,
-    POLICY_PURPOSES,
     RANKS,
     SERVICE_LIFT,
     UNIT,
@@ -162,6 +162,7 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
         "policy_who": np.zeros((most, size), np.uint32), "policy_member": np.zeros((most, size), np.uint32),
         "policy_when": np.zeros((most, len(WHEN)), np.int64), "policy_uptake": np.zeros(most, np.uint64),
         "policy_share": np.full(most, WORDS, np.uint64), "policy_survey": np.full((most, 4), -1.0, np.float32),
+        "policy_trail": np.zeros(most, np.int64), "policy_floor": np.zeros((most, horizon), np.int64),
         "policy_excludes": np.zeros((most, most), np.uint32), "policy_units": np.zeros((most, horizon, 3), np.int64),
         "policy_fade": np.ones((most, horizon), np.float32),
         "policy_fades": np.zeros(most, np.uint32), "policy_spread": np.zeros(most, np.float32),
@@ -175,6 +176,8 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
             found["policy_excludes"][p] = [other in scenario.policies[key].excludes for other in ids]
             found["policy_uptake"][p] = math.floor(scenario.policies[key].uptake * WORDS + 0.5)
             found["policy_share"][p] = math.floor(scenario.policies[key].who.share * WORDS + 0.5)
+            margin = scenario.policies[key].who.margin
+            found["policy_trail"][p] = 0 if margin is None else margin.periods
             rank = scenario.policies[key].rank
             found["policy_rank"][p] = RANKS.index(rank.by), -1 if rank.lowest else 1
             found["policy_fades"][p] = scenario.policies[key].decay < 1.0
@@ -206,6 +209,8 @@ def _one(scenario: Scenario, policy: Policy, rows: Any, mine: dict[str, Array], 
         above, below = FAR_DOWN if survey.above is None else survey.above, FAR_UP if survey.below is None else survey.below
         mine["policy_survey"][:] = below, above, survey.error, survey.response
     factor = scenario.discount_factor ** np.arange(horizon)
+    if who.margin is not None:
+        mine["policy_floor"][:] = np.floor(who.margin.below * UNIT * factor + 0.5)
     for place, cost in enumerate((policy.cost.per_contact, policy.cost.per_uptake, policy.cost.per_member)):
         mine["policy_units"][:, place] = np.floor(-cost * UNIT * factor + 0.5)
     mine["policy_fade"][:] = policy.decay ** np.arange(horizon)
@@ -220,8 +225,8 @@ def _one(scenario: Scenario, policy: Policy, rows: Any, mine: dict[str, Array], 
     factors = {
         ORDERS_LIFT: done.orders, CONTACTS_LIFT: done.contacts, CROSS_SELL_LIFT: done.cross_sell, SERVICE_LIFT: done.cost_to_serve,
     }  # fmt: skip
-    for lift, factor in factors.items():
-        mine["policy_lift"][lift] = math.log(factor)
+    for lift, times in factors.items():
+        mine["policy_lift"][lift] = math.log(times)
 
 
 def _sway(scenario: Scenario, policy: Policy, rows: Any, sway: Array) -> None:

@@ -13,8 +13,9 @@ from sim.compile.market import regime_paths
 from sim.compile.policy import purpose
 from sim.compile.quantiles import Library
 from sim.compile.variant import Variant, compile_variant, edge_ends
+from sim.kernels.addresses import BETA_PURPOSES
 from sim.kernels.life import reached
-from sim.kernels.types import BETA_PURPOSES, LIMIT, STAGE_KINDS, Array, Tables
+from sim.kernels.types import LIMIT, STAGE_KINDS, Array, Tables
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.sample import cells, recruited_before
 

@@ -1,7 +1,7 @@
 """The numbers of one variant: one segment of one case, as arrays with no leading axis."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -9,10 +9,12 @@ import numpy as np
 from sim.compile.activity import activity, most_contacts
 from sim.compile.behaviour import gifts, minds, stream_units
 from sim.compile.hazards import stage_hazards
+from sim.compile.layout import layout
 from sim.compile.market import market, named_edges
-from sim.compile.policy import ages_needed, altered, most_lifted, policies
+from sim.compile.policy import altered, most_lifted, policies
 from sim.compile.posterior import drawable
 from sim.compile.quantiles import Library
+from sim.compile.remaining import worth_less
 from sim.compile.spending import amounts, traits
 from sim.kernels.types import CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, SERVICE_LIFT, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
@@ -89,6 +91,8 @@ class Variant:
     policy_uptake: Array
     policy_share: Array
     policy_survey: Array
+    policy_trail: Array
+    policy_floor: Array
     policy_excludes: Array
     policy_units: Array
     policy_fade: Array
@@ -192,6 +196,7 @@ def compile_variant(
     parts["streaming"] = np.any(parts["stream_units"] != 0, axis=0).astype(np.uint32)
     parts["streaming"][INFORMATION] |= np.any(parts["contact_units"] != 0)
     parts |= _fixed(scenario, parts)
+    parts["policy_who"] = worth_less(scenario, parts, ids)
     parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:], limit)
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
 
@@ -200,34 +205,6 @@ def edge_ends(scenario: Scenario) -> list[tuple[int, int]]:
     """Return the stages each edge leads out of and into; the e axis, in file order."""
     ids = list(scenario.stages)
     return [(s, ids.index(scenario.target(key, edge))) for s, (key, stage) in enumerate(scenario.stages.items()) for edge in stage.to]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the rows of each stage lie: one a stage age, stage by stage; then one a stage to arrive on; last, ``nowhere``.
-
-    counts: (s,) ages; first: (s,) first row; total: rows in which periods are spent.
-    """
-
-    counts: Array
-    first: Array
-    total: int
-
-    @property
-    def stage(self) -> Array:
-        """Stage of each of the ``total`` rows."""
-        return np.repeat(np.arange(self.counts.size), self.counts)
-
-    def by_row(self, values: Callable[[int, int], float]) -> Array:
-        """Return a value by (stage, age) on every row, 0 on those in which no period is spent."""
-        found = [values(s, row - int(self.first[s])) for row, s in enumerate(self.stage)]
-        return np.array(found + [0.0] * (self.counts.size + 1))
-
-
-def layout(scenario: Scenario, oldest: int) -> Layout:
-    """Return the rows of a scenario whose existing customers are up to ``oldest`` periods in a stage."""
-    counts = np.array([ages_needed(scenario, key, int(scenario.horizon) + oldest) for key in scenario.stages])
-    return Layout(counts, np.concatenate([[0], np.cumsum(counts)[:-1]]), int(counts.sum()))
 
 
 def _rows(scenario: Scenario, oldest: int) -> dict[str, Array]:

@@ -120,6 +120,7 @@ def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool
         since=room(np.uint16, tables.treating.shape[1]),
         asked=room(np.uint16, tables.treating.shape[1]),
         strength=room(np.float32, tables.treating.shape[1]),
+        trail=room(np.uint16, tables.treating.shape[1] if tables.policy_trail.any() else 0),
         spent=room(np.int64, 1 if tables.treating.shape[1] > 0 else 0),
         owed=room(np.int64, int(rationed)),
         score=room(np.float32, int(rationed)),

@@ -12,6 +12,7 @@ on their edges → add up → drop those who are done.
 import numpy as np
 
 from sim.kernels.activity import contact, sell
+from sim.kernels.addresses import BLOCK_LAST, BLOCK_MIND, BLOCK_MOVES, BLOCK_ORDERS, BLOCK_PRODUCTS, BLOCK_TALK
 from sim.kernels.cash import book, book_acquisition, book_fixed, time_last
 from sim.kernels.drop import drop_all
 from sim.kernels.jit import inner, leaf
@@ -22,16 +23,10 @@ from sim.kernels.samplers import take
 from sim.kernels.streams import book_streams
 from sim.kernels.sums import add, add_square
 from sim.kernels.talk import draw_for, identity_of, spread_word
-from sim.kernels.treat import pay, steer, treat
+from sim.kernels.treat import note_margins, pay, steer, treat
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
-    BLOCK_LAST,
-    BLOCK_MIND,
-    BLOCK_MOVES,
-    BLOCK_ORDERS,
-    BLOCK_PRODUCTS,
-    BLOCK_TALK,
     GROUP,
     LOST_AT,
     PAID_BACK,
@@ -99,6 +94,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     if tables.reach[v] > ZERO:
         spread_word(tables, tally.talk[k, g, t], state, scratch, q, (g, v, identity), (t, y))
     if treated:
+        note_margins(tables, state, scratch, q, v, t, n)
         pay(state, scratch, q, n)
     if t == 0 and tables.acquisition_at_arrival[v] != 0:
         book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])

@@ -5,6 +5,7 @@ Off, nothing here is called. Policies see how customers stand at the end of the 
 
 import numpy as np
 
+from sim.kernels.addresses import TRAIT_PERIOD
 from sim.kernels.jit import inner
 from sim.kernels.maths import TO_UNIT, exponent, normal
 from sim.kernels.philox import counter
@@ -27,7 +28,6 @@ from sim.kernels.types import (
     POLICY_COST,
     SATISFACTION,
     TAKEN_UP,
-    TRAIT_PERIOD,
     Array,
     Integer,
     Scratch,
@@ -53,6 +53,8 @@ def start_policies(tables: Tables, state: State, scratch: Scratch, q: int, who: 
         since[:] = np.uint16(0)
         asked[:] = np.uint16(0)
         strength[:] = ONE
+        if state.trail.shape[1] > 0:
+            state.trail[q, p] = np.uint16(0)
         if tables.treating[v, p] != 0 and (tables.policy_spread[v, p] > ZERO or tables.policy_share[v, p] < np.uint64(2**32)):
             draw_for(
                 tables, scratch.policy_words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, tables.policy_purpose[v, p])
@@ -150,6 +152,8 @@ def may(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int
     if tables.policy_who[v, p, state.row[q, i]] == 0 or before == NEVER_ASKED or (before != 0 and t + 1 - before < cooldown):
         return False
     if lasts == 0 and state.since[q, p, i] != 0:
+        return False
+    if state.trail.shape[1] > 0 and np.int64(state.trail[q, p, i]) < tables.policy_trail[v, p]:
         return False
     return bool(not left_alone(tables, state, q, which, t, i) and says_so(tables, state, scratch, q, which, i))
 
@@ -282,6 +286,17 @@ def steer(tables: Tables, row: Array, scratch: Scratch, v: int, j: int, n: int) 
     exponent(power, factor, n)
     for i in range(n):
         hazard[i] *= factor[i]
+
+
+@inner
+def note_margins(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
+    """Count for how many periods in a row each customer's margin (``net``, before what policies cost) has been as low as a policy asks."""
+    net = scratch.net
+    for p in range(state.trail.shape[1]):
+        if tables.policy_trail[v, p] != 0:
+            trail, floor = state.trail[q, p], tables.policy_floor[v, p, t]
+            for i in range(n):
+                trail[i] = np.uint16(np.uint16(trail[i] + np.uint16(1)) * np.uint16(net[i] < floor))
 
 
 @inner

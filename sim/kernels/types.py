@@ -188,6 +188,8 @@ class Tables(NamedTuple):
     policy_uptake: Array  # (v, p) uint64: taken up where the word is below
     policy_share: Array  # (v, p) uint64: in the pilot where the word is below
     policy_survey: Array  # (v, p, 4) float32: below, above, error, response (-1: nobody is asked)
+    policy_trail: Array  # (v, p) int64: periods in a row in which the margin must have been low, 0 where it is not asked for
+    policy_floor: Array  # (v, p, t) int64: units, discounted, below which a margin is low
     policy_excludes: Array  # (v, p, p) uint32
     policy_units: Array  # (v, p, t, 3) int64: cost, negative, discounted
     policy_fade: Array  # (v, p, t) float32: strength t periods after the contact
@@ -302,6 +304,7 @@ class State(NamedTuple):
     since: Array  # (group, p, GROUP) uint16: 1 + tenure in which a policy was last taken up, 0 for never
     asked: Array  # (group, p, GROUP) uint16: 1 + tenure of the last contact; NEVER_ASKED for who is not in the pilot
     strength: Array  # (group, p, GROUP) float32: of the effect on this customer
+    trail: Array  # (group, p or 0, GROUP) uint16: periods in a row, up to the last, in which the margin was below ``policy_floor``
     spent: Array  # (group, 1 or 0, GROUP) int64, units: cost of policies so far, negative
     owed: Array  # (group, 1 or 0, GROUP) int64, units: of this period, where customers are contacted before the step
     score: Array  # (group, 1 or 0, GROUP) float32: rank for the policy in turn, NOBODY for who is not to be contacted
@@ -360,38 +363,11 @@ Z_MAX = 6.5
 NODES = 2048
 """Quantile tables: NODES values at equal steps of z; 32-bit uniforms never pass |z| = 6.4."""
 
-BLOCK_MOVES, BLOCK_ORDERS, BLOCK_MIND, BLOCK_TALK, BLOCK_PRODUCTS = 0, 1, 2, 3, 4
-"""Purposes of a customer's blocks: leave and edge; number of orders and amount; drift and failure; number of recruits and of contacts;
-products. A block serves an even period and the next, its number is half the period's; that of products, of one word a period, serves four,
-and its number is a quarter.
-"""
-
 RECRUITS = 2**18
 """Recruits that one call of a driver can make, by a few groups of customers."""
-
-BLOCK_LAST = 5
-"""Purpose of a customer's block for the time of the last order of a period, drawn where that is kept and somebody ordered."""
-
-TRAIT_PERIOD = 65_535
-BLOCK_TRAITS, BLOCK_GIFTS, BLOCK_ALIVE = 0, 1, 5
-"""Purposes of a customer's trait blocks: wallet, rate, frailty, spare; influence, knowledge, first satisfaction, who has knowledge;
-who of the existing customers is still there."""
-
-RECRUIT_PURPOSE = 0x3FFE
-"""Purpose at which a recruit's identity is drawn, from its parent's, the tenure and, in place of the replicate, its number."""
-
-MARKET_PURPOSE = 0x3FFF
-"""Purpose at which regimes are drawn, by calendar period, with no customer's identity."""
 
 NEVER_ASKED = 0xFFFF
 
 RANKS = ("value", "orders", "tenure", "survey", "random")
 BY_VALUE, BY_ORDERS, BY_TENURE, BY_SURVEY, BY_CHANCE = range(len(RANKS))
 NOBODY = np.float32(-np.inf)
-
-POLICY_PURPOSES = 0x8000
-"""Policies draw at POLICY_PURPOSES + a 15-bit hash of their id (a clash is refused): in a block of its own each period of contact, and in
-``TRAIT_PERIOD`` the strength of the effect and who is in a pilot."""
-
-BETA_PURPOSES = 0x4000
-"""Beta edges draw at BETA_PURPOSES + a 14-bit hash of ``stage.edge`` (a clash is refused)."""

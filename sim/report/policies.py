@@ -61,6 +61,10 @@ def whom(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
     if who.survey is not None:
         ends = [f"{word} {end:g}" for word, end in (("of at least", who.survey.above), ("below", who.survey.below)) if end is not None]
         yield f"of the {words.percent(who.survey.response)} who answer a survey those with a score {' and '.join(ends)} of 5"
+    if who.margin is not None:
+        yield f"margin below {words.money(scenario, who.margin.below)} in each of the last {words.periods(scenario, who.margin.periods)}"
+    if who.remaining_value_below is not None:
+        yield f"expected to bring less than {words.money(scenario, who.remaining_value_below)} from now on"
     if who.share < 1:
         yield f"{words.percent(who.share)} of them, as a pilot"
     if policy.excludes:

@@ -321,6 +321,7 @@ def _nobody(scenario: Scenario, policy: Policy, last: int) -> bool:
     who, shares = policy.who, scenario.segment_shares
     empty = who.segments is not None and not any(shares.get(segment) for segment in who.segments)
     late = policy.when.start > last or (scenario.horizon != "inf" and who.tenure_from >= scenario.horizon)
+    late = late or (scenario.horizon != "inf" and who.margin is not None and who.margin.periods >= scenario.horizon)
     return empty or late or (who.survey is not None and who.survey.response == 0)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from sim.scenario.base import Cost, Count, Factor, FactorByAge, Id, Model, NonNegative, Probability, ProbabilityByAge, _listed
+from sim.scenario.base import Cost, Count, Factor, FactorByAge, Id, Model, Money, NonNegative, Probability, ProbabilityByAge, _listed
 from sim.scenario.behaviour import Points, Score
 from sim.scenario.market import DriverName
 from sim.scenario.stages import Cause
@@ -30,11 +30,22 @@ class Survey(Model):
     response: Probability = 1.0
 
 
+class LowMargin(Model):
+    """A margin that stays low: what the customer brought, before what policies cost, in each of its last periods.
+
+    below: currency a period, as the ledger books it (purchases, service and streams); periods: in a row, up to the last one.
+    """
+
+    below: Money = 0.0
+    periods: Length = 6
+
+
 class Who(Model):
     """Whom a policy may treat: all conditions hold. What is left out asks for nothing.
 
     stages: by default all active ones; segments: ids; tenure_from, tenure_until: periods since arrival, the last excluded;
-    age_from, age_until: stage age likewise; share: of customers, drawn once a customer (a pilot); survey: by what they say.
+    age_from, age_until: stage age likewise; share: of customers, drawn once a customer (a pilot); survey: by what they say;
+    margin: by what they brought; remaining_value_below: by what they are still expected to bring, currency (``sim.compile.remaining``).
     Whether a customer is a prospect, active or lost is seen by all; stages of one kind are told apart, and the time spent in them seen,
     where the scenario has ``stage_observed``, or by an oracle.
     """
@@ -47,6 +58,8 @@ class Who(Model):
     age_until: Period | None = None
     share: Probability = 1.0
     survey: Survey | None = None
+    margin: LowMargin | None = None
+    remaining_value_below: Money | None = None
 
 
 class When(Model):

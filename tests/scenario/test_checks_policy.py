@@ -212,6 +212,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ),
     # ranges and kinds
     (policy(lasts=0), "policies.x.lasts: must be at least 1 (got 0)"),
+    (policy(who={"margin": {"periods": 0}}), "policies.x.who.margin.periods: must be at least 1 (got 0)"),
     (policy(uptake=1.5), "policies.x.uptake: must be at most 1 (got 1.5)"),
     (policy(decay=0), "policies.x.decay: must be above 0 (got 0)"),
     (
@@ -236,6 +237,7 @@ FINE: list[dict[str, Any]] = [
     policy(who={"stages": ["trial"], "age_until": 3}, oracle=True),
     {**SEEN, **policy(who={"stages": ["member"], "age_from": 2})},
     policy(who={"age_from": 0}),
+    policy(who={"margin": {"below": 1.5, "periods": 2}, "remaining_value_below": -3}),  # the firm's own books and reckoning
     policy(excludes=["unheard_of"]),
     edge("trial", "lost", multiply=0),
     edge("trial", "lost", set=[0.1, 0.0], add=-0.02, multiply=[0.5, 0.6]),
@@ -299,7 +301,7 @@ def test_segments_that_a_policy_leaves_alone_do_not_hold_it() -> None:
                 {"policies": {"x": {"cost": {"per_contact": 1}, "effects": {"edges": {"trial": {"lost": {"multiply": 0.5}}}}, **late}}},
                 "policies.x: costs something and treats nobody",
             )
-            for late in ({"when": {"start": 12}}, {"who": {"tenure_from": 12}})
+            for late in ({"when": {"start": 12}}, {"who": {"tenure_from": 12}}, {"who": {"margin": {"periods": 12}}})
         ),
         (policy(who={"share": 0}), "policies.x.who.share: is 0: the policy is in force for nobody"),
         (policy(uptake=0, cost={"per_contact": 1}), "policies.x.uptake: is 0: the policy is in force for nobody"),

@@ -181,6 +181,8 @@ def live(tables: Tables, case: int, cell: int, replicate: int, serial: int, hori
         m = int(tables.regime[replicate, y]) if tables.regime.size else 0
         if spent := firm.act(row, t, y, mind.satisfaction):
             life.cash[t, LEDGER] += spent
+        for share in firm.shaken:
+            mind.trust = mind.trust * share
         hazard_row = row + firm.copy * int(tables.policy_rows[v])
         if tables.minded[v]:
             mind.move(stage, y, m, words(t // 2, 2)[t % 2 * 2 :], firm)

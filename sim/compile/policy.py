@@ -47,9 +47,14 @@ def purpose(policy: str) -> int:
     return POLICY_PURPOSES + int.from_bytes(hashlib.sha256(policy.encode()).digest()[:2]) % 0x8000
 
 
+def desk(policy: str) -> str:
+    """Return the name by which a policy's staff draw; no policy is called so."""
+    return f"{policy}.turnover"
+
+
 def steady(policy: Policy) -> bool:
     """Return whether a policy acts alike on all in force, for as long as it is."""
-    return policy.decay == 1.0 and policy.effects.spread == 0.0
+    return policy.decay == 1.0 and policy.effects.spread == 0.0 and policy.overload != "share"
 
 
 def effects(scenario: Scenario, policy: Policy, stage_id: str) -> dict[str, EdgeEffect]:
@@ -163,6 +168,8 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
         "policy_when": np.zeros((most, len(WHEN)), np.int64), "policy_uptake": np.zeros(most, np.uint64),
         "policy_share": np.full(most, WORDS, np.uint64), "policy_survey": np.full((most, 4), -1.0, np.float32),
         "policy_trail": np.zeros(most, np.int64), "policy_floor": np.zeros((most, horizon), np.int64),
+        "policy_turnover": np.zeros(most, np.uint64), "policy_desk": np.zeros(most, np.uint64), "policy_gap": np.zeros(most, np.int64),
+        "policy_shaken": np.zeros(most, np.float32), "policy_shared": np.zeros(most, np.uint32),
         "policy_excludes": np.zeros((most, most), np.uint32), "policy_units": np.zeros((most, horizon, 3), np.int64),
         "policy_fade": np.ones((most, horizon), np.float32),
         "policy_fades": np.zeros(most, np.uint32), "policy_spread": np.zeros(most, np.float32),
@@ -176,6 +183,7 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
             found["policy_excludes"][p] = [other in scenario.policies[key].excludes for other in ids]
             found["policy_uptake"][p] = math.floor(scenario.policies[key].uptake * WORDS + 0.5)
             found["policy_share"][p] = math.floor(scenario.policies[key].who.share * WORDS + 0.5)
+            _staff(scenario.policies[key], key, found, p)
             margin = scenario.policies[key].who.margin
             found["policy_trail"][p] = 0 if margin is None else margin.periods
             rank = scenario.policies[key].rank
@@ -190,6 +198,16 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
         "lifted": np.any(found["policy_lift"] != 0, axis=0).astype(np.uint32) if most else np.zeros(LIFTS, np.uint32),
         "price_units": prices * UNIT * wallet_of(scenario).mean_value,  # as purchase_units: a customer's wallet is relative to the mean
     }
+
+
+def _staff(policy: Policy, key: str, found: dict[str, Array], p: int) -> None:
+    """Fill in who looks after a policy's members, and for how long nobody does."""
+    found["policy_shared"][p] = policy.overload == "share"
+    if policy.turnover is not None:
+        found["policy_turnover"][p] = math.floor(policy.turnover.leaving * WORDS + 0.5)
+        found["policy_desk"][p] = purpose(desk(key))
+        found["policy_gap"][p] = policy.turnover.gap
+        found["policy_shaken"][p] = policy.turnover.trust
 
 
 def _one(scenario: Scenario, policy: Policy, rows: Any, mine: dict[str, Array], last: int) -> None:

@@ -93,6 +93,11 @@ class Variant:
     policy_survey: Array
     policy_trail: Array
     policy_floor: Array
+    policy_turnover: Array
+    policy_desk: Array
+    policy_gap: Array
+    policy_shaken: Array
+    policy_shared: Array
     policy_excludes: Array
     policy_units: Array
     policy_fade: Array

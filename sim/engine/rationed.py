@@ -17,7 +17,7 @@ import numpy as np
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
 from sim.engine.run import Outcome, available_threads, groups, timed
 from sim.kernels.drivers import CELL, CHOSEN, FIRST, FREELY, RANKED, REPLICATE, SERIAL, run_contacts, run_pairs, run_period
-from sim.kernels.types import GROUP, NOBODY, PAIRED, SUBSCRIPTION, Array, Kept, Scratch, State, Tables, Tally
+from sim.kernels.types import GROUP, LASTS, NOBODY, PAIRED, SUBSCRIPTION, Array, Kept, Scratch, State, Tables, Tally
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.world import Run
@@ -27,12 +27,14 @@ from sim.scenario.world import Run
 class Ration:
     """What a policy may do in a calendar period, by the simulated customers' number. inf: as much as it likes.
 
-    capacity: customers in force; budget: currency; each: currency for a contact, an uptake, and a member and period.
+    capacity: customers in force; budget: currency; each: currency for a contact, an uptake, and a member and period; room: customers in
+    force up to whom the effect has its full strength, which more of them share.
     """
 
     capacity: float
     budget: float
     each: tuple[float, float, float]
+    room: float = math.inf
 
     @property
     def binds(self) -> bool:
@@ -54,7 +56,9 @@ def rations(scenario: Scenario, simulated: int, firm: float) -> tuple[Ration, ..
             raise ScenarioError([Fault(f"policies.{key}.{name}", f"{getattr(policy, name):g}", rule, hint)])
         capacity = math.inf if policy.capacity is None else math.floor(policy.capacity / weight + 1e-9)
         budget = math.inf if policy.budget is None else policy.budget / weight
-        found.append(Ration(capacity, budget, (policy.cost.per_contact, policy.cost.per_uptake, policy.cost.per_member)))
+        each = policy.cost.per_contact, policy.cost.per_uptake, policy.cost.per_member
+        shared = policy.overload == "share"
+        found.append(Ration(math.inf if shared else capacity, budget, each, capacity if shared else math.inf))
     return tuple(found)
 
 
@@ -170,6 +174,10 @@ class _World:
                 self._each(here, partial(self._contact, p, CHOSEN))
             else:
                 self._each(here, partial(self._contact, p, FREELY))
+            if math.isfinite(ration.room):
+                members = sum(self._members(part, t, p) for part, t in here)
+                for part, _ in here:
+                    part.scratch.load[p] = min(1.0, ration.room / max(members, 1))
         self._each(here, self._step)
 
     def _each(self, here: Sequence[tuple[_Part, int]], work: Callable[[_Part, int], None]) -> None:
@@ -206,9 +214,9 @@ class _World:
             first += at[0].size
 
     def _members(self, part: _Part, t: int, p: int) -> int:
-        """Return how many customers policy p is in force for, before anybody is contacted."""
+        """Return how many customers policy p is in force for, those who wait for somebody to look after them among them."""
         variant = self.tables.variant[self.k, self.tables.segment[part.rows[:, CELL]]]
-        lasts = self.tables.policy_when[variant, p, -1][:, None]
+        lasts = self.tables.policy_when[variant, p, LASTS][:, None]
         since = part.state.since[:, p].astype(np.int64)
         inside = (since != 0) & ((lasts == 0) | (t + 1 - since < lasts)) & (np.arange(GROUP) < part.state.live[:, None])
         return int((inside & (self.tables.policy_member[variant[:, None], p, part.state.row] != 0)).sum())

@@ -9,6 +9,7 @@ from sim.kernels.addresses import TRAIT_PERIOD
 from sim.kernels.jit import inner
 from sim.kernels.maths import TO_UNIT, exponent, normal
 from sim.kernels.philox import counter
+from sim.kernels.staff import enrolled, hand_over, waits
 from sim.kernels.sums import add
 from sim.kernels.talk import draw_for
 from sim.kernels.types import (
@@ -17,6 +18,9 @@ from sim.kernels.types import (
     BY_TENURE,
     BY_VALUE,
     CONTACTED,
+    COOLDOWN,
+    EVERY,
+    LASTS,
     LIFTS,
     MEMBERS,
     NEVER_ASKED,
@@ -27,7 +31,11 @@ from sim.kernels.types import (
     PER_UPTAKE,
     POLICY_COST,
     SATISFACTION,
+    START,
+    STOP,
     TAKEN_UP,
+    TENURE_FROM,
+    TENURE_UNTIL,
     Array,
     Integer,
     Scratch,
@@ -37,7 +45,6 @@ from sim.kernels.types import (
 )
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
-START, STOP, EVERY, COOLDOWN, TENURE_FROM, TENURE_UNTIL, LASTS = range(7)
 BELOW, ABOVE, ERROR, RESPONSE = range(4)
 
 
@@ -55,6 +62,8 @@ def start_policies(tables: Tables, state: State, scratch: Scratch, q: int, who: 
         strength[:] = ONE
         if state.trail.shape[1] > 0:
             state.trail[q, p] = np.uint16(0)
+        if state.vacant.shape[1] > 0:
+            state.vacant[q, p] = np.uint16(0)
         if tables.treating[v, p] != 0 and (tables.policy_spread[v, p] > ZERO or tables.policy_share[v, p] < np.uint64(2**32)):
             draw_for(
                 tables, scratch.policy_words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, tables.policy_purpose[v, p])
@@ -95,6 +104,8 @@ def treat(
         if tables.treating[v, p] == 0:
             continue
         counts = tally.policy[k, g, t, p]
+        if state.owed.shape[1] == 0:
+            hand_over(tables, state, scratch, q, (replicate, v, p, identity), t)
         if state.owed.shape[1] == 0 and due(tables.policy_when[v, p], t, y):
             ask(tables, state, scratch, q, (replicate, v, p, identity), t)
             contact_them(tables, counts, state, scratch, q, (v, p), t, charge)
@@ -151,7 +162,7 @@ def may(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int
     lasts, cooldown, before = tables.policy_when[v, p, LASTS], tables.policy_when[v, p, COOLDOWN], np.int64(state.asked[q, p, i])
     if tables.policy_who[v, p, state.row[q, i]] == 0 or before == NEVER_ASKED or (before != 0 and t + 1 - before < cooldown):
         return False
-    if lasts == 0 and state.since[q, p, i] != 0:
+    if (lasts == 0 and state.since[q, p, i] != 0) or waits(state, q, p, t, i):
         return False
     if state.trail.shape[1] > 0 and np.int64(state.trail[q, p, i]) < tables.policy_trail[v, p]:
         return False
@@ -187,10 +198,7 @@ def rank_them(tables: Tables, state: State, scratch: Scratch, q: int, which: tup
 @inner
 def in_force(tables: Tables, state: State, q: int, which: tuple[int, int], t: int, i: Integer) -> bool:
     """Return whether a policy is in force for customer i; which: variant, policy."""
-    v, p = which
-    since, lasts = np.int64(state.since[q, p, i]), tables.policy_when[v, p, LASTS]
-    stays = since != 0 and tables.policy_member[v, p, state.row[q, i]] != 0
-    return bool(stays and (lasts == 0 or t + 1 - since < lasts))
+    return bool(enrolled(tables, state, q, which, t, i) and not waits(state, q, which[1], t, i))
 
 
 @inner
@@ -234,6 +242,9 @@ def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, 
         since[i] *= np.uint16(inside[i])
     for i in range(n):
         inside[i] = np.uint32((since[i] != 0) & (now - np.int32(since[i]) < longest))
+    if state.vacant.shape[1] > 0:
+        for i in range(n):
+            inside[i] *= np.uint32(np.int64(state.vacant[q, p, i]) <= t)
     for i in range(n):
         altered[i] += shift * inside[i]
     if tables.policy_fades[v, p] != 0:
@@ -244,6 +255,9 @@ def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, 
     else:
         for i in range(n):
             force[i] = strength[i] if inside[i] != 0 else ZERO
+    if scratch.load.size > 0:
+        for i in range(n):
+            force[i] *= scratch.load[p]
     per_member, members = tables.policy_units[v, p, t, PER_MEMBER], np.int64(0)
     for i in range(state.live[q]):
         members += np.int64(inside[i])

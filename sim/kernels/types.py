@@ -65,6 +65,7 @@ CONTACTED, TAKEN_UP, MEMBERS, POLICY_COST = range(4)
 PER_CONTACT, PER_UPTAKE, PER_MEMBER = range(3)
 """Places on the last axis of ``Tables.policy_units``."""
 
+START, STOP, EVERY, COOLDOWN, TENURE_FROM, TENURE_UNTIL, LASTS = range(7)
 WHEN = ("start", "stop", "every", "cooldown", "tenure_from", "tenure_until", "lasts")
 """Places on the last axis of ``Tables.policy_when``: calendar periods, periods, tenures; lasts is 0 for good."""
 
@@ -190,6 +191,11 @@ class Tables(NamedTuple):
     policy_survey: Array  # (v, p, 4) float32: below, above, error, response (-1: nobody is asked)
     policy_trail: Array  # (v, p) int64: periods in a row in which the margin must have been low, 0 where it is not asked for
     policy_floor: Array  # (v, p, t) int64: units, discounted, below which a margin is low
+    policy_turnover: Array  # (v, p) uint64: who looks after a member leaves where the word is below
+    policy_desk: Array  # (v, p) uint64: address of those draws
+    policy_gap: Array  # (v, p) int64: periods without anybody
+    policy_shaken: Array  # (v, p) float32: share of trust lost with who leaves
+    policy_shared: Array  # (v, p) uint32: members beyond the capacity share it
     policy_excludes: Array  # (v, p, p) uint32
     policy_units: Array  # (v, p, t, 3) int64: cost, negative, discounted
     policy_fade: Array  # (v, p, t) float32: strength t periods after the contact
@@ -305,6 +311,7 @@ class State(NamedTuple):
     asked: Array  # (group, p, GROUP) uint16: 1 + tenure of the last contact; NEVER_ASKED for who is not in the pilot
     strength: Array  # (group, p, GROUP) float32: of the effect on this customer
     trail: Array  # (group, p or 0, GROUP) uint16: periods in a row, up to the last, in which the margin was below ``policy_floor``
+    vacant: Array  # (group, p or 0, GROUP) uint16: tenure from which a member is looked after again, 0 before anybody left
     spent: Array  # (group, 1 or 0, GROUP) int64, units: cost of policies so far, negative
     owed: Array  # (group, 1 or 0, GROUP) int64, units: of this period, where customers are contacted before the step
     score: Array  # (group, 1 or 0, GROUP) float32: rank for the policy in turn, NOBODY for who is not to be contacted
@@ -338,6 +345,7 @@ class Scratch(NamedTuple):
     recruited: Array  # (RECRUITS or 0, 3) uint64: segment, calendar period of arrival and identity of each recruit made
     policy_words: Array  # (4, GROUP) uint32: uptake, whether a survey is answered, its error
     force: Array  # (p, GROUP) float32: strength at which each policy acts, 0 where it is not in force
+    load: Array  # (p or 0,) float32: part of the strength of each policy that is left where members share its capacity
     altered: Array  # (GROUP,) uint32: rows of the hazards that hold
     charge: Array  # (GROUP,) int64: cost of policies in this period
     lifts: Array  # (LIFTS, GROUP) float32

@@ -25,7 +25,9 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
         yield "Taken up by", words.percent(policy.uptake)
     limits = [f"{words.plain(policy.capacity)} customers in force at a time"] if policy.capacity is not None else []
     limits += [f"{words.money(scenario, policy.budget)} spent on customers a {period}"] if policy.budget is not None else []
-    if limits:
+    if limits and policy.overload == "share":
+        yield "At full strength", f"up to {', '.join(limits)}; more of them share it"
+    elif limits:
         first = (
             "in random order"
             if policy.rank.by == "random"
@@ -44,6 +46,10 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     yield "Effect", "; ".join(effects(scenario, policy)) or "none"
     fades = f", fading to {words.percent(policy.decay)} of it each {period}" if policy.decay < 1 else ""
     yield "Lasts", f"{words.periods(scenario, policy.lasts) if policy.lasts else 'for good'}{fades}"
+    if policy.turnover is not None:
+        leaves, gap = words.percent(policy.turnover.leaving), words.periods(scenario, policy.turnover.gap)
+        shaken = f", and {words.percent(policy.turnover.trust)} of its trust is lost" if policy.turnover.trust else ""
+        yield "Turnover", f"{leaves} of those who look after members leave each {period}; a member then waits {gap}{shaken}"
     if policy.source:
         yield "Source", policy.source
 

@@ -123,6 +123,17 @@ def needs(raw: Raw) -> Iterator[Fault]:
                 yield Fault(f"{where}.effects.drivers.{name}", show(value), f"needs drivers.{name}, {LACKS}", hint)
 
 
+def staffed(raw: Raw) -> Iterator[Fault]:
+    """Require a capacity where members share one, and trust where staff who leave take it along."""
+    for key, policy in policies_of(raw):
+        if policy.get("overload") == "share" and policy.get("capacity") is None:
+            rule = "needs a capacity that members share"
+            yield Fault(f"policies.{key}.overload", "share", rule, "give capacity, such as managers times accounts of each")
+        lost = mapping(policy, "turnover").get("trust")
+        if number(lost) and raw.get("trust") is None:
+            yield Fault(f"policies.{key}.turnover.trust", show(lost), f"needs trust, {LACKS}", "give trust: {} for its defaults")
+
+
 def lifts(policy: Raw, name: str) -> bool:
     """Return whether a policy has a factor other than 1 of this name."""
     return (number(mapping(policy, "effects").get(name)) or 1.0) != 1.0
@@ -233,6 +244,7 @@ def alike(raw: Raw) -> Iterator[Fault]:
     for key, policy in policies_of(raw):
         fading, spread = number(policy.get("decay", 1.0)), number(mapping(policy, "effects").get("spread")) or 0.0
         given = ["decay"] * (fading is not None and fading != 1) + ["spread"] * (spread != 0)
+        given += ["overload"] * (policy.get("overload") == "share")
         if not given:
             continue
         for stage, edge, effect in _effects(policy):
@@ -355,6 +367,7 @@ WHOLE: tuple[Rule, ...] = (
     lists_by_age,
     names,
     needs,
+    staffed,
     twice,
     visible,
     windows,

@@ -84,7 +84,7 @@ def hazard_limits(raw: Raw) -> Iterator[Fault]:
 
 
 def _fades(policy: Raw) -> bool:
-    return number(policy.get("decay", 1.0)) != 1 or _strongest(policy) > 1
+    return number(policy.get("decay", 1.0)) != 1 or _strongest(policy) > 1 or policy.get("overload") == "share"
 
 
 def _powers(policy: Raw, stage: str, edge: str, body: Raw) -> list[float]:

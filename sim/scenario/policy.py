@@ -143,6 +143,18 @@ class PolicyEffects(Model):
     spread: Annotated[NonNegative, Field(le=10)] = 0.0
 
 
+class Turnover(Model):
+    """Staff who leave: whoever looks after a member does so with chance ``leaving`` a period, from the second one on.
+
+    gap: periods in which nobody looks after it, that of leaving the first: the policy is then not in force, and costs nothing for it;
+    trust: share of the customer's trust that is lost with who leaves, the records being kept badly.
+    """
+
+    leaving: Probability
+    gap: Length = 1
+    trust: Probability = 0.0
+
+
 class Policy(Model):
     """A policy of the firm, in the order of a period: effects that have expired lapse, customers are treated, cost is booked, effects act.
 
@@ -153,7 +165,9 @@ class Policy(Model):
     policies whose members it leaves alone; oracle: it may see the stage, which the firm cannot.
     capacity: customers in force at most at any time; budget: currency that its contacts, uptakes and members may cost in a calendar period;
     both the firm's, so that every customer of the firm must be simulated, or ``scale`` be true, which divides both by how many customers
-    one simulated customer stands for; rank: whom to treat first.
+    one simulated customer stands for; rank: whom to treat first;
+    overload: ``refuse`` whoever is beyond the capacity, or let all members ``share`` it: their effect has then the strength capacity over
+    members, and they are as many as there are. turnover: of the staff who look after members.
     """
 
     label: str = ""
@@ -172,6 +186,8 @@ class Policy(Model):
     budget: Cost | None = None
     scale: bool = False
     rank: Rank = Rank()
+    overload: Literal["refuse", "share"] = "refuse"
+    turnover: Turnover | None = None
 
     @property
     def rationed(self) -> bool:

@@ -180,6 +180,21 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         (edge("trial", "lost", **{name: [0.1] * 13}), f"{LOST}.{name}: a list by stage age must not be longer than the horizon, 12 periods")
         for name in ("set", "add", "multiply")
     ),
+    # staff
+    (
+        policy(overload="share"),
+        "policies.x.overload: needs a capacity that members share (got share); give capacity, such as managers times accounts of each",
+    ),
+    (
+        policy(turnover={"leaving": 0.1, "trust": 0.2}),
+        f"policies.x.turnover.trust: needs trust, {LACKS} (got 0.2); give trust: {{}} for its defaults",
+    ),
+    (
+        policy(overload="share", capacity=5, effects={"edges": {"trial": {"lost": {"set": 0.1}}}}),
+        f"{LOST}.set: acts alike on all in force, and cannot stand beside overload (got 0.1); multiply the hazard instead, or leave",
+    ),
+    (policy(turnover={"leaving": 1.1}), "policies.x.turnover.leaving: must be at most 1 (got 1.1)"),
+    (policy(turnover={"gap": 2}), "policies.x.turnover.leaving: "),
     # how far
     (
         {"purchases": POISSON, **effects(orders=40)},

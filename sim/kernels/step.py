@@ -23,7 +23,7 @@ from sim.kernels.samplers import take
 from sim.kernels.streams import book_streams
 from sim.kernels.sums import add, add_square
 from sim.kernels.talk import draw_for, identity_of, spread_word
-from sim.kernels.treat import note_margins, pay, steer, treat
+from sim.kernels.treat import pay, steer, treat
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
@@ -94,8 +94,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     if tables.reach[v] > ZERO:
         spread_word(tables, tally.talk[k, g, t], state, scratch, q, (g, v, identity), (t, y))
     if treated:
-        note_margins(tables, state, scratch, q, v, t, n)
-        pay(state, scratch, q, n)
+        pay(tables, state, scratch, q, v, t, n)
     if t == 0 and tables.acquisition_at_arrival[v] != 0:
         book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])
     done = move(tables, tally, state, scratch, q, (k, g, v), rows, t, movers, n)

@@ -314,8 +314,9 @@ def note_margins(tables: Tables, state: State, scratch: Scratch, q: int, v: int,
 
 
 @inner
-def pay(state: State, scratch: Scratch, q: int, n: int) -> None:
-    """Take the cost of policies off what each customer brings."""
+def pay(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
+    """Note what each customer brings, where a policy asks for it, and take the cost of policies off."""
+    note_margins(tables, state, scratch, q, v, t, n)
     net, charge, spent = scratch.net, scratch.charge, state.spent[q, 0]
     for i in range(n):
         net[i] += charge[i]

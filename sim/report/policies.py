@@ -23,11 +23,12 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     yield "When", f"{every}{window}{cooled}"
     if policy.uptake < 1:
         yield "Taken up by", words.percent(policy.uptake)
-    limits = [f"{words.plain(policy.capacity)} customers in force at a time"] if policy.capacity is not None else []
+    crowd = f"{words.plain(policy.capacity)} customers in force at a time" if policy.capacity is not None else ""
+    if policy.overload == "share":
+        yield "At full strength", f"up to {crowd}; more of them share it"
+    limits = [crowd] if crowd and policy.overload == "refuse" else []
     limits += [f"{words.money(scenario, policy.budget)} spent on customers a {period}"] if policy.budget is not None else []
-    if limits and policy.overload == "share":
-        yield "At full strength", f"up to {', '.join(limits)}; more of them share it"
-    elif limits:
+    if limits:
         first = (
             "in random order"
             if policy.rank.by == "random"

@@ -46,13 +46,14 @@ def main(*settings: str) -> None:
         tables[f"In {industry}, thousand USD"] = pd.DataFrame(rows, index=titles).T.round(0).astype(int)
     show(tables)
     net = pd.DataFrame(nets)
-    show({f"In {name}, net % of equity": net[name].round(2).rename_axis("% spent") for name in INDUSTRIES})
-    say("\nBest use of the same money: " + ", ".join(f"{net[name].loc[SPENT].idxmax()} in {name}" for name in INDUSTRIES))
+    each = {industry: pd.DataFrame(net[industry]) for industry in INDUSTRIES}
+    show({f"In {industry}, net % of equity": frame.round(2).rename_axis("% spent") for industry, frame in each.items()})
+    say("\nBest use of the same money: " + ", ".join(f"{frame.loc[SPENT].idxmax()} in {industry}" for industry, frame in each.items()))
 
     axes = net.plot(style=["o-", "s-", "^-", "o:", "o--", "s--", "^--", "o-."], title="The same money for value, brand or relationship")
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set(xlabel="Spent, % of customer equity", ylabel="Net gain, % of customer equity")
-    axes.legend([f"{industry}: {name}" for industry, name in net], fontsize=8)
+    axes.legend([": ".join(pair) for pair in nets], fontsize=8)
     save(axes.figure, net, "drivers_by_industry")
 
 

@@ -67,7 +67,7 @@ def test_with_a_share_of_wallet_that_moves() -> None:
             for key, chance in {**moves, name: 1.0 - sum(moves.values())}.items():
                 back = name == "lost" and key != "lost"
                 mine = count * chance, case["level"]["re_entry"] * count * chance if back else share * chance
-                after[key] = tuple(old + new for old, new in zip(after.get(key, (0.0, 0.0)), mine, strict=True))  # type: ignore[assignment]
+                after[key] = tuple(old + new for old, new in zip(after.get(key, (0.0, 0.0)), mine, strict=True))
         here = after
     for s, name in enumerate(names[:4]):
         start = {**case, "start": name, "level": {**case["level"], "initial": held[name] / stood[name]}}

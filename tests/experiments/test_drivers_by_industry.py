@@ -14,10 +14,11 @@ def test_finding(tmp_path: Path) -> None:
     done = run(NAME, tmp_path, columns=150)
     assert (done.returncode, done.stderr) == (0, "")
     net = pd.read_csv(tmp_path / "results" / f"{NAME}.csv", header=[0, 1], index_col=0)
-    assert (net["car rental"].idxmax(axis=1) == "relationship").all()
-    assert (net["car sale"].idxmax(axis=1) == "value").all()
-    assert net["car sale"]["quality alone"][0.5] == pytest.approx(net["car sale"]["value"][0.5] / 2, rel=0.1)  # weight 3 of 6
-    assert net["car rental"]["quality alone"][0.5] + 0.5 == pytest.approx((net["car rental"]["value"][0.5] + 0.5) / 5, rel=0.1)  # 1 of 5
+    rental, sale = (pd.DataFrame(net[name]) for name in ("car rental", "car sale"))
+    assert (rental.idxmax(axis="columns") == "relationship").all()
+    assert (sale.idxmax(axis="columns") == "value").all()
+    assert sale["quality alone"][0.5] == pytest.approx(sale["value"][0.5] / 2, rel=0.1)  # weight 3 of 6
+    assert rental["quality alone"][0.5] + 0.5 == pytest.approx((rental["value"][0.5] + 0.5) / 5, rel=0.1)  # 1 of 5
     for title in ("In car rental, thousand USD", "In car sale, thousand USD"):
         rows = {" ".join(row[:-4]): [number(word) for word in row[-4:]] for row in tables_of(done.stdout)[title]}
         assert rows["relationship"][1] == 0  # it wins nobody

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sim.kernels.addresses import BETA_PURPOSES, TRAIT_PERIOD
 from sim.kernels.maths import exp, exponent, exponential, ln, log, minus_log_complement, normal
 from sim.kernels.samplers import look_up
 from sim.kernels.types import (
     ACQUISITION,
-    BETA_PURPOSES,
     CONTACTS_LIFT,
     COST_SWAY,
+    CROSS_SELL_LIFT,
     EXPECTATION_LIFT,
     FIRST_STREAM,
     INFORMATION,
@@ -29,9 +30,9 @@ from sim.kernels.types import (
     POISSON,
     PURCHASE,
     SERVICE,
+    SERVICE_LIFT,
     STREAMS,
     SUBSCRIPTION,
-    TRAIT_PERIOD,
     TRANSACTION,
     TRANSITION,
     TRUST_SWAY,
@@ -196,6 +197,8 @@ def turns(
         yield Turn(firm, row, t, y, mind.satisfaction, life.clv, life.orders.total(), (cell, serial))
         if spent := firm.act(row, t, y, mind.satisfaction):
             life.cash[t, LEDGER] += spent
+        for share in firm.shaken:
+            mind.trust = mind.trust * share
         hazard_row = row + firm.copy * int(tables.policy_rows[v])
         if tables.minded[v]:
             mind.move(stage, y, m, words(t // 2, 2)[t % 2 * 2 :], firm)
@@ -203,7 +206,8 @@ def turns(
                 life.felt[t] = mind.steps()
         kept, held = held, 0
         if tables.selling[v] and tables.awake[stage]:
-            adds = F(words(t // 4, 4)[t % 4]) * F(2.0**-32) < tables.cross_sell[v, row] and 1 <= kept < tables.products[v, 1]
+            chance = tables.cross_sell[v, row] * (firm.lift(CROSS_SELL_LIFT) if tables.lifted[v, CROSS_SELL_LIFT] else F(1.0))
+            adds = F(words(t // 4, 4)[t % 4]) * F(2.0**-32) < chance and 1 <= kept < tables.products[v, 1]
             held = max(kept, 1) + int(adds)
         # who leaves, and how much of the period it lives through
         hazards = []
@@ -247,7 +251,8 @@ def turns(
         margin = tables.purchase_factor[v, t] * tables.season_margin[v, m, y]
         worth = tables.purchase_units[v, row] + np.float64(firm.lift(MARGIN_LIFT)) * tables.price_units[v, row]
         life.cash[t, PURCHASE] += units(spend * (worth * margin))
-        life.cash[t, SERVICE] += units(np.float64(exposure) * (tables.service_units[v, row] * tables.service_factor[v, t]))
+        dearer = np.float64(firm.lift(SERVICE_LIFT)) if tables.lifted[v, SERVICE_LIFT] else 1.0
+        life.cash[t, SERVICE] += units(np.float64(exposure) * (tables.service_units[v, row] * dearer * tables.service_factor[v, t]))
         contacts = 0
         if tables.contacts[v, row] > 0:
             more = np.float64(firm.lift(CONTACTS_LIFT)) if tables.lifted[v, CONTACTS_LIFT] else 1.0
@@ -259,6 +264,7 @@ def turns(
             if c == INFORMATION:
                 amount = amount + np.float64(contacts) * (tables.contact_units[v, row] * tables.stream_factor[v, t])
             life.cash[t, FIRST_STREAM + c] += units(amount)
+        firm.note(t, sum(amount for (when, column), amount in life.cash.items() if when == t and column not in (LEDGER, ACQUISITION)))
         if t == 0 and tables.acquisition_at_arrival[v] and known is None:
             life.cash[0, ACQUISITION] += int(tables.acquisition_units[v, 0])
         if tables.reach[v] > 0 and tables.awake[stage]:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.kernels.addresses import TRAIT_PERIOD
 from sim.kernels.maths import exponent
-from sim.kernels.types import LIFTS, ORDERS_LIFT, TRAIT_PERIOD, Tables
+from sim.kernels.types import LIFTS, ORDERS_LIFT, Tables
 from sim.scenario.policy import Policy
 
 F = np.float32
@@ -79,6 +80,9 @@ class Treated:
         self.since: dict[int, int] = {}
         self.asked: dict[int, int] = {}
         self.strength: dict[int, np.float32] = {}
+        self.vacant: dict[int, int] = {}
+        self.shaken: list[np.float32] = []
+        self.low = dict.fromkeys(self.ids, 0)
         self.counts: Counter[tuple[int, int, int]] = Counter()  # (t, policy, contacted, taken up or in force)
         self.force = {p: F(0.0) for p in self.ids}
         self.copy = 0
@@ -90,16 +94,35 @@ class Treated:
                 if drawn[1] >= tables.policy_share[v, p]:
                     self.asked[p] = -1  # not in the pilot
 
-    def _holds(self, p: int, t: int) -> bool:
+    def _enrolled(self, p: int, t: int) -> bool:
         lasts = self.tables.policy_when[self.v, p, 6]
         return p in self.since and (lasts == 0 or t - self.since[p] < lasts)
+
+    def _waits(self, p: int, t: int) -> bool:
+        return t < self.vacant.get(p, 0)
+
+    def _holds(self, p: int, t: int) -> bool:
+        return self._enrolled(p, t) and not self._waits(p, t)
+
+    def _hand_over(self, p: int, t: int) -> None:
+        if not self._enrolled(p, t):
+            self.vacant.pop(p, None)
+            return
+        leaves = self.words(t, int(self.tables.policy_desk[self.v, p]))[0] < self.tables.policy_turnover[self.v, p]
+        if leaves and self.since[p] < t and self.vacant.get(p, 0) < t:
+            self.vacant[p] = t + int(self.tables.policy_gap[self.v, p])
+            self.shaken.append(F(1.0) - self.tables.policy_shaken[self.v, p])
 
     def _may(self, p: int, row: int, t: int, y: int, satisfaction: np.float32, drawn: list[int]) -> bool:
         tables, v = self.tables, self.v
         start, stop, every, cooldown, first, until, lasts = (int(value) for value in tables.policy_when[v, p])
         if not (start <= y < stop and (y - start) % every == 0 and first <= t < until and tables.policy_who[v, p, row]):
             return False
+        if self._waits(p, t):
+            return False
         if self.asked.get(p) == -1 or (p in self.asked and t - self.asked[p] < cooldown) or (lasts == 0 and p in self.since):
+            return False
+        if self.low[p] < tables.policy_trail[v, p]:
             return False
         if any(tables.policy_excludes[v, p, other] and self._holds(other, t) for other in self.ids):
             return False
@@ -133,10 +156,13 @@ class Treated:
     def act(self, row: int, t: int, y: int, satisfaction: np.float32) -> int:
         """Contact the customer, unless that was done, and return what policies cost in t, in units."""
         tables, v, cost, self.copy = self.tables, self.v, self.owed, 0
+        self.shaken = []
         if not self.coupled:
             self.lapse(row)
         for p in self.ids:
             drawn = self.words(t, int(tables.policy_purpose[v, p]))
+            if tables.policy_turnover[v, p] and not self.coupled:
+                self._hand_over(p, t)
             if not self.coupled and self._may(p, row, t, y, satisfaction, drawn):
                 cost += self.contact(p, t)
             self.force[p] = F(0.0)
@@ -147,6 +173,11 @@ class Treated:
                 cost += int(tables.policy_units[v, p, t, 2])
         self.coupled, self.owed = False, 0
         return cost
+
+    def note(self, t: int, margin: int) -> None:
+        """Note what the customer brought in t, in units."""
+        for p in self.ids:
+            self.low[p] = self.low[p] + 1 if margin < self.tables.policy_floor[self.v, p, t] else 0
 
     def lift(self, which: int) -> np.float32:
         """Return what policies in force add, or multiply by; 0 or 1 where none does."""

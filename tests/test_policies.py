@@ -17,11 +17,12 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SHIPS = sorted(file.stem for file in (CONFIGS / "policy").glob("*.yaml"))
 LEVELS = ("basic", "reactive", "accountable", "proactive", "partnership")
 IDLE = ("basic", "nothing")
+PRODUCTS = "+products={maximum: 3, worth: 0.4}", "+stages.stability.cross_sell=0.02"
 
 
 def treated(*names: str, configs: Path | None = None) -> Scenario:
     """Return the default scenario, small, with policies."""
-    scenario = load("lifecycle", "run.customers=1000")
+    scenario = load("lifecycle", "run.customers=1000", *(PRODUCTS if "cross_sell" in names else ()))
     raw = scenario.model_dump(exclude_unset=True)
     return read({**raw, "policies": {name: policy(name, configs) for name in names}})
 
@@ -38,7 +39,7 @@ class TestShipped:
     def test_all_are_listed_with_a_label_of_their_own(self) -> None:
         found = policies()
         assert list(found) == SHIPS
-        assert len(SHIPS) == 25
+        assert len(SHIPS) == 28
         assert len(set(found.values())) == len(found)
         assert all(len(label) > 4 for label in found.values())
 
@@ -55,6 +56,11 @@ class TestShipped:
         assert tables.treating.shape == (3, 1)
         segments = found.who.segments or tuple(scenario.segments)
         assert [bool(one) for one in tables.treating[:, 0]] == [key in segments for key in scenario.segments]
+
+    def test_cross_selling_needs_products(self) -> None:
+        scenario = load("lifecycle")
+        with pytest.raises(ScenarioError, match=r"^policies\.cross_sell\.effects\.cross_sell: needs products, which the scenario does not"):
+            read({**scenario.model_dump(exclude_unset=True), "policies": {"cross_sell": policy("cross_sell")}})
 
     @pytest.mark.parametrize("name", SHIPS)
     def test_each_number_has_a_unit_and_a_source(self, name: str) -> None:

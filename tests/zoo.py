@@ -349,6 +349,55 @@ ZOO["treated_orders"] = changed(
         "win_back": {**POLICIES["win_back"], "who": {**POLICIES["win_back"]["who"], "segments": ["cool"]}},
     },
 )
+SERVED: dict[str, dict[str, Any]] = {
+    "told_of_more": {"effects": {"cross_sell": 1.6}, "lasts": 2, "uptake": 0.5, "when": {"every": 2}, "cost": {"per_contact": 0.1}},
+    "served_less": {"who": {"stages": ["stability"]}, "effects": {"cost_to_serve": 0.6, "spread": 0.3}, "lasts": 4, "decay": 0.9},
+}
+"""Policies on products added and on the cost to serve."""
+
+CULLED: dict[str, dict[str, Any]] = {
+    "cheaper": {
+        "who": {"margin": {"below": 4.0, "periods": 2}},
+        "effects": {"cost_to_serve": 0.5, "margin": 0.1},
+        "cost": {"per_contact": 0.5},
+        "lasts": 3,
+    },
+    "culled": {
+        "who": {"margin": {"below": 1.0, "periods": 1}, "remaining_value_below": 200.0},
+        "effects": {"edges": {"decline": {"formation": {"set": 0.0}, "lost": {"set": 1.0}}}},
+        "lasts": 1,
+    },
+}
+"""Policies on customers whose margin stays low."""
+
+ZOO["treated_margins"] = changed(ZOO["treated_minds"], policies=CULLED)
+ZOO["treated_losses"] = changed(ZOO["prospects_and_win_back"], policies={"cheaper": CULLED["cheaper"]})
+STAFFED: dict[str, dict[str, Any]] = {
+    "managers": {
+        "who": {"stages": ["formation", "stability", "decline"]},
+        "uptake": 0.6,
+        "cost": {"per_contact": 0.5, "per_member": 0.2},
+        "effects": {"causes": {"rival": 0.5}, "margin": 0.02},
+        "turnover": {"leaving": 0.3, "gap": 2, "trust": 0.25},
+    },
+    "dealers": {
+        "effects": {"causes": {"rival": 0.8}, "spread": 0.2},
+        "cost": {"per_member": 0.1},
+        "lasts": 1,
+        "excludes": ["managers"],
+    },
+    "callers": {
+        "effects": {"price": 0.9},
+        "lasts": 4,
+        "decay": 0.9,
+        "when": {"every": 3},
+        "turnover": {"leaving": 0.5, "gap": 1},
+    },
+}
+"""Policies whose staff leave, and one that covers for them."""
+
+ZOO["treated_by_staff"] = changed(ZOO["treated_minds"], policies=STAFFED)
+ZOO["treated_service"] = changed(ZOO["active_orders"], **SEEN, policies=SERVED)
 
 
 COUPLED: dict[str, dict[str, Any]] = {

@@ -54,14 +54,14 @@ def idle_rows(scenario: Scenario, rows: Layout, parts: Mapping[str, Array]) -> A
     return np.asarray(~earns & (watched == 0))
 
 
-def over(rows: Layout, parts: Mapping[str, Array], still: Array, done: Array) -> dict[str, Array]:
+def over(rows: Layout, parts: dict[str, Array]) -> dict[str, Array]:
     """Say on which rows nothing happens to a customer any more, and whether some stage ages into one.
 
-    still: (r,) idle rows without a way out under any policy; done: (s,) stages whose customers are done as they arrive.
+    Taken out of ``parts``: still, (r,) bool, idle rows without a way out under any policy; done, (s,) bool, stages done with on arrival.
     """
-    last = parts["stay_row"] == np.arange(still.size)
-    aged = still & last & ~parts["policy_who"].any(axis=0)
+    still = parts.pop("still")
+    aged = still & (parts["stay_row"] == np.arange(still.size)) & ~parts["policy_who"].any(axis=0)
     aged[rows.total :] = False
     found = np.where(aged, OVER_UNTREATED, 0)
-    found[: rows.total][done[rows.stage]] = OVER
+    found[: rows.total][parts.pop("done")[rows.stage]] = OVER
     return {"over": found.astype(np.uint32), "ends": np.array(np.any(found == OVER_UNTREATED) and parts["ageing"], np.uint32)}

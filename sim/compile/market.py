@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from sim.kernels.addresses import MARKET_PURPOSE
 from sim.kernels.philox import philox
-from sim.kernels.types import MARKET_PURPOSE, Array
+from sim.kernels.types import Array
 from sim.scenario import Scenario
 from sim.scenario.market import DRIVERS, Market, Regime
 from sim.scenario.world import Season

@@ -14,16 +14,18 @@ import numpy as np
 
 from sim.compile.hazards import StageHazards, ages, stage_hazards
 from sim.compile.spending import wallet_of
+from sim.kernels.addresses import POLICY_PURPOSES
 from sim.kernels.types import (
     CONTACTS_LIFT,
+    CROSS_SELL_LIFT,
     EXPECTATION_LIFT,
     LEVEL_LIFT,
     LIFTS,
     MARGIN_LIFT,
     ORDERS_LIFT,
     PERFORMANCE_LIFT,
-    POLICY_PURPOSES,
     RANKS,
+    SERVICE_LIFT,
     UNIT,
     WHEN,
     Z_MAX,
@@ -45,9 +47,14 @@ def purpose(policy: str) -> int:
     return POLICY_PURPOSES + int.from_bytes(hashlib.sha256(policy.encode()).digest()[:2]) % 0x8000
 
 
+def desk(policy: str) -> str:
+    """Return the name by which a policy's staff draw; no policy is called so."""
+    return f"{policy}.turnover"
+
+
 def steady(policy: Policy) -> bool:
     """Return whether a policy acts alike on all in force, for as long as it is."""
-    return policy.decay == 1.0 and policy.effects.spread == 0.0
+    return policy.decay == 1.0 and policy.effects.spread == 0.0 and policy.overload != "share"
 
 
 def effects(scenario: Scenario, policy: Policy, stage_id: str) -> dict[str, EdgeEffect]:
@@ -160,6 +167,9 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
         "policy_who": np.zeros((most, size), np.uint32), "policy_member": np.zeros((most, size), np.uint32),
         "policy_when": np.zeros((most, len(WHEN)), np.int64), "policy_uptake": np.zeros(most, np.uint64),
         "policy_share": np.full(most, WORDS, np.uint64), "policy_survey": np.full((most, 4), -1.0, np.float32),
+        "policy_trail": np.zeros(most, np.int64), "policy_floor": np.zeros((most, horizon), np.int64),
+        "policy_turnover": np.zeros(most, np.uint64), "policy_desk": np.zeros(most, np.uint64), "policy_gap": np.zeros(most, np.int64),
+        "policy_shaken": np.zeros(most, np.float32), "policy_shared": np.zeros(most, np.uint32),
         "policy_excludes": np.zeros((most, most), np.uint32), "policy_units": np.zeros((most, horizon, 3), np.int64),
         "policy_fade": np.ones((most, horizon), np.float32),
         "policy_fades": np.zeros(most, np.uint32), "policy_spread": np.zeros(most, np.float32),
@@ -174,6 +184,9 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
             found["policy_uptake"][p] = math.floor(scenario.policies[key].uptake * WORDS + 0.5)
             found["policy_share"][p] = math.floor(scenario.policies[key].who.share * WORDS + 0.5)
             found["policy_rank"][p] = _rank(scenario.policies[key])
+            _staff(scenario.policies[key], key, found, p)
+            margin = scenario.policies[key].who.margin
+            found["policy_trail"][p] = 0 if margin is None else margin.periods
             found["policy_fades"][p] = scenario.policies[key].decay < 1.0
             found["policy_spread"][p] = scenario.policies[key].effects.spread
     prices = rows.by_row(lambda s, age: at(scenario.stages[stages[s]].prices, age))
@@ -190,6 +203,16 @@ def _rank(policy: Policy) -> tuple[int, int]:
     """Return by what the kernels rank customers, and 1 or -1; where ranks are made elsewhere, by what functions are shown."""
     by = "survey" if policy.answers else "random" if policy.rank.judged else policy.rank.by
     return RANKS.index(by), -1 if policy.rank.lowest else 1
+
+
+def _staff(policy: Policy, key: str, found: dict[str, Array], p: int) -> None:
+    """Fill in who looks after a policy's members, and for how long nobody does."""
+    found["policy_shared"][p] = policy.overload == "share"
+    if policy.turnover is not None:
+        found["policy_turnover"][p] = math.floor(policy.turnover.leaving * WORDS + 0.5)
+        found["policy_desk"][p] = purpose(desk(key))
+        found["policy_gap"][p] = policy.turnover.gap
+        found["policy_shaken"][p] = policy.turnover.trust
 
 
 def _one(scenario: Scenario, policy: Policy, rows: Any, mine: dict[str, Array], last: int) -> None:
@@ -209,6 +232,8 @@ def _one(scenario: Scenario, policy: Policy, rows: Any, mine: dict[str, Array], 
         above, below = FAR_DOWN if survey.above is None else survey.above, FAR_UP if survey.below is None else survey.below
         mine["policy_survey"][:] = below, above, survey.error, survey.response
     factor = scenario.discount_factor ** np.arange(horizon)
+    if who.margin is not None:
+        mine["policy_floor"][:] = np.floor(who.margin.below * UNIT * factor + 0.5)
     for place, cost in enumerate((policy.cost.per_contact, policy.cost.per_uptake, policy.cost.per_member)):
         mine["policy_units"][:, place] = np.floor(-cost * UNIT * factor + 0.5)
     mine["policy_fade"][:] = policy.decay ** np.arange(horizon)
@@ -220,8 +245,11 @@ def _one(scenario: Scenario, policy: Policy, rows: Any, mine: dict[str, Array], 
     mine["policy_lift"][EXPECTATION_LIFT] = done.expectation
     mine["policy_lift"][LEVEL_LIFT] = done.level
     mine["policy_lift"][MARGIN_LIFT] = done.margin + done.price - 1.0
-    mine["policy_lift"][ORDERS_LIFT] = math.log(done.orders)
-    mine["policy_lift"][CONTACTS_LIFT] = math.log(done.contacts)
+    factors = {
+        ORDERS_LIFT: done.orders, CONTACTS_LIFT: done.contacts, CROSS_SELL_LIFT: done.cross_sell, SERVICE_LIFT: done.cost_to_serve,
+    }  # fmt: skip
+    for lift, times in factors.items():
+        mine["policy_lift"][lift] = math.log(times)
 
 
 def _sway(scenario: Scenario, policy: Policy, rows: Any, sway: Array) -> None:

@@ -11,11 +11,12 @@ from sim.compile.existing import compile_existing, most
 from sim.compile.hazards import edge_below, leave_below
 from sim.compile.layout import edge_ends
 from sim.compile.market import regime_paths
-from sim.compile.policy import purpose
+from sim.compile.policy import desk, purpose
 from sim.compile.quantiles import Library
 from sim.compile.variant import Variant, compile_variant
+from sim.kernels.addresses import BETA_PURPOSES
 from sim.kernels.life import reached
-from sim.kernels.types import BETA_PURPOSES, LIMIT, STAGE_KINDS, Array, Tables
+from sim.kernels.types import LIMIT, STAGE_KINDS, Array, Tables
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.sample import cells, recruited_before
 
@@ -46,9 +47,10 @@ def beta_purposes(edges: Sequence[str]) -> Array:
 def case_ids(scenario: Scenario, most: int) -> tuple[str, ...]:
     """Return a case's policies in the order of the p axis, which is as long as that of the case that has most."""
     ids = list(scenario.policies)
-    purposes = [purpose(key) for key in ids]
+    names = [*ids, *(desk(key) for key, policy in scenario.policies.items() if policy.turnover)]
+    purposes = [purpose(name) for name in names]
     if len(set(purposes)) < len(purposes):
-        clash = next(key for key, one in zip(ids, purposes, strict=True) if purposes.count(one) > 1)
+        clash = next(name for name, one in zip(names, purposes, strict=True) if purposes.count(one) > 1)
         raise ScenarioError([Fault(f"policies.{clash}", "", "would share its random draws with another policy", "rename it")])
     return (*ids, *[""] * (most - len(ids)))
 

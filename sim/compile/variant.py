@@ -14,8 +14,9 @@ from sim.compile.market import market, named_edges
 from sim.compile.policy import altered, most_lifted, policies
 from sim.compile.posterior import drawable
 from sim.compile.quantiles import Library
+from sim.compile.remaining import worth_less
 from sim.compile.spending import amounts, traits
-from sim.kernels.types import CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, UNIT, Array
+from sim.kernels.types import CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, SERVICE_LIFT, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import at
 from sim.scenario.world import OFFSET
@@ -92,6 +93,13 @@ class Variant:
     policy_uptake: Array
     policy_share: Array
     policy_survey: Array
+    policy_trail: Array
+    policy_floor: Array
+    policy_turnover: Array
+    policy_desk: Array
+    policy_gap: Array
+    policy_shaken: Array
+    policy_shared: Array
     policy_excludes: Array
     policy_units: Array
     policy_fade: Array
@@ -181,12 +189,12 @@ def compile_variant(
     """
     parts: dict[str, Array] = {}
     parts |= _rows(scenario, most[0])
-    parts |= policies(scenario, layout(scenario, most[0]), ids, last)
     parts |= _moves(scenario, parts, most[0])
     parts |= _leaving(scenario, betas)
     parts |= market(scenario, last)
     parts |= minds(scenario, last)
     parts |= activity(scenario, layout(scenario, most[0]).by_row)
+    parts |= policies(scenario, layout(scenario, most[0]), ids, last)
     parts["plain"] = np.array(not (parts.pop("modified") or parts["timed"] or parts["swayed"].any() or parts["steering"]), np.uint32)
     parts |= _time(scenario)
     parts |= traits(scenario, betas, library, parts["purchase_units"])
@@ -195,6 +203,8 @@ def compile_variant(
     parts["streaming"] = np.any(parts["stream_units"] != 0, axis=0).astype(np.uint32)
     parts["streaming"][INFORMATION] |= np.any(parts["contact_units"] != 0)
     parts |= _fixed(scenario, parts)
+    parts["policy_who"] = worth_less(scenario, parts, ids)
+    parts |= over(layout(scenario, most[0]), parts)
     parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:], limit)
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
 
@@ -250,7 +260,8 @@ def _moves(scenario: Scenario, parts: dict[str, Array], oldest: int) -> dict[str
         "edge": edge,
         "edge_row": entry[targets].astype(np.uint32),
         "edge_drops": np.array(done, np.uint32)[targets],
-        **over(rows, parts, idle & ~hazard.any(axis=(0, 2)) & ~certain.any(axis=0), np.array(done)),
+        "still": idle & ~hazard.any(axis=(0, 2)) & ~certain.any(axis=0),
+        "done": np.array(done),
         "edge_cash": np.array(np.any(cash != 0), np.uint32),
         "edge_units": _rounded(np.outer(scenario.discount_factor ** np.arange(1.0, int(scenario.horizon) + 1), cash)),
     }
@@ -309,7 +320,7 @@ def _fixed(scenario: Scenario, parts: dict[str, Array]) -> dict[str, Array]:
         and not parts["levelled"]
         and not parts["selling"]
         and not np.any(parts["season_margin"] != 1)
-        and not parts["lifted"][MARGIN_LIFT]
+        and not parts["lifted"][[MARGIN_LIFT, SERVICE_LIFT]].any()
         and horizon * rows <= FIXED_CELLS
     )
     if not fixed:
@@ -348,7 +359,7 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     spend *= 1.0 + parts["products"][0] * max(parts["products"][1] - 1.0, 0.0)
     unit = float(np.abs(parts["purchase_units"]).max()) + reach[MARGIN_LIFT] * float(np.abs(parts["price_units"]).max())
     period = spend * count * noise * unit * factors[0] * factors[1]
-    period += float(np.abs(parts["service_units"]).max()) * factors[0]
+    period += float(np.abs(parts["service_units"]).max()) * math.exp(reach[SERVICE_LIFT]) * factors[0]
     gift = max(highest("influence_table") * max(1.0, float(parts["talk"])), highest("known_table"))
     streams = float(np.abs(parts["stream_units"]).sum(axis=1).max()) * gift * factors[0]
     streams += float(np.abs(parts["contact_units"]).max()) * most_contacts(parts["contacts"] * math.exp(reach[CONTACTS_LIFT])) * factors[0]

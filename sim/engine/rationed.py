@@ -5,6 +5,7 @@ its capacity is full or its budget is spent; then everybody is stepped through t
 Where nothing binds, this agrees with the driver by groups to the last bit.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,7 @@ from sim.engine.reach import SLACK, Rations, ends, in_rank, purses
 from sim.engine.run import Outcome, available_threads, groups, timed
 from sim.engine.seen import Candidates, Judges
 from sim.kernels.drivers import CELL, CHOSEN, FIRST, FREELY, RANKED, REPLICATE, run_contacts, run_pairs, run_period
-from sim.kernels.treat import LASTS
-from sim.kernels.types import GROUP, NOBODY, PAIRED, SUBSCRIPTION, Array, Kept, Scratch, State, Tables, Tally
+from sim.kernels.types import GROUP, LASTS, NOBODY, PAIRED, SUBSCRIPTION, Array, Kept, Scratch, State, Tables, Tally
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.world import Run
@@ -155,6 +155,10 @@ class _World:
                 self._ration(here, p, held[p], left)
             else:
                 self._each(here, partial(self._contact, p, FREELY))
+            if math.isfinite(ration.room):
+                members = sum(self._each(here, partial(self._members, p)))
+                for part, _ in here:
+                    part.scratch.load[p] = min(1.0, ration.room / max(members, 1))
         self._each(here, self._step)
 
     def _each(self, here: Here, work: Callable[[_Part, int], T]) -> list[T]:
@@ -209,7 +213,7 @@ class _World:
         return np.bincount(ranked.takes[~out], minlength=4)
 
     def _members(self, p: int, part: _Part, t: int) -> int:
-        """Return how many customers of a part policy p is in force for, before anybody is contacted."""
+        """Return how many customers of a part are members of policy p, those who wait for somebody to look after them among them."""
         variant = self.tables.variant[self.k, self.tables.segment[part.rows[:, CELL]]]
         lasts = int(self.tables.policy_when[variant, p, LASTS].max())  # segments do not change policies
         q, i = np.nonzero(part.state.since[:, p] > (max(t + 1 - lasts, 0) if lasts else 0))

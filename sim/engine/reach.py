@@ -27,13 +27,15 @@ class Ration:
     """What a policy may do in a calendar period, by the simulated customers' number. inf: as much as it likes.
 
     capacity: customers in force; budget: currency; each: currency for a contact, an uptake, and a member and period; shared: the budget
-    beside its own that it draws on with others, by id.
+    beside its own that it draws on with others, by id; room: customers in force up to whom the effect has its full strength, which more of
+    them share.
     """
 
     capacity: float
     budget: float
     each: tuple[float, float, float]
     shared: str | None = None
+    room: float = math.inf
 
     @property
     def binds(self) -> bool:
@@ -72,7 +74,8 @@ def rations(scenario: Scenario, simulated: int, firm: float) -> Rations:
         capacity = math.inf if policy.capacity is None else math.floor(policy.capacity / weight + 1e-9)
         budget = math.inf if policy.budget is None else policy.budget / weight
         each = (policy.cost.per_contact, policy.cost.per_uptake, policy.cost.per_member)
-        found.append(Ration(capacity, budget, each, policy.shared_budget))
+        limit, room = (math.inf, capacity) if policy.overload == "share" else (capacity, math.inf)
+        found.append(Ration(limit, budget, each, policy.shared_budget, room))
     return Rations(tuple(found), shared)
 
 

@@ -130,7 +130,8 @@ class Problem:
             return treated.held(self.scenario, self.chain, self.value, self.nodes, period)
         chain, factor = self.chains[i]
         effects = list(self.policies.values())[i].effects
-        lifted = replace(self.value, gain=self.value.gain + self.prices * strength * (effects.margin + effects.price - 1.0))
+        gain = self.value.gain + self.prices * strength * (effects.margin + effects.price - 1.0)
+        lifted = replace(self.value, gain=gain, serve=self.value.serve * effects.cost_to_serve**strength)
         found = treated.held(self.scenario, replace(chain, base=chain.base * factor**strength), lifted, self.nodes, period)
         return replace(found, cash=found.cash - self.members[i])
 

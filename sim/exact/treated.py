@@ -21,7 +21,7 @@ from sim.scenario.model import Scenario
 from sim.scenario.policy import EdgeEffect, Policy, PolicyEffects, When, Who
 from sim.scenario.stages import Edge, Stage
 
-MODELLED = ("edges", "causes", "price", "margin", "drivers")
+MODELLED = ("edges", "causes", "price", "margin", "cost_to_serve", "drivers")
 SEEN = ("stages", "tenure_from", "tenure_until", "age_from", "age_until")
 SLACK = 1e-12
 
@@ -29,7 +29,7 @@ SLACK = 1e-12
 def left_out(policies: Mapping[str, Policy]) -> tuple[str, ...]:
     """Return what a rule by stage, age and tenure leaves out of these policies, as dotted paths.
 
-    Conditions on anything else, and effects on anything but hazards, price and margin. Costs of the firm's own enter no CLV.
+    Conditions on anything else, and effects on anything but hazards, price, margin and cost to serve. Costs of the firm's own enter no CLV.
     """
     found = []
     for key, policy in policies.items():
@@ -40,6 +40,7 @@ def left_out(policies: Mapping[str, Policy]) -> tuple[str, ...]:
         for part, given, plain, known in parts:
             names = [name for name in type(plain).model_fields if name not in known]
             found += [f"policies.{key}.{part}.{name}" for name in names if getattr(given, name) != getattr(plain, name)]
+        found += [f"policies.{key}.turnover"] * (policy.turnover is not None)
         found += [f"policies.{key}.when"] * (policy.when != When()) + [f"policies.{key}.excludes"] * bool(policy.excludes)
     return tuple(found)
 

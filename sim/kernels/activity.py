@@ -8,7 +8,7 @@ import numpy as np
 from sim.kernels.jit import inner
 from sim.kernels.maths import TO_UNIT
 from sim.kernels.samplers import poisson
-from sim.kernels.types import ADDED, CONTACTS, CONTACTS_LIFT, HELD, Array, Scratch, State, Tables
+from sim.kernels.types import ADDED, CONTACTS, CONTACTS_LIFT, CROSS_SELL_LIFT, HELD, Array, Scratch, State, Tables
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
@@ -22,6 +22,9 @@ def sell(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int
     row, held, chance, awake = state.row[q], state.held[q, 0], scratch.floats[0], scratch.awake
     for i in range(n):
         chance[i] = tables.cross_sell[v, row[i]]
+    if tables.lifted[v, CROSS_SELL_LIFT] != 0:
+        for i in range(n):
+            chance[i] *= scratch.lifts[CROSS_SELL_LIFT, i]
     word, most, added = scratch.product_words[t % 4], np.float32(tables.products[v, 1]), 0
     for i in range(n):
         adds = (held[i] >= ONE) & (held[i] < most) & (np.float32(word[i]) * TO_UNIT < chance[i])

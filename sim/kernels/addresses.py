@@ -1,4 +1,4 @@
-"""Where in the random numbers things are drawn: purposes of a customer's blocks, and of what is nobody's."""
+"""Where draws lie: the purposes of a customer's blocks, in word 3 of the counter beside the period."""
 
 BLOCK_MOVES, BLOCK_ORDERS, BLOCK_MIND, BLOCK_TALK, BLOCK_PRODUCTS = 0, 1, 2, 3, 4
 """Purposes of a customer's blocks: leave and edge; number of orders and amount; drift and failure; number of recruits and of contacts;

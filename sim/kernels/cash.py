@@ -14,6 +14,7 @@ from sim.kernels.types import (
     POISSON,
     PURCHASE,
     SERVICE,
+    SERVICE_LIFT,
     SUBSCRIPTION,
     Array,
     Integer,
@@ -73,6 +74,9 @@ def book(
             price[i] += np.float64(scratch.lifts[MARGIN_LIFT, i]) * tables.price_units[v, row[i]]
     for i in range(n):
         service[i] = tables.service_units[v, row[i]]
+    if tables.lifted[v, SERVICE_LIFT] != 0:
+        for i in range(n):
+            service[i] *= np.float64(scratch.lifts[SERVICE_LIFT, i])
     for i in range(n):
         p = np.int64(np.floor(spend[i] * (price[i] * margin) + 0.5))
         s = np.int64(np.floor(np.float64(scratch.exposure[i]) * (service[i] * cost) + 0.5))

@@ -3,6 +3,7 @@
 from sim.kernels.jit import jit
 from sim.kernels.life import finish, start
 from sim.kernels.pair import add_pairs, note_start
+from sim.kernels.staff import hand_over
 from sim.kernels.step import step
 from sim.kernels.talk import identity_of
 from sim.kernels.treat import ask, contact_chosen, due, rank_listed
@@ -66,13 +67,17 @@ def run_contacts(tables: Tables, tally: Tally, state: State, scratch: Scratch, g
         if p < 0:
             start(tables, state, scratch, i, (replicate, g, v), (serial, skip, count))
             continue
-        live = state.live[i] > 0 and tables.treating[v, p] != 0 and due(tables.policy_when[v, p], t, int(tables.arrival[g]) + t)
+        who = replicate, v, p, identity_of(tables, g, serial)
+        live = state.live[i] > 0 and tables.treating[v, p] != 0
         if how != CHOSEN:
             state.score[i, 0] = NOBODY
             if live:
-                listed = ask(tables, state, scratch, i, (replicate, v, p, identity_of(tables, g, serial)), t)
-                rank_listed(tables, state, scratch, i, (v, p), t, listed)
-        if how != RANKED and live:
+                hand_over(tables, state, scratch, i, who, t)
+        if not live or not due(tables.policy_when[v, p], t, int(tables.arrival[g]) + t):
+            continue
+        if how != CHOSEN:
+            rank_listed(tables, state, scratch, i, (v, p), t, ask(tables, state, scratch, i, who, t))
+        if how != RANKED:
             contact_chosen(tables, tally.policy[k, g, t, p], state, i, (v, p), t)
 
 

@@ -64,6 +64,10 @@ def drop_treated(state: State, q: int, i: Integer, last: Integer) -> None:
         state.since[q, p, i] = state.since[q, p, last]
         state.asked[q, p, i] = state.asked[q, p, last]
         state.strength[q, p, i] = state.strength[q, p, last]
+        if state.vacant.shape[1] > 0:
+            state.vacant[q, p, i] = state.vacant[q, p, last]
+        if state.trail.shape[1] > 0:
+            state.trail[q, p, i] = state.trail[q, p, last]
 
 
 @inner

@@ -2,26 +2,12 @@
 
 import numpy as np
 
+from sim.kernels.addresses import BLOCK_ALIVE, BLOCK_TRAITS, TRAIT_PERIOD
 from sim.kernels.jit import inner
 from sim.kernels.maths import normal
 from sim.kernels.philox import counter, draw
 from sim.kernels.samplers import look_up
-from sim.kernels.types import (
-    AT_TOP,
-    BLOCK_ALIVE,
-    BLOCK_TRAITS,
-    GONE,
-    INVESTED,
-    LEVEL,
-    SHORT,
-    TRAIT_PERIOD,
-    WAS_LOST,
-    Array,
-    Integer,
-    Scratch,
-    State,
-    Tables,
-)
+from sim.kernels.types import AT_TOP, GONE, INVESTED, LEVEL, SHORT, WAS_LOST, Array, Integer, Scratch, State, Tables
 
 ONE = np.float32(1.0)
 

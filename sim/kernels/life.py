@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sim.kernels.addresses import BLOCK_GIFTS, BLOCK_TRAITS, TRAIT_PERIOD
 from sim.kernels.existing import look_up_standing, start_existing
 from sim.kernels.jit import inner, jit
 from sim.kernels.maths import TO_UNIT, minus_log_complement, normal
@@ -17,8 +18,6 @@ from sim.kernels.types import (
     AFTER,
     AT_TOP,
     BEFORE,
-    BLOCK_GIFTS,
-    BLOCK_TRAITS,
     GONE,
     KNOWN,
     LOST,
@@ -26,7 +25,6 @@ from sim.kernels.types import (
     PATTERNS,
     REACHED,
     SHORT,
-    TRAIT_PERIOD,
     WAS_ACTIVE,
     WAS_LOST,
     Array,

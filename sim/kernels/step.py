@@ -12,6 +12,7 @@ on their edges → add up → drop those who are done.
 import numpy as np
 
 from sim.kernels.activity import contact, sell
+from sim.kernels.addresses import BLOCK_LAST, BLOCK_MIND, BLOCK_MOVES, BLOCK_ORDERS, BLOCK_PRODUCTS, BLOCK_TALK
 from sim.kernels.cash import book, book_acquisition, book_fixed, time_last
 from sim.kernels.drop import drop_all
 from sim.kernels.jit import inner, leaf
@@ -27,12 +28,6 @@ from sim.kernels.treat import pay, steer, treat, treated_still
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
-    BLOCK_LAST,
-    BLOCK_MIND,
-    BLOCK_MOVES,
-    BLOCK_ORDERS,
-    BLOCK_PRODUCTS,
-    BLOCK_TALK,
     GROUP,
     LOST_AT,
     OVER,
@@ -101,7 +96,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     if tables.reach[v] > ZERO:
         spread_word(tables, tally.talk[k, g, t], state, scratch, q, (g, v, identity), (t, y))
     if treated:
-        pay(state, scratch, q, n)
+        pay(tables, state, scratch, q, v, t, n)
     if t == 0 and tables.acquisition_at_arrival[v] != 0:
         book_acquisition(tally.cash[k, g, 0, ACQUISITION], state.acquisition[q], scratch.net, state.live[q])
     done = move(tables, tally, state, scratch, q, (k, g, v), rows, t, movers, n)
@@ -302,11 +297,11 @@ def list_over(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t:
         listed += np.uintp(over[row[i]] != 0)
     if tables.treating.shape[1] == 0:
         return np.int64(listed)
-    done = 0
-    for m in range(np.int64(listed)):
-        i = np.uintp(dropped[m])
-        if over[row[i]] == OVER or not treated_still(tables, state, q, v, t, i):
-            dropped[done] = np.uint32(i)
+    done, found = 0, np.int64(listed)
+    for m in range(found):
+        at = np.uintp(dropped[m])
+        if over[row[at]] == OVER or not treated_still(tables, state, q, v, t, at):
+            dropped[done] = np.uint32(at)
             done += 1
     return done
 

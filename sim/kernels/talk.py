@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from sim.kernels.addresses import RECRUIT_PURPOSE
 from sim.kernels.jit import inner
 from sim.kernels.philox import HALF, counter, draw, draw_each, philox
 from sim.kernels.samplers import poisson
 from sim.kernels.streams import weigh
-from sim.kernels.types import FELT, RECRUIT_PURPOSE, WORD_OF_MOUTH, Array, Integer, Scratch, State, Tables
+from sim.kernels.types import FELT, WORD_OF_MOUTH, Array, Integer, Scratch, State, Tables
 
 ONE = np.float32(1.0)
 

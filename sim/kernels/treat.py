@@ -5,9 +5,11 @@ Off, nothing here is called. Policies see how customers stand at the end of the 
 
 import numpy as np
 
+from sim.kernels.addresses import TRAIT_PERIOD
 from sim.kernels.jit import inner
 from sim.kernels.maths import TO_UNIT, exponent, normal
 from sim.kernels.philox import counter
+from sim.kernels.staff import enrolled, hand_over, waits
 from sim.kernels.sums import add
 from sim.kernels.talk import draw_for
 from sim.kernels.types import (
@@ -16,6 +18,9 @@ from sim.kernels.types import (
     BY_TENURE,
     BY_VALUE,
     CONTACTED,
+    COOLDOWN,
+    EVERY,
+    LASTS,
     LIFTS,
     MEMBERS,
     NEVER_ASKED,
@@ -26,8 +31,11 @@ from sim.kernels.types import (
     PER_UPTAKE,
     POLICY_COST,
     SATISFACTION,
+    START,
+    STOP,
     TAKEN_UP,
-    TRAIT_PERIOD,
+    TENURE_FROM,
+    TENURE_UNTIL,
     Array,
     Integer,
     Scratch,
@@ -37,7 +45,6 @@ from sim.kernels.types import (
 )
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
-START, STOP, EVERY, COOLDOWN, TENURE_FROM, TENURE_UNTIL, LASTS = range(7)
 BELOW, ABOVE, ERROR, RESPONSE = range(4)
 CERTAIN = np.uint64(2**32)
 
@@ -54,6 +61,10 @@ def start_policies(tables: Tables, state: State, scratch: Scratch, q: int, who: 
         since[:] = np.uint16(0)
         asked[:] = np.uint16(0)
         strength[:] = ONE
+        if state.trail.shape[1] > 0:
+            state.trail[q, p] = np.uint16(0)
+        if state.vacant.shape[1] > 0:
+            state.vacant[q, p] = np.uint16(0)
         if tables.treating[v, p] != 0 and (tables.policy_spread[v, p] > ZERO or tables.policy_share[v, p] < np.uint64(2**32)):
             draw_for(
                 tables, scratch.policy_words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, tables.policy_purpose[v, p])
@@ -94,6 +105,8 @@ def treat(
         if tables.treating[v, p] == 0:
             continue
         counts = tally.policy[k, g, t, p]
+        if state.owed.shape[1] == 0:
+            hand_over(tables, state, scratch, q, (replicate, v, p, identity), t)
         if state.owed.shape[1] == 0 and due(tables.policy_when[v, p], t, y):
             listed = ask(tables, state, scratch, q, (replicate, v, p, identity), t)
             contact_listed(tables, counts, state, scratch, q, (v, p), t, listed)
@@ -134,6 +147,12 @@ def list_open(tables: Tables, state: State, scratch: Scratch, q: int, which: tup
         before = np.int32(asked[i])
         rested = (before == 0) | ((before != never) & (now - before >= cooldown))
         fits[i] *= np.uint32(rested & (since[i] <= once))
+    if state.vacant.shape[1] > 0:
+        for i in range(live):
+            fits[i] *= np.uint32(t >= np.int64(state.vacant[q, p, i]))
+    if state.trail.shape[1] > 0:
+        for i in range(live):
+            fits[i] *= np.uint32(np.int64(state.trail[q, p, i]) >= tables.policy_trail[v, p])
     listed = np.uintp(0)
     for i in range(live):
         places[listed] = np.uint32(i)
@@ -242,18 +261,15 @@ def rank_listed(tables: Tables, state: State, scratch: Scratch, q: int, which: t
 @inner
 def in_force(tables: Tables, state: State, q: int, which: tuple[int, int], t: int, i: Integer) -> bool:
     """Return whether a policy is in force for customer i; which: variant, policy."""
-    v, p = which
-    since, lasts = np.int64(state.since[q, p, i]), tables.policy_when[v, p, LASTS]
-    stays = since != 0 and tables.policy_member[v, p, state.row[q, i]] != 0
-    return bool(stays and (lasts == 0 or t + 1 - since < lasts))
+    return bool(enrolled(tables, state, q, which, t, i) and not waits(state, q, which[1], t, i))
 
 
 @inner
 def treated_still(tables: Tables, state: State, q: int, v: int, t: int, i: Integer) -> bool:
-    """Return whether a policy will be in force for customer i in the period after t."""
+    """Return whether customer i will be a member of a policy in the period after t."""
     still = False
     for p in range(tables.treating.shape[1]):
-        still |= tables.treating[v, p] != 0 and in_force(tables, state, q, (v, p), t + 1, i)
+        still |= tables.treating[v, p] != 0 and enrolled(tables, state, q, (v, p), t + 1, i)
     return still
 
 
@@ -298,6 +314,9 @@ def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, 
         since[i] *= np.uint16(inside[i])
     for i in range(n):
         inside[i] = np.uint32((since[i] != 0) & (now - np.int32(since[i]) < longest))
+    if state.vacant.shape[1] > 0:
+        for i in range(n):
+            inside[i] *= np.uint32(np.int64(state.vacant[q, p, i]) <= t)
     for i in range(n):
         altered[i] += shift * inside[i]
     if tables.policy_fades[v, p] != 0:
@@ -308,6 +327,9 @@ def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, 
     else:
         for i in range(n):
             force[i] = strength[i] if inside[i] != 0 else ZERO
+    if scratch.load.size > 0:
+        for i in range(n):
+            force[i] *= scratch.load[p]
     per_member, members = tables.policy_units[v, p, t, PER_MEMBER], np.int64(0)
     for i in range(state.live[q]):
         members += np.int64(inside[i])
@@ -318,7 +340,7 @@ def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, 
 
 @inner
 def fill_lifts(tables: Tables, scratch: Scratch, v: int, n: int) -> None:
-    """Add up what the policies in force lift, in the rows that some policy lifts; orders and contacts become factors."""
+    """Add up what the policies in force lift, in the rows that some policy lifts; from orders on they become factors."""
     for lift in range(LIFTS):
         if tables.lifted[v, lift] == 0:
             continue
@@ -353,8 +375,20 @@ def steer(tables: Tables, row: Array, scratch: Scratch, v: int, j: int, n: int) 
 
 
 @inner
-def pay(state: State, scratch: Scratch, q: int, n: int) -> None:
-    """Take the cost of policies off what each customer brings."""
+def note_margins(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
+    """Count for how many periods in a row each customer's margin (``net``, before what policies cost) has been as low as a policy asks."""
+    net = scratch.net
+    for p in range(state.trail.shape[1]):
+        if tables.policy_trail[v, p] != 0:
+            trail, floor = state.trail[q, p], tables.policy_floor[v, p, t]
+            for i in range(n):
+                trail[i] = np.uint16(np.uint16(trail[i] + np.uint16(1)) * np.uint16(net[i] < floor))
+
+
+@inner
+def pay(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
+    """Note what each customer brings, where a policy asks for it, and take the cost of policies off."""
+    note_margins(tables, state, scratch, q, v, t, n)
     net, charge, spent = scratch.net, scratch.charge, state.spent[q, 0]
     for i in range(n):
         net[i] += charge[i]

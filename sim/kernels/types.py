@@ -59,10 +59,10 @@ LOYALTY_SWAY, TRUST_SWAY, COST_SWAY = range(3)
 INFLUENCE, KNOWN = 0, 1
 """Rows of ``State.gift``: the customer's influence, and the worth of what it knows, relative to the mean."""
 
-PERFORMANCE_LIFT, EXPECTATION_LIFT, LEVEL_LIFT, MARGIN_LIFT, ORDERS_LIFT, CONTACTS_LIFT = range(6)
-LIFTS = 6
+PERFORMANCE_LIFT, EXPECTATION_LIFT, LEVEL_LIFT, MARGIN_LIFT, ORDERS_LIFT, CONTACTS_LIFT, CROSS_SELL_LIFT, SERVICE_LIFT = range(8)
+LIFTS = 8
 """Rows of ``Scratch.lifts``: what policies in force add to performance, expectation, target of the level and margin; and what they
-multiply the chance or rate of orders and of contacts by."""
+multiply by, from ``ORDERS_LIFT`` on: the chance or rate of orders and of contacts, the chance of adding a product, the cost to serve."""
 
 CONTACTED, TAKEN_UP, MEMBERS, POLICY_COST = range(4)
 """Places on the last axis of ``Tally.policy``; the cost takes two, being money."""
@@ -70,14 +70,13 @@ CONTACTED, TAKEN_UP, MEMBERS, POLICY_COST = range(4)
 PER_CONTACT, PER_UPTAKE, PER_MEMBER = range(3)
 """Places on the last axis of ``Tables.policy_units``."""
 
+START, STOP, EVERY, COOLDOWN, TENURE_FROM, TENURE_UNTIL, LASTS = range(7)
 WHEN = ("start", "stop", "every", "cooldown", "tenure_from", "tenure_until", "lasts")
 """Places on the last axis of ``Tables.policy_when``: calendar periods, periods, tenures; lasts is 0 for good."""
 
 PAIRED = ("before", "after", "gross", "cost", "kept")
 """What is compared customer by customer between cases: CLV before and after acquisition cost, after it without the cost of policies, that
 cost, and whether it was never lost within the first year."""
-
-MOST_POLICIES = 8
 
 PATTERNS = ("unconverted", "early_lapse", "midway_lapse", "early_retreat", "long_lasting", "open")
 """Life patterns, in the order of ``Tally.moments``."""
@@ -198,13 +197,20 @@ class Tables(NamedTuple):
     policy_uptake: Array  # (v, p) uint64: taken up where the word is below
     policy_share: Array  # (v, p) uint64: in the pilot where the word is below
     policy_survey: Array  # (v, p, 4) float32: below, above, error, response (-1: nobody is asked)
+    policy_trail: Array  # (v, p) int64: periods in a row in which the margin must have been low, 0 where it is not asked for
+    policy_floor: Array  # (v, p, t) int64: units, discounted, below which a margin is low
+    policy_turnover: Array  # (v, p) uint64: who looks after a member leaves where the word is below
+    policy_desk: Array  # (v, p) uint64: address of those draws
+    policy_gap: Array  # (v, p) int64: periods without anybody
+    policy_shaken: Array  # (v, p) float32: share of trust lost with who leaves
+    policy_shared: Array  # (v, p) uint32: members beyond the capacity share it
     policy_excludes: Array  # (v, p, p) uint32
     policy_units: Array  # (v, p, t, 3) int64: cost, negative, discounted
     policy_fade: Array  # (v, p, t) float32: strength t periods after the contact
     policy_fades: Array  # (v, p) uint32: it has a decay
     policy_spread: Array  # (v, p) float32
     policy_sway: Array  # (v, p, r, j) float32: log-multipliers at full strength
-    policy_lift: Array  # (v, p, lift) float32: orders and contacts as log-multipliers
+    policy_lift: Array  # (v, p, lift) float32: factors, from orders on, as log-multipliers
     policy_rank: Array  # (v, p, 2) int64: by what customers are ranked (RANKS), and 1 or -1
     price_units: Array  # (v, r) float64: units of price
     kept_until: Array  # (1,) int64: periods of a year, the first
@@ -315,6 +321,8 @@ class State(NamedTuple):
     since: Array  # (group, p, GROUP) uint16: 1 + tenure in which a policy was last taken up, 0 for never
     asked: Array  # (group, p, GROUP) uint16: 1 + tenure of the last contact; NEVER_ASKED for who is not in the pilot
     strength: Array  # (group, p, GROUP) float32: of the effect on this customer
+    trail: Array  # (group, p or 0, GROUP) uint16: periods in a row, up to the last, in which the margin was below ``policy_floor``
+    vacant: Array  # (group, p or 0, GROUP) uint16: tenure from which a member is looked after again, 0 before anybody left
     spent: Array  # (group, 1 or 0, GROUP) int64, units: cost of policies so far, negative
     owed: Array  # (group, 1 or 0, GROUP) int64, units: of this period, where customers are contacted before the step
     score: Array  # (group, 1 or 0, GROUP) float32: rank for the policy in turn, NOBODY for who is not to be contacted
@@ -349,6 +357,7 @@ class Scratch(NamedTuple):
     policy_words: Array  # (4, GROUP) uint32: uptake, whether a survey is answered, its error, a rank; of those listed in ``places``
     picked: Array  # (GROUP,) uint16: places in the group of those listed
     force: Array  # (p, GROUP) float32: strength at which each policy acts, 0 where it is not in force
+    load: Array  # (p or 0,) float32: part of the strength of each policy that is left where members share its capacity
     altered: Array  # (GROUP,) uint32: rows of the hazards that hold
     charge: Array  # (GROUP,) int64: cost of policies in this period
     lifts: Array  # (LIFTS, GROUP) float32

@@ -23,7 +23,10 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     yield "When", f"{every}{window}{cooled}"
     if policy.uptake < 1:
         yield "Taken up by", words.percent(policy.uptake)
-    limits = [f"{words.plain(policy.capacity)} customers in force at a time"] if policy.capacity is not None else []
+    crowd = f"{words.plain(policy.capacity)} customers in force at a time" if policy.capacity is not None else ""
+    if policy.overload == "share":
+        yield "At full strength", f"up to {crowd}; more of them share it"
+    limits = [crowd] if crowd and policy.overload == "refuse" else []
     limits += [f"{words.money(scenario, policy.budget)} spent on customers a {period}"] if policy.budget is not None else []
     if policy.shared_budget is not None:
         whole = words.money(scenario, scenario.budgets[policy.shared_budget])
@@ -42,6 +45,10 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     yield "Effect", "; ".join(effects(scenario, policy)) or "none"
     fades = f", fading to {words.percent(policy.decay)} of it each {period}" if policy.decay < 1 else ""
     yield "Lasts", f"{words.periods(scenario, policy.lasts) if policy.lasts else 'for good'}{fades}"
+    if policy.turnover is not None:
+        leaves, gap = words.percent(policy.turnover.leaving), words.periods(scenario, policy.turnover.gap)
+        shaken = f", and {words.percent(policy.turnover.trust)} of its trust is lost" if policy.turnover.trust else ""
+        yield "Turnover", f"{leaves} of those who look after members leave each {period}; a member then waits {gap}{shaken}"
     if policy.source:
         yield "Source", policy.source
 
@@ -66,6 +73,10 @@ def whom(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
     if who.survey is not None:
         ends = [f"{word} {end:g}" for word, end in (("of at least", who.survey.above), ("below", who.survey.below)) if end is not None]
         yield f"of the {words.percent(who.survey.response)} who answer a survey those with a score {' and '.join(ends)} of 5"
+    if who.margin is not None:
+        yield f"margin below {words.money(scenario, who.margin.below)} in each of the last {words.periods(scenario, who.margin.periods)}"
+    if who.remaining_value_below is not None:
+        yield f"expected to bring less than {words.money(scenario, who.remaining_value_below)} from now on"
     if who.share < 1:
         yield f"{words.percent(who.share)} of them, as a pilot"
     if who.trigger is not None:
@@ -95,6 +106,7 @@ def effects(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
     shares = {"level": "share of wallet aimed at", "margin": "margin, share of the spend"}
     yield from (f"{name} {value:+g}" for key, name in shares.items() if (value := getattr(done, key)))
     factors = {"price": "price", "orders": "orders", "contacts": "contacts"}
+    factors |= {"cross_sell": "chance of adding a product", "cost_to_serve": "cost to serve"}
     yield from (f"{name} times {value:g}" for key, name in factors.items() if (value := getattr(done, key)) != 1)
     yield from (f"{driver} {value:+g} points" for driver, value in done.drivers.items() if value)
     if done.spread:

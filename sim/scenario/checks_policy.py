@@ -134,21 +134,38 @@ def needs(raw: Raw) -> Iterator[Fault]:
                 yield Fault(f"{where}.effects.drivers.{name}", show(value), f"needs drivers.{name}, {LACKS}", hint)
 
 
+def staffed(raw: Raw) -> Iterator[Fault]:
+    """Require a capacity where members share one, and trust where staff who leave take it along."""
+    for key, policy in policies_of(raw):
+        if policy.get("overload") == "share" and policy.get("capacity") is None:
+            rule = "needs a capacity that members share"
+            yield Fault(f"policies.{key}.overload", "share", rule, "give capacity, such as managers times accounts of each")
+        lost = mapping(policy, "turnover").get("trust")
+        if number(lost) and raw.get("trust") is None:
+            yield Fault(f"policies.{key}.turnover.trust", show(lost), f"needs trust, {LACKS}", "give trust: {} for its defaults")
+
+
 def lifts(policy: Raw, name: str) -> bool:
     """Return whether a policy has a factor other than 1 of this name."""
     return (number(mapping(policy, "effects").get(name)) or 1.0) != 1.0
 
 
 def doings(raw: Raw) -> Iterator[Fault]:
-    """Require orders and contacts where a policy makes them more or fewer."""
+    """Require orders, contacts, products and cost to serve where a policy makes them more or less."""
     for key, policy in policies_of(raw):
-        views = list(views_of(raw, policy).values())
+        views, where = list(views_of(raw, policy).values()), f"policies.{key}.effects"
         if lifts(policy, "orders") and all(mapping(view, "purchases").get("kind", "subscription") == "subscription" for view in views):
             hint = "lift level, price or margin instead"
-            yield Fault(f"policies.{key}.effects.orders", show(policy["effects"]["orders"]), "a subscription has no orders", hint)
-        if lifts(policy, "contacts") and not any(any(numbers(stage.get("contacts"))) for view in views for _, stage in stages(view)):
-            value = show(policy["effects"]["contacts"])
-            yield Fault(f"policies.{key}.effects.contacts", value, "no stage has contacts", "give stages their contacts")
+            yield Fault(f"{where}.orders", show(policy["effects"]["orders"]), "a subscription has no orders", hint)
+        for name, article in (("contacts", ""), ("cross_sell", "a "), ("cost_to_serve", "a ")):
+            if not lifts(policy, name):
+                continue
+            value = show(policy["effects"][name])
+            if name == "cross_sell" and raw.get("products") is None:
+                hint = "give products, and stages their cross_sell"
+                yield Fault(f"{where}.{name}", value, f"needs products, {LACKS}", hint)
+            elif not any(any(numbers(stage.get(name))) for view in views for _, stage in stages(view)):
+                yield Fault(f"{where}.{name}", value, f"no stage has {article}{name}", f"give stages their {name}")
 
 
 def chances(raw: Raw) -> Iterator[Fault]:
@@ -238,6 +255,7 @@ def alike(raw: Raw) -> Iterator[Fault]:
     for key, policy in policies_of(raw):
         fading, spread = number(policy.get("decay", 1.0)), number(mapping(policy, "effects").get("spread")) or 0.0
         given = ["decay"] * (fading is not None and fading != 1) + ["spread"] * (spread != 0)
+        given += ["overload"] * (policy.get("overload") == "share")
         if not given:
             continue
         for stage, edge, effect in _effects(policy):
@@ -326,6 +344,7 @@ def _nobody(scenario: Scenario, policy: Policy, last: int) -> bool:
     who, shares = policy.who, scenario.segment_shares
     empty = who.segments is not None and not any(shares.get(segment) for segment in who.segments)
     late = policy.when.start > last or (scenario.horizon != "inf" and who.tenure_from >= scenario.horizon)
+    late = late or (scenario.horizon != "inf" and who.margin is not None and who.margin.periods >= scenario.horizon)
     return empty or late or (who.survey is not None and who.survey.response == 0)
 
 
@@ -344,7 +363,7 @@ def acts(scenario: Scenario, policy: Policy) -> bool:
         if getattr(edge.effects, name)
     }
     lifts = (done.performance, done.expectation, done.delivered_value, done.level, done.margin)
-    factors = (done.price, done.orders, done.contacts)
+    factors = (done.price, done.orders, done.contacts, done.cross_sell, done.cost_to_serve)
     return any(lifts) or any(factor != 1 for factor in factors) or any(value and name in moved for name, value in done.drivers.items())
 
 
@@ -360,6 +379,7 @@ WHOLE: tuple[Rule, ...] = (
     names,
     needs,
     ranks,
+    staffed,
     twice,
     visible,
     windows,

@@ -1,4 +1,5 @@
-"""How far policies may go, on the raw mapping: what they multiply orders, contacts and hazards by, all in force, and what they may spend.
+"""How far policies may go, on the raw mapping: what they multiply orders, contacts, products and hazards by, all in force, and what they
+may spend.
 
 See checks.py, which runs these rules beside those of checks_policy.py.
 """
@@ -36,18 +37,20 @@ def _treats(policy: Raw, segment: str) -> bool:
 
 
 def doings_limits(raw: Raw) -> Iterator[Fault]:
-    """Refuse more orders and contacts a period than can be drawn, and chances of ordering above 1, with all policies in force."""
+    """Refuse more orders and contacts a period than can be drawn, and chances above 1 of ordering or of adding a product."""
     found = dict(policies_of(raw))
-    if not any(lifts(policy, name) for policy in found.values() for name in ("orders", "contacts")):
+    if not any(lifts(policy, name) for policy in found.values() for name in ("orders", "contacts", "cross_sell")):
         return
     for segment, view in views_of(raw).items():
         mine = {key: policy for key, policy in found.items() if _treats(policy, segment)}
         contacts = max((max(numbers(stage.get("contacts")), default=0.0) for _, stage in stages(view)), default=0.0)
         chance, orders = fixed_chance(view), most_orders(view)
+        adding = max((max(numbers(stage.get("cross_sell")), default=0.0) for _, stage in stages(view)), default=0.0)
         for name, base, limit, what in (
             ("contacts", contacts, MOST_CONTACTS, "contacts"),
             ("orders", orders, MAX_ORDERS, "orders"),
             ("orders", chance, 1 + SLACK, "the chance of ordering"),
+            ("cross_sell", adding, 1 + SLACK, "the chance of adding a product"),
         ):
             powers = {key: _most(policy, math.log(_factor(policy, name))) for key, policy in mine.items() if lifts(policy, name)}
             power = total(powers.values())
@@ -83,7 +86,7 @@ def hazard_limits(raw: Raw) -> Iterator[Fault]:
 
 
 def _fades(policy: Raw) -> bool:
-    return number(policy.get("decay", 1.0)) != 1 or _strongest(policy) > 1
+    return number(policy.get("decay", 1.0)) != 1 or _strongest(policy) > 1 or policy.get("overload") == "share"
 
 
 def _powers(policy: Raw, stage: str, edge: str, body: Raw) -> list[float]:

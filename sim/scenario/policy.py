@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from sim.scenario.base import Cost, Count, Factor, FactorByAge, Id, Model, NonNegative, Probability, ProbabilityByAge, _listed
+from sim.scenario.base import Cost, Count, Factor, FactorByAge, Id, Model, Money, NonNegative, Probability, ProbabilityByAge, _listed
 from sim.scenario.behaviour import Points, Score
 from sim.scenario.market import DriverName
 from sim.scenario.stages import Cause
@@ -30,12 +30,23 @@ class Survey(Model):
     response: Probability = 1.0
 
 
+class LowMargin(Model):
+    """A margin that stays low: what the customer brought, before what policies cost, in each of its last periods.
+
+    below: currency a period, as the ledger books it (purchases, service and streams); periods: in a row, up to the last one.
+    """
+
+    below: Money = 0.0
+    periods: Length = 6
+
+
 class Who(Model):
     """Whom a policy may treat: all conditions hold. What is left out asks for nothing.
 
     stages: by default all active ones; segments: ids; tenure_from, tenure_until: periods since arrival, the last excluded;
-    age_from, age_until: stage age likewise; share: of customers, drawn once a customer (a pilot); survey: by what they say; trigger: name
-    of a function, given from Python, that says who of those who meet all other conditions is contacted.
+    age_from, age_until: stage age likewise; share: of customers, drawn once a customer (a pilot); survey: by what they say;
+    margin: by what they brought; remaining_value_below: by what they are still expected to bring, currency (``sim.compile.remaining``);
+    trigger: name of a function, given from Python, that says who of those who meet all other conditions is contacted.
     Whether a customer is a prospect, active or lost is seen by all; stages of one kind are told apart, and the time spent in them seen,
     where the scenario has ``stage_observed``, or by an oracle.
     """
@@ -49,6 +60,8 @@ class Who(Model):
     share: Probability = 1.0
     survey: Survey | None = None
     trigger: Id | None = None
+    margin: LowMargin | None = None
+    remaining_value_below: Money | None = None
 
 
 class When(Model):
@@ -123,7 +136,8 @@ class PolicyEffects(Model):
 
     edges: by stage and edge; causes: of all moves with that cause; performance, expectation: points (satisfaction); delivered_value: units
     of it; level: share of wallet added to the target; price: factor of the price at the same unit cost; margin: share of the spend;
-    orders, contacts: factors of the chance or rate; drivers: points of value, brand or relationship, which move hazards by the scenario's
+    orders, contacts: factors of the chance or rate; cross_sell: of the chance that a period adds a product; cost_to_serve: factor of it;
+    drivers: points of value, brand or relationship, which move hazards by the scenario's
     coefficients. spread: standard deviation between customers of the effect's strength, whose mean is 1.
     """
 
@@ -137,8 +151,22 @@ class PolicyEffects(Model):
     margin: Share = 0.0
     orders: Annotated[float, Field(gt=0, le=1000)] = 1.0
     contacts: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    cross_sell: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    cost_to_serve: Annotated[float, Field(gt=0, le=1000)] = 1.0
     drivers: dict[DriverName, Points] = {}
     spread: Annotated[NonNegative, Field(le=10)] = 0.0
+
+
+class Turnover(Model):
+    """Staff who leave: whoever looks after a member does so with chance ``leaving`` a period, from the second one on.
+
+    gap: periods in which nobody looks after it, that of leaving the first: the policy is then not in force, and costs nothing for it;
+    trust: share of the customer's trust that is lost with who leaves, the records being kept badly.
+    """
+
+    leaving: Probability
+    gap: Length = 1
+    trust: Probability = 0.0
 
 
 class Policy(Model):
@@ -152,7 +180,8 @@ class Policy(Model):
     capacity: customers in force at most at any time; budget: currency that its contacts, uptakes and members may cost in a calendar period;
     shared_budget: one of the scenario's ``budgets``, on which it draws with others; all the firm's, so that every customer of the firm must
     be simulated, or ``scale`` be true, which divides them by how many customers one simulated customer stands for; rank: whom to treat
-    first.
+    first; overload: ``refuse`` whoever is beyond the capacity, or let all members ``share`` it: their effect has then the strength capacity
+    over members, and they are as many as there are. turnover: of the staff who look after members.
     """
 
     label: str = ""
@@ -172,6 +201,8 @@ class Policy(Model):
     shared_budget: Id | None = None
     scale: bool = False
     rank: Rank = Rank()
+    overload: Literal["refuse", "share"] = "refuse"
+    turnover: Turnover | None = None
 
     @property
     def limited(self) -> bool:

@@ -11,6 +11,7 @@ from sim.compile import compile_tables
 from sim.compile.tables import beta_purposes
 from sim.engine.arrays import empty_kept, empty_scratch, empty_state, empty_tally
 from sim.kernels import types
+from sim.kernels.addresses import BETA_PURPOSES
 from sim.scenario import ScenarioError
 from sim.scenario.model import Scenario
 from tests import zoo
@@ -41,7 +42,7 @@ def test_two_beta_edges_may_not_share_their_draws() -> None:
     for number in itertools.count():
         edge = f"customer.edge{number}"
         purpose = int(beta_purposes([edge])[0])
-        assert types.BETA_PURPOSES <= purpose < 2 * types.BETA_PURPOSES
+        assert BETA_PURPOSES <= purpose < 2 * BETA_PURPOSES
         if purpose in seen:
             break
         seen[purpose] = edge

@@ -58,11 +58,13 @@ class Twin:
         lost = stage.get("kind") == "lost"
         price = value_at(stage.get("price", 0.0 if lost else 1.0), age)
         margin = value_at(stage.get("margin", 1.0), age)
-        found = price * margin - value_at(stage.get("cost_to_serve", 0.0), age)
+        serve = value_at(stage.get("cost_to_serve", 0.0), age)
+        found = price * margin - serve
         if mode:
             policy = self.policies[mode[0]]
             done, strength = policy.get("effects", {}), policy.get("decay", 1.0) ** mode[1]
             found += price * strength * (done.get("margin", 0.0) + done.get("price", 1.0) - 1.0)
+            found += serve * (1.0 - done.get("cost_to_serve", 1.0) ** strength)
             found -= policy.get("cost", {}).get("per_member", 0.0)
         return found
 

@@ -113,6 +113,7 @@ def treatments(draw: st.DrawFn, lasts: st.SearchStrategy[int | None], ages: int)
             "causes": {"rival": draw(st.floats(0.2, 1.5))},
             "price": draw(st.floats(0.9, 1.2)),
             "margin": draw(st.floats(-0.1, 0.1)),
+            "cost_to_serve": draw(st.floats(0.5, 1.5)),
         },
     }
     length = draw(lasts)
@@ -242,13 +243,15 @@ def test_what_a_rule_by_stage_leaves_out_is_named() -> None:
     assert found(raw, 4, {}).value == found(raw, 4, {}).nothing
     more = {
         **mail,
-        "who": {"share": 0.5, "age_from": 0},
+        "who": {"share": 0.5, "age_from": 0, "margin": {"periods": 2}, "remaining_value_below": 9.0},
         "when": {"every": 2},
+        "turnover": {"leaving": 0.1},
         "cost": {"per_contact": 4.0, "setup": 100.0},
         "effects": {**mail["effects"], "orders": 2.0, "spread": 0.1},
     }
     best = found(raw, 4, {"mail": more})
-    assert best.left_out == tuple(f"policies.mail.{one}" for one in ("who.share", "effects.orders", "effects.spread", "when"))
+    names = ("who.share", "who.margin", "who.remaining_value_below", "effects.orders", "effects.spread", "turnover", "when")
+    assert best.left_out == tuple(f"policies.mail.{one}" for one in names)
     assert not best.bound
     assert best.value == found(raw, 4, {"mail": mail}).value
     case = Scenario.model_validate({"period": "year", "horizon": 4, **raw, "policies": {"mail": mail}})

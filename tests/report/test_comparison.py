@@ -179,6 +179,18 @@ def test_functions_and_shared_budgets_are_told() -> None:
     assert limits == "99 元 spent on customers a month, shared by all who draw on crm; by the function margin, the highest first"
 
 
+def test_staff_are_told() -> None:
+    scenario = chinese()
+    staff = {"capacity": 50, "overload": "share", "turnover": {"leaving": 0.02, "gap": 3}}
+    policy = {**GIFTS, **staff, "who": {"margin": {"below": 2, "periods": 4}, "remaining_value_below": 1}}
+    found = with_policies(scenario, {"gifts": policy}).policies["gifts"]
+    told = {key: text.replace(words.SPACE, " ") for key, text in facts(scenario, found)}
+    assert "At most" not in told
+    assert told["At full strength"] == "up to 50 customers in force at a time; more of them share it"
+    assert told["Turnover"] == "2.0 % of those who look after members leave each month; a member then waits 3 months"
+    assert told["Whom"].endswith("margin below 2 元 in each of the last 4 months; expected to bring less than 1 元 from now on")
+
+
 def test_another_comparator() -> None:
     result = found(chinese(), "dear", gifts=GIFTS, dear=DEAR)
     text = said(result)

@@ -14,6 +14,7 @@ from tests.scenario.test_checks_behaviour import LEVELLED, PROFILE, TWO, compile
 SEEN = {"stage_observed": True}
 HELPS = "set stage_observed: true, or the policy's oracle: true"
 LACKS = "which the scenario does not have"
+PRODUCTS = {"maximum": 3, "worth": 0.5}
 POISSON = {"kind": "poisson", "rate": 20.0}
 
 
@@ -126,6 +127,18 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ),
     (effects(orders=1.2), "policies.x.effects.orders: a subscription has no orders (got 1.2); lift level, price or margin instead"),
     (effects(contacts=1.2), "policies.x.effects.contacts: no stage has contacts (got 1.2); give stages their contacts"),
+    (
+        effects(cross_sell=1.2),
+        f"policies.x.effects.cross_sell: needs products, {LACKS} (got 1.2); give products, and stages their cross_sell",
+    ),
+    (
+        {"products": PRODUCTS, "stages__member__cross_sell": 0.0, **effects(cross_sell=1.2)},
+        "policies.x.effects.cross_sell: no stage has a cross_sell (got 1.2); give stages their cross_sell",
+    ),
+    (
+        {"stages__trial__cost_to_serve": 0, "stages__member__cost_to_serve": 0, **effects(cost_to_serve=0.9)},
+        "policies.x.effects.cost_to_serve: no stage has a cost_to_serve (got 0.9); give stages their cost_to_serve",
+    ),
     # probabilities
     (
         edge("member", "lost", set=0.1),
@@ -204,6 +217,21 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         (edge("trial", "lost", **{name: [0.1] * 13}), f"{LOST}.{name}: a list by stage age must not be longer than the horizon, 12 periods")
         for name in ("set", "add", "multiply")
     ),
+    # staff
+    (
+        policy(overload="share"),
+        "policies.x.overload: needs a capacity that members share (got share); give capacity, such as managers times accounts of each",
+    ),
+    (
+        policy(turnover={"leaving": 0.1, "trust": 0.2}),
+        f"policies.x.turnover.trust: needs trust, {LACKS} (got 0.2); give trust: {{}} for its defaults",
+    ),
+    (
+        policy(overload="share", capacity=5, effects={"edges": {"trial": {"lost": {"set": 0.1}}}}),
+        f"{LOST}.set: acts alike on all in force, and cannot stand beside overload (got 0.1); multiply the hazard instead, or leave",
+    ),
+    (policy(turnover={"leaving": 1.1}), "policies.x.turnover.leaving: must be at most 1 (got 1.1)"),
+    (policy(turnover={"gap": 2}), "policies.x.turnover.leaving: "),
     # how far
     (
         {"purchases": POISSON, **effects(orders=40)},
@@ -230,8 +258,13 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         },
         "policies.x.effects: policies in force may multiply the hazard of trial.lost by 1/1,000,000 to 1,000,000 (got exp(-20)); give",
     ),
+    (
+        {"products": PRODUCTS, "stages__member__cross_sell": 0.6, **effects(cross_sell=1.7)},
+        "policies.x.effects.cross_sell: with all policies in force the chance of adding a product of a period could come to more than 1",
+    ),
     # ranges and kinds
     (policy(lasts=0), "policies.x.lasts: must be at least 1 (got 0)"),
+    (policy(who={"margin": {"periods": 0}}), "policies.x.who.margin.periods: must be at least 1 (got 0)"),
     (policy(uptake=1.5), "policies.x.uptake: must be at most 1 (got 1.5)"),
     (policy(decay=0), "policies.x.decay: must be above 0 (got 0)"),
     (
@@ -256,6 +289,7 @@ FINE: list[dict[str, Any]] = [
     policy(who={"stages": ["trial"], "age_until": 3}, oracle=True),
     {**SEEN, **policy(who={"stages": ["member"], "age_from": 2})},
     policy(who={"age_from": 0}),
+    policy(who={"margin": {"below": 1.5, "periods": 2}, "remaining_value_below": -3}),  # the firm's own books and reckoning
     policy(excludes=["unheard_of"]),
     edge("trial", "lost", multiply=0),
     edge("trial", "lost", set=[0.1, 0.0], add=-0.02, multiply=[0.5, 0.6]),
@@ -266,6 +300,12 @@ FINE: list[dict[str, Any]] = [
     {**LEVELLED, **effects(level=0.1, price=1.1, margin=-0.05)},
     {"purchases": POISSON, **effects(orders=2)},
     {"stages__trial__contacts": 1, **effects(contacts=2)},
+    {
+        "products": PRODUCTS,
+        "stages__member__cross_sell": 0.5,
+        "stages__member__cost_to_serve": 1,
+        **effects(cross_sell=2, cost_to_serve=0.5),
+    },
     {
         "stages__trial__to__lost__effects": {"value": 0.5},
         "drivers": {"value": PROFILE},
@@ -313,7 +353,7 @@ def test_segments_that_a_policy_leaves_alone_do_not_hold_it() -> None:
                 {"policies": {"x": {"cost": {"per_contact": 1}, "effects": {"edges": {"trial": {"lost": {"multiply": 0.5}}}}, **late}}},
                 "policies.x: costs something and treats nobody",
             )
-            for late in ({"when": {"start": 12}}, {"who": {"tenure_from": 12}})
+            for late in ({"when": {"start": 12}}, {"who": {"tenure_from": 12}}, {"who": {"margin": {"periods": 12}}})
         ),
         (policy(who={"share": 0}), "policies.x.who.share: is 0: the policy is in force for nobody"),
         (policy(uptake=0, cost={"per_contact": 1}), "policies.x.uptake: is 0: the policy is in force for nobody"),

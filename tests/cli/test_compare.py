@@ -35,7 +35,7 @@ def test_policies_lists_those_that_ship_and_own_ones(clvsim: Clvsim, mine: str) 
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert len([line for line in lines if not line.startswith(" ")]) == 25
+    assert len([line for line in lines if not line.startswith(" ")]) == 28
     at = next(k for k, line in enumerate(lines) if line.startswith("win_back "))
     assert lines[at].split(maxsplit=1)[1] == "Win back (2.5 a contact, 1.5 an uptake)"
     assert lines[at + 1].split()[:5] == ["Those", "lost", "within", "the", "last"]

@@ -12,6 +12,7 @@ from sim.engine import run as engine_run
 from sim.engine.run import groups
 from sim.kernels.drivers import run_groups
 from sim.kernels.types import Kept, Tally
+from sim.measures.paired import case_of
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells
 from tests import zoo
@@ -136,11 +137,7 @@ def test_cases_side_by_side_equal_single_runs() -> None:
     both = engine_run(compile_tables(cheap, dear), sampled, cheap.run, int(cheap.horizon)).tally
     for k, scenario in enumerate((cheap, dear)):
         alone = simulate(scenario).tally
-        for name, values in zip(Tally._fields, both, strict=True):
-            if name == "paired":  # of two cases; a single one has no pair
-                continue
-            mine = values[:, k] if name == "replicates" else values[k]
-            theirs = getattr(alone, name)[:, 0] if name == "replicates" else getattr(alone, name)[0]
+        for name, mine, theirs in zip(Tally._fields, case_of(both, k), alone, strict=True):
             if name != "cash_square":  # each case has its own shift
                 assert np.array_equal(mine, theirs), name
 

@@ -95,9 +95,10 @@ def frontier(found: "Comparison") -> Drawn:
         heights = np.argsort(gross, kind="stable")
         moved = spread([float(gross[k]) for k in heights], 0.055 * span, float(gross.min()), float(gross.max()) + 0.1 * span)
         for k, height in zip(heights, moved, strict=True):
-            label = shortened(frame["label"].iloc[k], 26)
-            axes.annotate(label, (cost[k], height), xytext=(7, 0), textcoords="offset points", va="center", fontsize=SMALL)
-        axes.set_xlim(min(0.0, float(cost.min())) - 0.03 * widest, widest * 1.75)
+            label, right = shortened(frame["label"].iloc[k], 30), cost[k] > widest / 2.0  # written towards the middle
+            side: dict[str, Any] = {"xytext": (-8 if right else 8, 0), "ha": "right" if right else "left"}
+            axes.annotate(label, (cost[k], height), textcoords="offset points", va="center", fontsize=SMALL, **side)
+        axes.set_xlim(min(0.0, float(cost.min())) - 0.03 * widest, widest * 1.1)
         axes.set_ylim(min(0.0, float(gross.min())) - 0.06 * span, float(gross.max()) + 0.14 * span)
         axes.set_xlabel(f"cost of policies, {power}{words.unit(found.scenario)}")
         axes.set_ylabel(f"customer equity gained\nbefore cost, {power}{words.unit(found.scenario)}")

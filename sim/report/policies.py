@@ -62,14 +62,14 @@ def first(policy: "Policy") -> str:
 
 def whom(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
     """Yield the conditions under which a policy may treat a customer."""
-    who, period = policy.who, scenario.period
+    who = policy.who
     yield ", ".join(words.stage(scenario, key) for key in who.stages) if who.stages else "all active stages"
     if who.segments is not None:
         yield f"only {', '.join(words.segment(scenario, key) for key in who.segments)}"
     for name, first, until in (("tenure", who.tenure_from, who.tenure_until), ("time in the stage", who.age_from, who.age_until)):
         if first or until is not None:
-            upper = f" and below {until}" if until is not None else ""
-            yield f"{name} of {first} {period}s or more{upper}"
+            ends = [f"of {words.periods(scenario, first)} or more"] if first else []
+            yield f"{name} {' and '.join([*ends, f'below {words.periods(scenario, until)}'] if until is not None else ends)}"
     if who.survey is not None:
         ends = [f"{word} {end:g}" for word, end in (("of at least", who.survey.above), ("below", who.survey.below)) if end is not None]
         yield f"of the {words.percent(who.survey.response)} who answer a survey those with a score {' and '.join(ends)} of 5"

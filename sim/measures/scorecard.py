@@ -10,7 +10,7 @@ from sim.kernels.types import COLUMNS, CONTACTS, FEELINGS, HELD, TAKEN_UP, UNIT,
 from sim.measures.activity import mean_done
 from sim.measures.feelings import felt, mean_felt
 from sim.measures.retention import share_in
-from sim.measures.sample import ACQUISITION, Group, Sample
+from sim.measures.sample import Group, Sample
 from sim.measures.sums import Floats, divide
 from sim.scenario.purchases import Subscription
 
@@ -136,7 +136,7 @@ def revenue_per_cost(sample: Sample, group: Group) -> Estimate:
 
 def value_to_come(sample: Sample, group: Group) -> Estimate:
     """Return the cash to come within the horizon of a customer active at the start of the year, discounted to then."""
-    cash = np.delete(sample.cash, ACQUISITION, axis=2).sum(axis=2).astype(np.float64) / UNIT
+    cash = np.delete(sample.cash, sample.winning, axis=2).sum(axis=2).astype(np.float64) / UNIT
     firm = [sample.firm[g] / sample.customers[g] if sample.customers[g] else 0.0 for g in group.cells]
     starts = np.arange(_years(sample)) * sample.scenario.periods_per_year
     to_come, active = np.zeros(sample.horizon), np.zeros(sample.horizon)

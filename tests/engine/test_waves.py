@@ -112,7 +112,9 @@ def test_waves_equal_a_slow_population(name: str) -> None:
     assert {place: n for place, n in np.ndenumerate(tally.activity[0]) if n} == {place: n for place, n in done.items() if n}
     assert {place: n for place, n in np.ndenumerate(came.customers[0]) if n} == people
     assert {place: n for place, n in np.ndenumerate(came.recruits[0]) if n} == {place: n for place, n in recruits.items() if n}
-    assert {place: n for place, n in np.ndenumerate(came.fees[0] @ np.array([2**32, 1])) if n} == {place: n for place, n in fees.items() if n}
+    assert {place: n for place, n in np.ndenumerate(came.fees[0] @ np.array([2**32, 1])) if n} == {
+        place: n for place, n in fees.items() if n
+    }
     for place, amount in worth.items():
         high, low = came.value[0][*place, AFTER]
         assert int(high) * 2**32 + int(low) == amount

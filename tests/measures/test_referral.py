@@ -67,8 +67,8 @@ def test_fees_are_no_value_to_come() -> None:
     assert dear.clv["mean"][0] - free.clv["mean"][0] == pytest.approx(ledger["referral"], rel=1e-9)
     assert ledger["acquisition"] == free.ledger.query("by == 'all'").set_index("column")["mean"]["acquisition"]
     assert dear.summary()["residual"] == free.summary()["residual"]
-    theirs = (scorecard(result.sample).query("measure == 'value_to_come'")["value"] for result in (free, dear))
-    np.testing.assert_array_equal(*theirs)
+    one, other = (scorecard(result.sample).query("measure == 'value_to_come'")["value"].to_numpy() for result in (free, dear))
+    np.testing.assert_array_equal(one, other)
 
 
 SEGMENTS: dict[str, Any] = {"a": {"share": 0.5, "satisfaction": {"initial": 2}, "trust": {"initial": 0.1}}, "b": {"share": 0.5}}

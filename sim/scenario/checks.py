@@ -313,6 +313,8 @@ def warnings(scenario: Scenario) -> tuple[str, ...]:
     late = max((cohort.arrival for cohort in cohorts(scenario)), default=0) if scenario.crowd else 0
     if scenario.horizon != "inf" and late >= scenario.horizon:
         found.append("crowd: customers draw others within their horizon alone, which ends before the last planned arrival")
+    if scenario.credit is not None and not scenario.run.panel:
+        found.append("credit: without run.panel nobody is followed, and nobody has any")
     if scenario.classes and not scenario.run.panel:
         found.append("classes: without run.panel nobody is followed, and nobody classed")
     found += [

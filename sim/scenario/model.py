@@ -12,7 +12,7 @@ from sim.scenario.arrivals import Crowd
 from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Count, Id, Model, Period, Probability
 from sim.scenario.behaviour import Competition, Level, Satisfaction, SwitchingCost, Trust
 from sim.scenario.classes import SHIPPED, Classes, Classification, laid_over
-from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Frailty, Patterns, Segment
+from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Credit, Frailty, Patterns, Segment
 from sim.scenario.market import Drivers, Market
 from sim.scenario.offer import Products, Service
 from sim.scenario.policy import MOST_POLICIES, Policy
@@ -60,6 +60,7 @@ class Scenario(Model):
     purchases: Purchases = Subscription()
     frailty: Frailty = Frailty()
     correlations: dict[str, dict[str, float]] = {}
+    credit: Credit | None = None
     acquisition: Acquisition = Acquisition()
     segments: dict[Id, Segment] = Field(default={}, max_length=256)
     cohorts: dict[Id, Cohort] = {}

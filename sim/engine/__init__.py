@@ -1,8 +1,9 @@
 """Tables → Tally: who is simulated, in which pieces, on how many threads."""
 
+from sim.engine.learning import Learner
 from sim.engine.panel import Panel, follow
 from sim.engine.rationed import rations, refuse_beside, run_rationed
 from sim.engine.run import Outcome, run
 from sim.engine.waves import run_waves
 
-__all__ = ["Outcome", "Panel", "follow", "rations", "refuse_beside", "run", "run_rationed", "run_waves"]
+__all__ = ["Learner", "Outcome", "Panel", "follow", "rations", "refuse_beside", "run", "run_rationed", "run_waves"]

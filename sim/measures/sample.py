@@ -84,13 +84,13 @@ class Sample:
 
     @property
     def independent(self) -> bool:
-        """Whether customers share no luck: there is no market that they live through together, and none comes because of another."""
-        return self.scenario.market is None and not self.scenario.coupled
+        """Whether customers share no luck: no market, none who comes because of another, none from whom the firm learns."""
+        return self.scenario.market is None and not self.scenario.coupled and self.scenario.learning is None
 
     @property
     def shared(self) -> str:
         """What customers share a replicate of."""
-        return "market path" if self.scenario.market else "arrival path"
+        return "market path" if self.scenario.market else "arrival path" if self.scenario.coupled else "path of learning"
 
     @property
     def keeps(self) -> bool:

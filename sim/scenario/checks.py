@@ -20,6 +20,7 @@ from sim.scenario.checks_customers import EACH as CUSTOMERS_EACH
 from sim.scenario.checks_customers import WHOLE as CUSTOMERS_WHOLE
 from sim.scenario.checks_offer import EACH as OFFER_EACH
 from sim.scenario.checks_offer import LISTS as LISTS_OF_OFFER
+from sim.scenario.checks_offer import WHOLE as OFFER_WHOLE
 from sim.scenario.checks_offer import dear, unused
 from sim.scenario.checks_policy import WHOLE as POLICY_WHOLE
 from sim.scenario.checks_policy import idle
@@ -65,7 +66,16 @@ def whole_faults(raw: Raw) -> list[Fault]:
     """Return what is wrong between the values that segments share."""
     return [
         fault
-        for rule in (*WHOLE, *CUSTOMERS_WHOLE, *BEHAVIOUR_WHOLE, *ARRIVALS_WHOLE, *CLASSES_WHOLE, *POLICY_WHOLE, *POLICY_LIMITS)
+        for rule in (
+            *WHOLE,
+            *CUSTOMERS_WHOLE,
+            *BEHAVIOUR_WHOLE,
+            *OFFER_WHOLE,
+            *ARRIVALS_WHOLE,
+            *CLASSES_WHOLE,
+            *POLICY_WHOLE,
+            *POLICY_LIMITS,
+        )
         for fault in rule(raw)
     ]
 

@@ -14,7 +14,7 @@ from sim.scenario.behaviour import Competition, Level, Satisfaction, SwitchingCo
 from sim.scenario.classes import SHIPPED, Classes, Classification, laid_over
 from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Credit, Frailty, Patterns, Segment
 from sim.scenario.market import Drivers, Market
-from sim.scenario.offer import Products, Service
+from sim.scenario.offer import Learning, Products, Service
 from sim.scenario.policy import MOST_POLICIES, Policy
 from sim.scenario.purchases import Purchases, Subscription
 from sim.scenario.stages import Stage
@@ -78,6 +78,7 @@ class Scenario(Model):
     knowledge: Knowledge | None = None
     transaction: Transaction = Transaction()
     products: Products | None = None
+    learning: Learning | None = None
     service: Service | None = None
     fair_share: Probability = 0.5
     patterns: Patterns = Patterns()
@@ -114,8 +115,8 @@ class Scenario(Model):
 
     @property
     def rationed(self) -> bool:
-        """Whether some policy has a capacity or a budget, so that whom it treats depends on the others."""
-        return any(policy.rationed for policy in self.policies.values())
+        """Whether some policy has a capacity or a budget, or the firm learns, so that customers depend on the others of their period."""
+        return self.learning is not None or any(policy.rationed for policy in self.policies.values())
 
     @property
     def acting(self) -> bool:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from sim.compile import compile_tables
-from sim.engine import Outcome, rations, refuse_beside, run, run_rationed, run_waves
+from sim.engine import Learner, Outcome, rations, refuse_beside, run, run_rationed, run_waves
 from sim.kernels.types import Tables
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
@@ -39,7 +41,12 @@ def ration(tables: Tables, scenarios: Sequence[Scenario], progress: Callable[[in
     first, everywhere = scenarios[0], cells(scenarios[0])
     sampled, firm = [cell.sampled for cell in everywhere], sum(cell.firm for cell in everywhere)
     each = [rations(scenario, sum(sampled), firm) for scenario in scenarios]
-    return run_rationed(tables, sampled, first.run, int(first.horizon), each, progress)
+    learners = {
+        k: Learner(scenario.learning, tables, k, np.array([cell.firm / max(cell.sampled, 1) for cell in everywhere]))
+        for k, scenario in enumerate(scenarios)
+        if scenario.learning is not None
+    }
+    return run_rationed(tables, sampled, first.run, int(first.horizon), each, progress, learners)
 
 
 def prepare(scenario: Scenario) -> Tables:

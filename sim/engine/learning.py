@@ -1,0 +1,42 @@
+"""The firm learns from its customers: what they have told it by a calendar period raises the quality of that period, for all of them."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.kernels.types import CONTACTS, Array, Tables, Tally
+from sim.scenario.offer import Learning
+
+
+@dataclass(eq=False)
+class Learner:
+    """What one case's firm has learned in the replicate under way.
+
+    how: of the scenario; tables: whose ``quality`` it raises, row by row of its case k; weight: ``(g,)`` customers of the firm that a
+    simulated one stands for; told: contacts of the firm so far.
+    """
+
+    how: Learning
+    tables: Tables
+    k: int
+    weight: Array
+    told: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Keep quality as the scenario has it."""
+        self.rows = np.unique(self.tables.variant[self.k])
+        self.first = self.tables.quality[self.rows].astype(np.float64)
+
+    def learn(self, tallies: Iterable[Tally], y: int) -> None:
+        """Set the quality of calendar period y, before anybody lives it; tallies: of this replicate, up to the end of y - 1."""
+        self.told = self.told + self._heard(tallies, y - 1) if y > 0 else 0.0
+        self.tables.quality[self.rows, y] = self.first[:, y] + self.how.points(self.told)
+
+    def _heard(self, tallies: Iterable[Tally], y: int) -> float:
+        """Return the contacts of the firm in a calendar period: whole numbers by cell, then cell after cell."""
+        tenure = y - self.tables.arrival.astype(np.int64)
+        there = [tally.activity[self.k, :, :, CONTACTS, 0] for tally in tallies]
+        counts = [sum(int(one[g, t]) for one in there) if 0 <= t < there[0].shape[1] else 0 for g, t in enumerate(tenure.tolist())]
+        return math.fsum(count * weight for count, weight in zip(counts, self.weight.tolist(), strict=True))

@@ -37,6 +37,9 @@ class Learner:
     def _heard(self, tallies: Iterable[Tally], y: int) -> float:
         """Return the contacts of the firm in a calendar period: whole numbers by cell, then cell after cell."""
         tenure = y - self.tables.arrival.astype(np.int64)
-        there = [tally.activity[self.k, :, :, CONTACTS, 0] for tally in tallies]
-        counts = [sum(int(one[g, t]) for one in there) if 0 <= t < there[0].shape[1] else 0 for g, t in enumerate(tenure.tolist())]
-        return math.fsum(count * weight for count, weight in zip(counts, self.weight.tolist(), strict=True))
+        counts = np.zeros(tenure.size, np.int64)
+        for tally in tallies:
+            found = tally.activity[self.k, :, :, CONTACTS, 0]
+            here = np.flatnonzero((tenure >= 0) & (tenure < found.shape[1]))
+            counts[here] += found[here, tenure[here]]
+        return math.fsum(count * weight for count, weight in zip(counts.tolist(), self.weight.tolist(), strict=True))

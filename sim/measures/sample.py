@@ -90,7 +90,7 @@ class Sample:
     @property
     def shared(self) -> str:
         """What customers share a replicate of."""
-        return "market path" if self.scenario.market else "arrival path" if self.scenario.coupled else "path of learning"
+        return "market path" if self.scenario.market else "arrival path" if self.scenario.coupled else "learning path"
 
     @property
     def keeps(self) -> bool:

@@ -248,7 +248,7 @@ def show_comparison(found: "Comparison", folder: Path) -> None:
     unit = found.scenario.currency
     line("scenario", found.scenario.name, found.scenario.label)
     sample = found.results[0].sample
-    several = f"on each of {sample.replicates:,} market paths" if not sample.independent and sample.replicates > 1 else ""
+    several = f"on each of {sample.replicates:,} {sample.shared}s" if not sample.independent and sample.replicates > 1 else ""
     line("customers", f"{sample.simulated:,} simulated, the same in every arm", several, f"seed {found.scenario.run.seed}")
     rows = []
     for row in table.to_dict("records"):

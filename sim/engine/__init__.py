@@ -1,5 +1,6 @@
 """Tables → Tally: who is simulated, in which pieces, on how many threads."""
 
+from sim.engine.learning import Learner
 from sim.engine.panel import Panel, follow
 from sim.engine.rationed import refuse_beside, run_rationed
 from sim.engine.reach import rations
@@ -11,6 +12,7 @@ __all__ = [
     "Candidates",
     "Judge",
     "Judges",
+    "Learner",
     "Outcome",
     "Panel",
     "follow",

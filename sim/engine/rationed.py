@@ -2,12 +2,12 @@
 
 In every calendar period each policy in turn says whom it may contact and how they rank; those who come first are contacted, until
 its capacity is full or its budget is spent; then everybody is stepped through the period. Cases and replicates go one after the other.
-Where nothing binds, this agrees with the driver by groups to the last bit.
+Where nothing binds, this agrees with the driver by groups to the last bit. A firm that learns from its customers does so between periods.
 """
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
+from sim.engine.learning import Learner
 from sim.engine.reach import SLACK, Rations, ends, in_rank, purses
 from sim.engine.run import Outcome, available_threads, groups, timed
 from sim.engine.seen import Candidates, Judges
@@ -29,19 +30,15 @@ T = TypeVar("T")
 
 
 def refuse_beside(scenario: Scenario) -> None:
-    """Raise ScenarioError where what needs independent customers is asked for beside a policy that is rationed."""
-    run = scenario.run
+    """Raise ScenarioError where what needs independent customers is asked for beside what couples them through the calendar."""
+    run, beside = scenario.run, "learning" if scenario.learning else "a policy with a capacity, a budget or a trigger"
     asked = {
         "run.precision": run.precision is not None or run.precision_money is not None,
         "run.panel": run.panel > 0,
         "crowd": scenario.crowd is not None,
         "word_of_mouth.recruits": scenario.recruiting,
     }
-    found = [
-        Fault(key, "", "must be off beside a policy with a capacity or a budget, which couples customers, or a trigger")
-        for key, on in asked.items()
-        if on
-    ]
+    found = [Fault(key, "", f"must be off beside {beside}, which couples customers") for key, on in asked.items() if on]
     if found:
         raise ScenarioError(found)
 
@@ -73,10 +70,12 @@ def run_rationed(
     horizon: int,
     rations: Sequence[tuple[Rations, Sequence[Judges]]],
     on_progress: Callable[[int, int], None] | None = None,
+    learners: Mapping[int, Learner] | None = None,
 ) -> Outcome:
     """Simulate all cases and replicates of a population some of whose policies are rationed.
 
-    rations: of each case, and who else judges its policies' customers; on_progress: called with the periods done and those to do.
+    rations: of each case, and who else judges its policies' customers; on_progress: called with the periods done and those to do;
+    learners: by case, those whose firm learns from its customers.
     """
     started, cases = time.perf_counter(), len(tables.variant)
     threads = max(1, min(settings.threads or available_threads(), 256))
@@ -92,7 +91,10 @@ def run_rationed(
             parts = _parts(tables, every[every[:, REPLICATE] == replicate], kept, (threads, horizon, settings.replicates))
             for k in range(cases):
                 world = _World(tables, kept, parts, pool, horizon, k, *rations[k])
+                learner = (learners or {}).get(k)
                 for y in range(horizon + int(tables.arrival.max())):
+                    if learner is not None:
+                        learner.learn([part.tally for ones in parts.values() for part in ones], y)
                     world.live(y)
                     done += 1
                     if on_progress is not None:

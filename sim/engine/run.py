@@ -25,14 +25,16 @@ SMALLEST_CHUNK, LARGEST_CHUNK = 4, 64
 
 @dataclass(frozen=True)
 class Arrivals:
-    """Customers of each case, replicate and cell: all, those of them who are recruits, and the recruits' CLV.
+    """Customers of each case, replicate and cell: all, those of them who are recruits, the recruits' CLV, and what winning them cost.
 
-    customers, recruits: (k, replicate, g) int64; value: (k, replicate, g, kind, 2) int64, two words, units.
+    customers, recruits: (k, replicate, g) int64; value: (k, replicate, g, kind, 2) int64, two words, units; fees: (k, g, t, 2) likewise,
+    discounted, a part of the tally's acquisition.
     """
 
     customers: Array
     recruits: Array
     value: Array
+    fees: Array
 
 
 @dataclass(frozen=True)

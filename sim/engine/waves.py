@@ -15,7 +15,7 @@ import numpy as np
 from sim.engine.arrays import canonical, empty_kept, empty_tally
 from sim.engine.run import Arrivals, Outcome, available_threads, by_group, chunks, compile_now, count_groups, groups
 from sim.kernels.drivers import run_groups
-from sim.kernels.types import ACTIVE, FELT, GROUP, Array, Tables, Tally
+from sim.kernels.types import ACQUISITION, ACTIVE, FELT, GROUP, Array, Tables, Tally
 from sim.scenario.arrivals import MOST_PEOPLE, Coupling
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.sample import sainte_lague
@@ -49,7 +49,8 @@ def run_waves(
     cases, cells = len(tables.variant), tables.segment.size
     total = empty_tally(tables, horizon, settings.replicates)
     shape = (cases, settings.replicates, cells)
-    arrivals = Arrivals(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros((*shape, 2, 2), np.int64))
+    sizes = (shape, shape, (*shape, 2, 2), (cases, cells, horizon, 2))
+    arrivals = Arrivals(*(np.zeros(size, np.int64) for size in sizes))
     threads = min(settings.threads or available_threads(), 256)
     last = max(coupling.arrival, default=0) + horizon + 2
     compile_now(run_groups, tables, empty_kept(1, 0), horizon, settings.replicates)
@@ -114,13 +115,14 @@ class _Engine:
         )
         first = np.zeros(self.tables.segment.size, np.int64)
         first[cells] = np.cumsum(counts) - counts
-        before = self.arrivals.value[self.world.case, self.world.replicate, cells]
-        value = self._live(cohort, cells, counts, tables._replace(recruit_first=first))
-        self.arrivals.value[self.world.case, self.world.replicate, cells] = before + value
-        self.arrivals.recruits[self.world.case, self.world.replicate, cells] += counts
+        tally = self._live(cohort, cells, counts, tables._replace(recruit_first=first))
+        case, replicate = self.world.case, self.world.replicate
+        self.arrivals.value[case, replicate, cells] += tally.replicates[replicate, 0]
+        self.arrivals.recruits[case, replicate, cells] += counts
+        self.arrivals.fees[case, cells] += tally.cash[0, :, :, ACQUISITION]
 
-    def _live(self, cohort: int, cells: Array, counts: Array, tables: Tables) -> Array:
-        """Simulate ``counts`` customers of some cells of one arrival; return the sums of their CLV (g, kind, 2), two words."""
+    def _live(self, cohort: int, cells: Array, counts: Array, tables: Tables) -> Tally:
+        """Simulate ``counts`` customers of some cells of one arrival; return what was counted of them."""
         world = self.world
         world.people += int(counts.sum())
         y = int(tables.arrival[cells[0]])
@@ -145,7 +147,7 @@ class _Engine:
         for arrival in np.unique(recruits[:, 1]):
             world.pending[int(arrival)].append(recruits[recruits[:, 1] == arrival])
         add_part(self.total, tally, world.case, cells, cohort)
-        return np.array(tally.replicates[world.replicate, 0])
+        return tally
 
     def _limit(self, people: int, y: int) -> None:
         """Stop a population that grows beyond all measure."""

@@ -10,9 +10,9 @@ BLOCK_LAST = 5
 """Purpose of a customer's block for the time of the last order of a period, drawn where that is kept and somebody ordered."""
 
 TRAIT_PERIOD = 65_535
-BLOCK_TRAITS, BLOCK_GIFTS, BLOCK_ALIVE = 0, 1, 5
+BLOCK_TRAITS, BLOCK_GIFTS, BLOCK_ALIVE, BLOCK_CREDIT = 0, 1, 5, 6
 """Purposes of a customer's trait blocks: wallet, rate, frailty, spare; influence, knowledge, first satisfaction, who has knowledge;
-who of the existing customers is still there."""
+who of the existing customers is still there; credit, of those followed."""
 
 RECRUIT_PURPOSE = 0x3FFE
 """Purpose at which a recruit's identity is drawn, from its parent's, the tenure and, in place of the replicate, its number."""

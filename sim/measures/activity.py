@@ -29,7 +29,7 @@ def activity(sample: Sample) -> pd.DataFrame:
 
 def _activity(sample: Sample, group: Group) -> dict[str, Any]:
     names = done(sample)
-    found = [_measured(sample, group, ACTIVITIES.index(name)) for name in names]
+    found = [mean_done(sample, group, ACTIVITIES.index(name)) for name in names]
     return {
         "t": np.tile(np.arange(sample.horizon), len(names)),
         "measure": np.repeat(list(names), sample.horizon),
@@ -39,7 +39,7 @@ def _activity(sample: Sample, group: Group) -> dict[str, Any]:
     }
 
 
-def _measured(sample: Sample, group: Group, measure: int) -> tuple[Floats, Floats]:
+def mean_done(sample: Sample, group: Group, measure: int) -> tuple[Floats, Floats]:
     """Return mean and standard error of a measure by tenure ``(t,)``, over customers in active stages."""
     some, active = group.cells, sample.active[:, :-1]
     sums = sample.tally.activity[0, :, :, measure].astype(object)

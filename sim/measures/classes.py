@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sim.kernels.types import UNIT, Array
+from sim.measures.credit import credit
 from sim.measures.followed import Followed
 from sim.measures.outlook import outlook
 from sim.measures.sample import LOST, Group
@@ -54,6 +55,7 @@ class Ratings:
             "worth": current + self.outlook.future,
             "remaining": self.outlook.remaining / followed.year,
             "match": np.broadcast_to(np.array(match)[followed.panel.cell], current.shape),
+            "credit": np.broadcast_to(credit(followed), current.shape),
             "orders": self.over_year(np.diff(followed.panel.orders, axis=0).astype(np.float64)),
             "idle": self._idle(),
             "trend": np.where(before > 0, current / np.where(before > 0, before, 1.0) - 1.0, np.nan),

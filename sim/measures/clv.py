@@ -7,7 +7,7 @@ import pandas as pd
 
 from sim.kernels.types import AFTER, BEFORE, LOWEST_OCTAVE, PATTERNS, UNIT, Array
 from sim.measures.paths import cell_means, path_error, path_means
-from sim.measures.sample import ACQUISITION, Group, Sample
+from sim.measures.sample import Group, Sample
 from sim.measures.sums import (
     QUANTILE_NAMES,
     Floats,
@@ -175,8 +175,8 @@ def _total(values: Floats) -> float:
 def ledger(sample: Sample) -> pd.DataFrame:
     """Return what CLV is made of.
 
-    Columns: by (all, segment, cohort), id, column (of the ledger; word_of_mouth, information, knowledge, transaction and sales only where
-    they are on), mean (discounted, per customer). The columns add up to CLV.
+    Columns: by (all, segment, cohort), id, column (of the ledger; word_of_mouth, information, knowledge, transaction, sales, policy and
+    referral only where they are on), mean (discounted, per customer). The columns add up to CLV.
     """
     frames = []
     for group in sample.groups:
@@ -198,7 +198,7 @@ def cash(sample: Sample) -> pd.DataFrame:
 
     Columns: by, id, t, purchase, service, transition, acquisition, net (their sum), net_se, cumulative (of net, to the end of t),
     paid_back (share of customers whose own discounted cash has once reached 0 by the end of t, acquisition cost included), paid_back_se.
-    Before net stand the columns word_of_mouth, information, knowledge, transaction and sales, each only where it is on.
+    Before net stand the columns word_of_mouth, information, knowledge, transaction, sales, policy and referral, each only where it is on.
     Squares are summed of amounts cut to whole steps of 2**shift units, which is where net_se loses its last digits. Errors are NaN where
     customers share luck.
     """
@@ -247,6 +247,6 @@ def residual_carried_on(sample: Sample, frame: pd.DataFrame) -> float:
     counts = np.repeat(sample.customers[:, None], 2, axis=1)
     before, after = share_of(ends, counts, sample.customers, sample.firm)[0].tolist()
     last = _mean_cash(sample, whole, sample.cash)[sample.horizon - span :]
-    earned = _total(np.delete(last, ACQUISITION, axis=1).ravel())
+    earned = _total(np.delete(last, sample.winning, axis=1).ravel())
     ratio = float(divide(after, before, 0.0)) * sample.scenario.discount_factor**span
     return earned * ratio / (1.0 - ratio) if ratio < 1.0 else float("nan")

@@ -84,13 +84,13 @@ class Sample:
 
     @property
     def independent(self) -> bool:
-        """Whether customers share no luck: there is no market that they live through together, and none comes because of another."""
-        return self.scenario.market is None and not self.scenario.coupled
+        """Whether customers share no luck: no market, none who comes because of another, none from whom the firm learns."""
+        return self.scenario.market is None and not self.scenario.coupled and self.scenario.learning is None
 
     @property
     def shared(self) -> str:
         """What customers share a replicate of."""
-        return "market path" if self.scenario.market else "arrival path"
+        return "market path" if self.scenario.market else "arrival path" if self.scenario.coupled else "learning path"
 
     @property
     def keeps(self) -> bool:
@@ -232,11 +232,29 @@ class Sample:
 
     @cached_property
     def cash(self) -> Array:
-        """Discounted money of each period and ledger column in units, Python integers ``(g, t, column)``; last, the cost of policies."""
+        """Discounted money of each period and ledger column in units, Python integers ``(g, t, column)``; last, where there are any,
+        the cost of policies, and referral fees, which the tally counts as acquisition.
+        """
         found = money(self.tally.cash[0])
-        if not self.scenario.policies:
+        if self.scenario.policies:
+            found = np.concatenate([found, money(self.tally.policy[0][..., 3:]).sum(axis=2)[..., None]], axis=2)
+        if not self.referring:
             return found
-        return np.concatenate([found, money(self.tally.policy[0][..., 3:]).sum(axis=2)[..., None]], axis=2)
+        assert self.came is not None
+        fees = money(self.came.fees[0])
+        found[:, :, ACQUISITION] -= fees
+        return np.concatenate([found, fees[..., None]], axis=2)
+
+    @cached_property
+    def winning(self) -> list[int]:
+        """Places of the ledger columns of what winning customers cost: acquisition, and referral fees."""
+        return [place for column, place in self.columns.items() if column in ("acquisition", "referral")]
+
+    @cached_property
+    def referring(self) -> bool:
+        """Whether recruits cost a fee."""
+        talks = (part.word_of_mouth for part in self.scenario.by_segment.values())
+        return any(talk is not None and talk.recruits is not None and talk.recruits.fee > 0 for talk in talks)
 
     @cached_property
     def contacted(self) -> bool:
@@ -263,7 +281,8 @@ class Sample:
             "sales": any(any(stage.sales_cost) for stage in stages),
         }
         found = {column: c for c, column in enumerate(COLUMNS) if c < FIRST_STREAM or earned[column]}
-        return found | ({"policy": len(COLUMNS)} if self.scenario.policies else {})
+        beside = [*(["policy"] if self.scenario.policies else []), *(["referral"] if self.referring else [])]
+        return found | {column: len(COLUMNS) + c for c, column in enumerate(beside)}
 
     @cached_property
     def cell_of_row(self) -> Array:

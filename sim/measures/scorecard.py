@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.kernels.types import COLUMNS, FEELINGS, UNIT, Array
+from sim.kernels.types import COLUMNS, CONTACTS, FEELINGS, HELD, TAKEN_UP, UNIT, Array
+from sim.measures.activity import mean_done
 from sim.measures.feelings import felt, mean_felt
 from sim.measures.retention import share_in
-from sim.measures.sample import ACQUISITION, Group, Sample
+from sim.measures.sample import Group, Sample
 from sim.measures.sums import Floats, divide
 from sim.scenario.purchases import Subscription
 
@@ -76,6 +77,36 @@ def purchase_cycle(sample: Sample, group: Group) -> Estimate | None:
     return _plain(divide(active, orders)) if sample.tally.orders.any() else None
 
 
+def cross_sell_growth(sample: Sample, group: Group) -> Estimate | None:
+    """Return by how much products held by active customer grew from the last period of the year before to that of this one.
+
+    Before the first year it is the one product that every relationship begins with, which has no error; that of a ratio of two means of
+    the same customers is not known.
+    """
+    if sample.scenario.products is None:
+        return None
+    ends = (np.arange(_years(sample)) + 1) * sample.scenario.periods_per_year - 1
+    held, se = (values[ends] for values in mean_done(sample, group, HELD))
+    return divide(held, np.append(1.0, held)[: len(held)]) - 1.0, np.where(np.arange(len(ends)) == 0, se, np.nan)
+
+
+def response_rate(sample: Sample, group: Group) -> Estimate | None:
+    """Return contacts that customers start, and policies that they take up, by active customer and period; None where they do neither.
+
+    A policy that everybody takes up asks nobody. The error is known where a period is a year and no such policy is there.
+    """
+    offered = [p for p, policy in enumerate(sample.scenario.policies.values()) if policy.uptake < 1.0]
+    if not sample.contacted and not offered:
+        return None
+    if not offered and sample.scenario.periods_per_year == 1:
+        return mean_done(sample, group, CONTACTS)
+    responses = sample.tally.policy[0][..., offered, TAKEN_UP].sum(axis=2)
+    if sample.contacted:
+        responses = responses + sample.tally.activity[0, :, :, CONTACTS, 0]
+    active = _yearly(sample, group, sample.active[:, :-1].astype(np.float64))
+    return _plain(divide(_yearly(sample, group, responses.astype(np.float64)), active))
+
+
 def retention(sample: Sample, group: Group) -> Estimate:
     """Return the year's retention: the product of its periods', as far as anybody is active in them, with Greenwood's (1926) error."""
     kept, se = share_in(sample, group, sample.stayed_active, sample.active[:, :-1])
@@ -105,7 +136,7 @@ def revenue_per_cost(sample: Sample, group: Group) -> Estimate:
 
 def value_to_come(sample: Sample, group: Group) -> Estimate:
     """Return the cash to come within the horizon of a customer active at the start of the year, discounted to then."""
-    cash = np.delete(sample.cash, ACQUISITION, axis=2).sum(axis=2).astype(np.float64) / UNIT
+    cash = np.delete(sample.cash, sample.winning, axis=2).sum(axis=2).astype(np.float64) / UNIT
     firm = [sample.firm[g] / sample.customers[g] if sample.customers[g] else 0.0 for g in group.cells]
     starts = np.arange(_years(sample)) * sample.scenario.periods_per_year
     to_come, active = np.zeros(sample.horizon), np.zeros(sample.horizon)
@@ -131,12 +162,14 @@ def _felt(name: str) -> Callable[[Sample, Group], Estimate | None]:
 
 
 MEASURES: tuple[Measure, ...] = (
+    Measure("cross_sell_growth", SHORT, cross_sell_growth),
     Measure("cost_per_transaction", SHORT, cost_per_transaction),
     Measure("churn", SHORT, churn),
     Measure("purchase_cycle", SHORT, purchase_cycle),
     Measure("satisfaction", SHORT, _felt("satisfaction")),
     Measure("revenue_per_cost", LONG, revenue_per_cost),
     Measure("share_of_wallet", LONG, _felt("level")),
+    Measure("response_rate", LONG, response_rate),
     Measure("retention", LONG, retention),
     Measure("value_to_come", LONG, value_to_come),
 )
@@ -147,7 +180,8 @@ def scorecard(sample: Sample) -> pd.DataFrame:
     """Return the scorecard by year since arrival.
 
     Columns: by (all, segment, cohort, base), id, term (short or long), measure (see MEASURES; each only where what it is about is on), year
-    (1 is the first), value, se (NaN of ratios of money, and where customers share luck). Money is as of the start of its period.
+    (1 is the first), value, se (NaN of ratios of money, of growth after the first year, of responses over several periods, and where
+    customers share luck). Money is as of the start of its period.
     """
     frames = [_rows(sample, group, measure) for group in sample.groups for measure in MEASURES]
     return pd.concat([frame for frame in frames if frame is not None], ignore_index=True)

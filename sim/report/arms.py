@@ -250,7 +250,7 @@ def paths(found: "Comparison") -> Drawn:
             beside(axes, 100 * share, place, words.percent(share))
         axes.set_yticks(places, [wrapped(label) for label in frame["label"]], fontsize=SMALL)
         axes.set_xlim(0, 118)
-        axes.set_xlabel(f"share of {found.paired.samples[0].replicates:,} market paths, %")
+        axes.set_xlabel(f"share of {found.paired.samples[0].replicates:,} {found.paired.samples[0].shared}s, %")
         axes.tick_params(axis="y", length=0)
         axes.set_title(title)
         laid_out(figure)

@@ -135,8 +135,8 @@ def _shown(values: tuple[float, ...], share: bool) -> str:
 
 def settings(scenario: Scenario) -> tuple[list[tuple[str, str]], int]:
     """Return what else the scenario sets, dotted key and value, and how many of these settings are left out for length."""
-    parts = {"purchases", "frailty", "correlations", "acquisition", "segments", "cohorts", "calendar", "patterns", "firm"}
-    parts |= {*MECHANISMS, "transaction", "drivers", "market", "crowd", "service", "fair_share"}
+    parts = {"purchases", "frailty", "correlations", "credit", "acquisition", "segments", "cohorts", "calendar", "patterns", "firm"}
+    parts |= {*MECHANISMS, "transaction", "drivers", "market", "crowd", "learning", "service", "fair_share"}
     plain = scenario.model_dump(mode="json", exclude_unset=True, include=parts)
     found = [(key, value) for key, value in _flat(plain) if not key.endswith(".label")]
     return found[:MOST_SETTINGS], max(len(found) - MOST_SETTINGS, 0)

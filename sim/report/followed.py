@@ -180,12 +180,14 @@ def uneven(result: "Result") -> bool:
 
 
 CARDS = {
+    "cross_sell_growth": ("Growth of products held a year", "%"),
     "cost_per_transaction": ("Cost per transaction", "money"),
     "churn": ("Churn a year", "%"),
     "purchase_cycle": ("Purchase cycle", "periods"),
     "satisfaction": ("Satisfaction, 1 to 5", ""),
     "revenue_per_cost": ("Revenue per unit of cost", ""),
     "share_of_wallet": ("Share of wallet", "%"),
+    "response_rate": ("Contacts and responses by customer and period", ""),
     "retention": ("Retention a year", "%"),
     "value_to_come": ("Value to come", "money"),
 }

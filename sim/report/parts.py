@@ -28,6 +28,7 @@ COLUMNS = {
     "policy": "Cost of policies",
     "transition": "Cash on moves between stages",
     "acquisition": "Cost of acquisition",
+    "referral": "Fees for recruits",
 }
 """What the ledger's columns are called, in the order in which they are shown."""
 

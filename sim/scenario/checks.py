@@ -20,6 +20,7 @@ from sim.scenario.checks_customers import EACH as CUSTOMERS_EACH
 from sim.scenario.checks_customers import WHOLE as CUSTOMERS_WHOLE
 from sim.scenario.checks_offer import EACH as OFFER_EACH
 from sim.scenario.checks_offer import LISTS as LISTS_OF_OFFER
+from sim.scenario.checks_offer import WHOLE as OFFER_WHOLE
 from sim.scenario.checks_offer import dear, unused
 from sim.scenario.checks_policy import WHOLE as POLICY_WHOLE
 from sim.scenario.checks_policy import idle
@@ -65,7 +66,16 @@ def whole_faults(raw: Raw) -> list[Fault]:
     """Return what is wrong between the values that segments share."""
     return [
         fault
-        for rule in (*WHOLE, *CUSTOMERS_WHOLE, *BEHAVIOUR_WHOLE, *ARRIVALS_WHOLE, *CLASSES_WHOLE, *POLICY_WHOLE, *POLICY_LIMITS)
+        for rule in (
+            *WHOLE,
+            *CUSTOMERS_WHOLE,
+            *BEHAVIOUR_WHOLE,
+            *OFFER_WHOLE,
+            *ARRIVALS_WHOLE,
+            *CLASSES_WHOLE,
+            *POLICY_WHOLE,
+            *POLICY_LIMITS,
+        )
         for fault in rule(raw)
     ]
 
@@ -313,6 +323,8 @@ def warnings(scenario: Scenario) -> tuple[str, ...]:
     late = max((cohort.arrival for cohort in cohorts(scenario)), default=0) if scenario.crowd else 0
     if scenario.horizon != "inf" and late >= scenario.horizon:
         found.append("crowd: customers draw others within their horizon alone, which ends before the last planned arrival")
+    if scenario.credit is not None and not scenario.run.panel:
+        found.append("credit: without run.panel nobody is followed, and nobody has any")
     if scenario.classes and not scenario.run.panel:
         found.append("classes: without run.panel nobody is followed, and nobody classed")
     found += [

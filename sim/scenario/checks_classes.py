@@ -59,6 +59,8 @@ def _score(raw: Raw, where: str, entry: dict[str, Any]) -> Iterator[Fault]:
     if "match" in {*weights, *cuts} and not any(mapping(raw, "segments", key).get("match") is not None for key in segments):
         rule = "no segment has a strategic match"
         yield Fault(f"{where}.cuts.match", "", rule, "give segments.ID.match, with positioning, capability and values")
+    if "credit" in cuts and raw.get("credit") is None:
+        yield Fault(f"{where}.cuts.credit", "", "customers have no credit here", "give credit, with mean and sd")
 
 
 def _rules(where: str, entry: dict[str, Any]) -> Iterator[Fault]:

@@ -289,9 +289,36 @@ def correlations(raw: Raw) -> Iterator[Fault]:
         yield Fault("correlations", "", "traits cannot be correlated so, all at once", "bring the numbers nearer to 0")
 
 
+def credit(raw: Raw) -> Iterator[Fault]:
+    """Require that credit is correlated with traits that vary, as is possible beside their own correlations."""
+    given = mapping(raw, "credit", "correlations")
+    found = [fault for trait, value in given.items() if (fault := _of_credit(raw, trait, value))]
+    yield from found
+    rho = {trait: number(value) or 0.0 for trait, value in given.items()}
+    if found:
+        return
+    yield from _constant(raw, sorted(rho), "credit.correlations")
+    rows = mapping(raw, "correlations")
+    pairs = {(one, other): number(value) for one in rows for other, value in mapping(rows, one).items() if {one, other} <= {*TRAITS}}
+    traits = {tuple(sorted(map(TRAITS.index, pair))): value or 0.0 for pair, value in pairs.items()}
+    if _possible(traits) and not _possible(traits | {(TRAITS.index(trait), len(TRAITS)): value for trait, value in rho.items()}):
+        yield Fault("credit.correlations", "", "credit cannot be correlated so, beside what traits are", "bring the numbers nearer to 0")
+
+
+def _of_credit(raw: Raw, trait: str, value: Any) -> Fault | None:
+    where = f"credit.correlations.{trait}"
+    if trait not in TRAITS:
+        return Fault(where, "", "no such trait", suggest(trait, TRAITS))
+    if abs(number(value) or 0.0) >= 1:
+        return Fault(where, show(value), "must be above -1 and below 1")
+    if trait == "frailty" and mapping(raw, "base"):
+        return Fault(where, show(value), "frailty is known by survival alone where there is a base", "leave it out")
+    return None
+
+
 def _possible(rho: dict[tuple[int, ...], float]) -> bool:
     """Return whether correlations make a positive definite matrix: by Cholesky's pivots, whose product is the determinant."""
-    size, determinant = len(TRAITS), 1.0
+    size, determinant = len(TRAITS) + 1, 1.0  # the last is credit
     factor = [[0.0] * size for _ in range(size)]
     for i in range(size):
         for j in range(i):
@@ -319,11 +346,11 @@ def _pair(where: str, one: str, other: str, value: Any, before: str | None) -> F
     return None
 
 
-def _constant(raw: Raw, named: list[str]) -> Iterator[Fault]:
+def _constant(raw: Raw, named: list[str], where: str = "correlations") -> Iterator[Fault]:
     views = [segment_view(raw, key) for key in mapping(raw, "segments")] or [expand(dict(raw))]
     for trait in named:
         if not any(_varies(view, trait) for view in views):
-            yield Fault("correlations", show(trait), "only what differs between customers can be correlated", SPREAD_BY[trait])
+            yield Fault(where, show(trait), "only what differs between customers can be correlated", SPREAD_BY[trait])
 
 
 SPREAD_BY = {
@@ -349,4 +376,4 @@ def _varies(raw: Raw, trait: str) -> bool:
 
 
 EACH: tuple[Rule, ...] = (amounts, order_chance, order_settings, traits)
-WHOLE: tuple[Rule, ...] = (base_settings, cohort_settings, correlations, population, segment_changes, segment_shares)
+WHOLE: tuple[Rule, ...] = (base_settings, cohort_settings, correlations, credit, population, segment_changes, segment_shares)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sim.scenario.base import MOST_FACTOR, at
+from sim.scenario.checks_customers import segment_view
 from sim.scenario.errors import Fault
 from sim.scenario.model import Scenario
-from sim.scenario.raw import Raw, edges, kind, number, numbers, show, stages
+from sim.scenario.raw import Raw, edges, kind, mapping, number, numbers, show, stages
 
 Rule = Callable[[Raw], Iterator[Fault]]
 
@@ -33,6 +34,17 @@ def products(raw: Raw) -> Iterator[Fault]:
         if any(numbers(stage.get("cross_sell"))) and raw.get("products") is None:
             rule = "needs products, which the scenario does not have"
             yield Fault(f"stages.{key}.cross_sell", show(stage["cross_sell"]), rule, "give products: its maximum and worth")
+
+
+def learning(raw: Raw) -> Iterator[Fault]:
+    """Require what the firm learns from, and what it then does better."""
+    if raw.get("learning") is None:
+        return
+    if raw.get("satisfaction") is None:
+        yield Fault("learning", "", "raises performance, which the scenario does not have", "give satisfaction")
+    views = [segment_view(raw, key) for key in mapping(raw, "segments")] or [dict(raw)]
+    if not any(any(numbers(stage.get("contacts"))) for view in views for _, stage in stages(view)):
+        yield Fault("learning", "", "needs customers who get in touch", "give a stage contacts")
 
 
 def _shares(stage: dict[str, Any]) -> list[tuple[float, float]]:
@@ -105,3 +117,4 @@ def dear(scenario: Scenario) -> Iterator[str]:
 
 
 EACH: tuple[Rule, ...] = (only_active, products, split, surplus)
+WHOLE: tuple[Rule, ...] = (learning,)

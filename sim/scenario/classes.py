@@ -21,6 +21,7 @@ MEASURES = {
     "orders": "orders of the last year",
     "idle": "years since the last purchase",
     "trend": "growth of current value over that of the year before, as a share",
+    "credit": "credit, in the scenario's points",
     "satisfaction": "1 to 5",
     "trust": "0 to 1",
     "level": "share of wallet, 0 to 1",
@@ -104,7 +105,7 @@ SHIPPED: dict[str, dict[str, Any]] = {
     "abcd": {
         "label": "A, B, C, D by a weighted score",
         "cuts": {"score": {"quantile": [0.2, 0.5, 0.8]}},
-        "score": {"current": 2.0, "orders": 1.0},
+        "score": {"current": 2.0, "orders": 1.0, "credit": 1.0},
         "rules": {"a": {"score": 3}, "b": {"score": 2}, "c": {"score": 1}},
         "rest": "d",
     },

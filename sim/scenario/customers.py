@@ -98,6 +98,17 @@ class Frailty(Model):
     edges: tuple[str, ...] | None = Field(default=None, strict=False)
 
 
+class Credit(Model):
+    """A customer's credit as the firm sees it, in its own points: normal, one draw a customer, for classes alone.
+
+    correlations: of its normal score with those of TRAITS. It moves nothing.
+    """
+
+    mean: float = 0.0
+    sd: Positive = 1.0
+    correlations: dict[str, float] = {}
+
+
 class Acquisition(Model):
     """Cost of winning a customer, due on arrival or when a prospect turns active (for others the same), at the period's start."""
 
@@ -111,4 +122,17 @@ class Patterns(Model):
     long_lasting: Annotated[Count, Field(ge=1)] | None = None
 
 
-__all__ = ["MECHANISMS", "OVERRIDABLE", "TRAITS", "Acquisition", "Base", "Cohort", "Frailty", "Id", "Patterns", "Response", "Segment"]
+__all__ = [
+    "MECHANISMS",
+    "OVERRIDABLE",
+    "TRAITS",
+    "Acquisition",
+    "Base",
+    "Cohort",
+    "Credit",
+    "Frailty",
+    "Id",
+    "Patterns",
+    "Response",
+    "Segment",
+]

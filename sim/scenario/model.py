@@ -12,9 +12,9 @@ from sim.scenario.arrivals import Crowd
 from sim.scenario.base import MAX_HORIZON, PERIODS_PER_YEAR, Cost, Count, Id, Model, Period, Probability
 from sim.scenario.behaviour import Competition, Level, Satisfaction, SwitchingCost, Trust
 from sim.scenario.classes import SHIPPED, Classes, Classification, laid_over
-from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Frailty, Patterns, Segment
+from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Credit, Frailty, Patterns, Segment
 from sim.scenario.market import Drivers, Market
-from sim.scenario.offer import Products, Service
+from sim.scenario.offer import Learning, Products, Service
 from sim.scenario.policy import MOST_POLICIES, Policy
 from sim.scenario.purchases import Purchases, Subscription
 from sim.scenario.stages import Stage
@@ -60,6 +60,7 @@ class Scenario(Model):
     purchases: Purchases = Subscription()
     frailty: Frailty = Frailty()
     correlations: dict[str, dict[str, float]] = {}
+    credit: Credit | None = None
     acquisition: Acquisition = Acquisition()
     segments: dict[Id, Segment] = Field(default={}, max_length=256)
     cohorts: dict[Id, Cohort] = {}
@@ -77,6 +78,7 @@ class Scenario(Model):
     knowledge: Knowledge | None = None
     transaction: Transaction = Transaction()
     products: Products | None = None
+    learning: Learning | None = None
     service: Service | None = None
     fair_share: Probability = 0.5
     patterns: Patterns = Patterns()
@@ -114,8 +116,8 @@ class Scenario(Model):
 
     @property
     def rationed(self) -> bool:
-        """Whether some policy has a capacity, a budget or a trigger, so that all customers go through the calendar together."""
-        return any(policy.rationed for policy in self.policies.values())
+        """Whether some policy has a limit or a trigger, or the firm learns, so that all customers go through the calendar together."""
+        return self.learning is not None or any(policy.rationed for policy in self.policies.values())
 
     @property
     def acting(self) -> bool:

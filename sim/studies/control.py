@@ -70,6 +70,8 @@ def controlled(result: "Result") -> Controlled:
         return Controlled("the exact answer is known")
     if scenario.coupled:
         return Controlled(f"{coupled_by(scenario)}: arrivals depend on customers, and no solvable case has the same")
+    if scenario.learning is not None:
+        return Controlled("learning: what the firm learns depends on its customers, and no solvable case has the same")
     if not sample.independent and sample.replicates < FEW_PATHS:
         return Controlled(f"market: its paths are the pairs, and run.replicates must be {FEW_PATHS} or more to tell how they go together")
     case, without, answer = nearest(scenario)

@@ -174,7 +174,11 @@ def _faults(scenario: Scenario, every: Sequence[Arm], how: How) -> Iterator[Faul
         yield Fault("market", "", "must be off to pick: customers who share a market are not independent", "compare on run.replicates")
     if scenario.base is not None:
         yield Fault("base", "", "must be off to pick: existing customers are simulated whole")
-    if any(arm.scenario.rationed for arm in every):
+    if scenario.learning is not None:
+        yield Fault(
+            "learning", "", "must be off to pick: customers from whom the firm learns are not independent", "compare on run.replicates"
+        )
+    elif any(arm.scenario.rationed for arm in every):
         yield Fault("policies", "", "must have no capacity and no budget to pick: their customers are simulated whole")
     if how.method not in METHODS:
         yield Fault("pick", str(how.method), "must be kn or ocba")

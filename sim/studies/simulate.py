@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from sim.compile import compile_tables
-from sim.engine import Judges, Outcome, rations, refuse_beside, run, run_rationed, run_waves
+from sim.engine import Judges, Learner, Outcome, rations, refuse_beside, run, run_rationed, run_waves
 from sim.kernels.types import Tables
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
@@ -54,7 +56,12 @@ def ration(
         (rations(scenario, sum(sampled), firm), [_judges(scenario, key, tables, k, functions) for key in scenario.policies])
         for k, scenario in enumerate(scenarios)
     ]
-    return run_rationed(tables, sampled, first.run, int(first.horizon), each, progress)
+    learners = {
+        k: Learner(scenario.learning, tables, k, np.array([cell.firm / max(cell.sampled, 1) for cell in everywhere]))
+        for k, scenario in enumerate(scenarios)
+        if scenario.learning is not None
+    }
+    return run_rationed(tables, sampled, first.run, int(first.horizon), each, progress, learners)
 
 
 def _judges(scenario: Scenario, key: str, tables: Tables, k: int, functions: Mapping[str, Trigger | Score]) -> Judges:

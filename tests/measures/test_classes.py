@@ -130,6 +130,7 @@ def slow(result: Result, name: str) -> list[list[str]]:
                     "trend": current / before - 1 if k > 1 and before > 0 else float("nan"),
                     "cost": sum(followed.served[t, i] for t in range(end - year, end)),
                     "match": match(result, int(panel.cell[i])),
+                    "credit": float("nan"),
                 }
     for k in range(followed.years + 1):
         mine = [key for key in known if key[0] == k]

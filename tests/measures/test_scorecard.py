@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim.measures.activity import response_rate
 from sim.measures.scorecard import MEASURES, scorecard
+from sim.scenario.model import Scenario
 from sim.studies.simulate import simulate
 from tests.measures import cases, twin
 from tests.measures import followed as panels
 from tests.measures.cases import part
+from tests.zoo import one_stage, scenario
 
 
 def lines(frame: pd.DataFrame, by: str = "all", identity: str | None = None) -> pd.DataFrame:
@@ -77,7 +80,7 @@ def test_orders_and_feelings_where_they_are_on() -> None:
         rows = part(felt)[part(felt)["measure"] == name]
         theirs = feelings[(feelings["measure"] == measure) & feelings["t"].isin([11, 23])]
         np.testing.assert_array_equal(rows[["value", "se"]], theirs[["mean", "se"]])
-    assert {name for name, _, _ in MEASURES} == {*part(felt)["measure"], "purchase_cycle"}
+    assert {name for name, _, _ in MEASURES} == {*part(felt)["measure"], "purchase_cycle", "cross_sell_growth", "response_rate"}
 
 
 @pytest.mark.jit
@@ -88,3 +91,48 @@ def test_greenwood() -> None:
     survival = part(panels.ordering().retention)["survival"].iloc[12]
     assert row["value"] == pytest.approx(survival)
     assert row["se"] == pytest.approx((survival * (1 - survival) / 500) ** 0.5, rel=0.01)
+
+
+MONTHLY = one_stage(
+    {"probability": 0.02},
+    period="month",
+    horizon=36,
+    products={"maximum": 60, "worth": 0.1},
+    stages={
+        "customer": {"contacts": 0.4, "cross_sell": 0.1, "to": {"lost": {"probability": 0.02}}},
+        "lost": {"kind": "lost"},
+    },
+)
+
+
+@pytest.mark.jit
+def test_cross_selling_grows_by_its_chance() -> None:
+    """Of a stage that adds a product with chance p in each month but the first, 1 + 11 p are held at the end of the first year."""
+    result = simulate(Scenario.model_validate({**MONTHLY, "run": {"panel": 100}}))
+    rows = part(result.scorecard)
+    growth, se = (rows.loc[rows["measure"] == "cross_sell_growth", name].to_numpy(dtype=float) for name in ("value", "se"))
+    active = int(result.sample.active[0, 11])
+    assert se[0] == pytest.approx((11 * 0.1 * 0.9 / active) ** 0.5, rel=0.06)
+    assert abs(growth[0] - 1.1) < 4 * se[0]
+    np.testing.assert_allclose(growth, [1.1, 1.2 / 2.1, 1.2 / 3.3], atol=0.03)
+    assert np.isnan(se).tolist() == [False, True, True]
+    held = part(result.activity).query("measure == 'products' and t == 35")["mean"].iloc[0]
+    assert np.prod(1 + growth) == pytest.approx(held, rel=1e-12)  # years tie up
+
+
+@pytest.mark.jit
+def test_contacts_and_responses() -> None:
+    calls = simulate(Scenario.model_validate({**MONTHLY, "horizon": 12, "run": {"panel": 100}}))
+    found = part(calls.scorecard).query("measure == 'response_rate'")
+    assert found["value"].item() == pytest.approx(response_rate(calls.sample), rel=1e-12)
+    assert found["value"].item() == pytest.approx(0.4, abs=4 * (0.4 / 30_000) ** 0.5)
+    yearly = simulate(scenario("contacts_alone", customers=200, panel=100))
+    found = part(yearly.scorecard).query("measure == 'response_rate'")
+    theirs = part(yearly.activity).query("measure == 'contacts'")
+    np.testing.assert_array_equal(found[["value", "se"]], theirs[["mean", "se"]])
+    late = {"uptake": 0.5, "lasts": 1, "when": {"start": 6, "stop": 9}}
+    policies = {"asks": {"uptake": 0.3, "lasts": 1}, "tells": {"lasts": 1}, "late": late}
+    treated = simulate(Scenario.model_validate({**MONTHLY, "horizon": 12, "policies": policies, "run": {"panel": 100}}))
+    found = part(treated.scorecard).query("measure == 'response_rate'")
+    active = treated.sample.active[0, :12]
+    assert found["value"].item() == pytest.approx(0.7 + 0.5 * active[6:9].sum() / active.sum(), abs=0.015)

@@ -105,6 +105,31 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"classes": {"strategic": {}}},
         ["classes.strategic.cuts.match: no segment has a strategic match; give segments.ID.match, with positioning, capability and values"],
     ),
+    "no_credit": (
+        {"classes": {"abcd": {"cuts": {"credit": {"value": 600}}}}},
+        ["classes.abcd.cuts.credit: customers have no credit here; give credit, with mean and sd"],
+    ),
+    "credit_of_nothing": (
+        {"credit": {"sd": 0.0, "correlations": {"walet": 0.5}}},
+        ["credit.correlations.walet: no such trait; did you mean wallet?", "credit.sd: must be above 0 (got 0.0)"],
+    ),
+    "credit_of_all_alike": (
+        {"credit": {"correlations": {"frailty": 0.5}}},
+        ["credit.correlations: only what differs between customers can be correlated (got 'frailty'); give frailty.variance"],
+    ),
+    "credit_as_a_trait": (
+        {"frailty": {"variance": 0.5}, "credit": {"correlations": {"frailty": -1}}},
+        ["credit.correlations.frailty: must be above -1 and below 1 (got -1)"],
+    ),
+    "credit_against_traits": (
+        {
+            "frailty": {"variance": 0.5},
+            "purchases": {"kind": "subscription", "wallet": {"mean": 1.0, "cv": 0.5}},
+            "correlations": {"frailty": {"wallet": 0.9}},
+            "credit": {"correlations": {"frailty": -0.6, "wallet": 0.6}},
+        },
+        ["credit.correlations: credit cannot be correlated so, beside what traits are; bring the numbers nearer to 0"],
+    ),
     "half_a_match": (
         {"segments": {"a": {"share": 1.0, "match": {"positioning": 2.0, "capability": 0.5}}}},
         ["segments.a.match.positioning: must be at most 1 (got 2.0)", "segments.a.match.values: must be given"],
@@ -135,3 +160,5 @@ def test_warnings() -> None:
     assert any("without run.panel" in line for line in warnings(read(raw(run={}, classes=["abcd"]))))
     assert any("classes.metals: without level" in line for line in warnings(read(raw(classes=["metals"]))))
     assert not any("classes" in line for line in warnings(read(raw(classes=["abcd"]))))
+    assert any(line.startswith("credit: without run.panel") for line in warnings(read(raw(run={}, credit={}))))
+    assert not any("credit" in line for line in warnings(read(raw(credit={}))))

@@ -11,6 +11,8 @@ from sim.config import load, policies, policy
 from sim.scenario import Scenario, ScenarioError, read
 from sim.scenario.checks import warnings
 from sim.scenario.checks_policy import acts
+from tests import zoo
+from tests.running import simulate
 from tests.test_config import _has_number, folder
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -163,3 +165,15 @@ def test_overrides_reach_policies() -> None:
     assert (body["cost"]["per_contact"], body["uptake"]) == (2, 0.5)
     with pytest.raises(ScenarioError, match=r"^policies\.cals: no such policy; did you mean calls\?; \+policies\.cals\.… adds one$"):
         load("publisher", "+policies.calls={cost: {per_contact: 2}}", "policies.cals.uptake=0.5")
+
+
+@pytest.mark.parametrize("timing", ["start", "mid", "end"])
+@pytest.mark.parametrize(("below", "treated"), [(9.95, 0), (10.05, 100)])
+def test_a_margin_is_judged_as_it_falls_due(timing: str, below: float, treated: int) -> None:
+    """Who brings 10 a period, whenever that is paid, brings less than 10.05, and not less than 9.95."""
+    raw = zoo.one_stage({"probability": 0.0}, horizon=5, firm={})
+    raw["stages"]["customer"] = {"price": 10.0, "to": {"lost": {"probability": 0.0}}}
+    raw |= {"timing": {"purchase": timing}, "discount_rate_annual": 0.2}
+    raw["policies"] = {"p": {"who": {"margin": {"below": below, "periods": 2}}, "lasts": 1}}
+    counts = simulate(Scenario.model_validate({**raw, "run": {"customers": 100}})).tally.policy[0, 0, :, 0, 0]
+    assert counts.tolist() == [0, 0, treated, treated, treated]

@@ -18,10 +18,14 @@ def apart(settings: Sequence[str]) -> "tuple[list[str], How | None, list[Fault]]
     from sim.scenario import Fault
 
     rest, faults, given = [], list[Fault](), dict[str, Any]()
+    seen, now = set[str](), ""
     for setting in settings:
         key, separator, value = setting.partition("=")
+        seen, now = {*seen, now}, key
         if not separator or key not in SETTINGS:
             rest.append(setting)
+        elif key in seen:
+            faults.append(Fault(key, value, "is given twice"))
         elif key == "pick" and value in ("kn", "ocba"):
             given["method"] = value
         elif key == "pick":
@@ -35,6 +39,11 @@ def apart(settings: Sequence[str]) -> "tuple[list[str], How | None, list[Fault]]
         faults.append(Fault(next(iter(given)), "", "is of picking alone", "add pick=kn"))
     if "method" in given and "indifference" not in given and not faults:
         faults.append(Fault("pick", given["method"], "needs indifference=, the smallest difference of customer equity that matters"))
+    if given.get("method") == "ocba" and "confidence" in given:
+        faults.append(Fault("confidence", f"{given['confidence']:g}", "is of kn alone: ocba guarantees nothing"))
+    if given:
+        idle = [setting.partition("=") for setting in rest if setting.partition("=")[0] in ("out", "comparator")]
+        faults += [Fault(key, value, "means nothing beside pick, which writes no folder and compares all arms") for key, _, value in idle]
     if faults or not given:
         return rest, None, faults
     from sim.studies.picking import How

@@ -35,6 +35,7 @@ from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import at
 from sim.scenario.policy import EdgeEffect, Policy
 from sim.scenario.stages import Edge, Stage
+from sim.scenario.world import OFFSET
 
 NEVER = 2**31
 FAR_DOWN, FAR_UP = -1e6, 1e6
@@ -233,7 +234,8 @@ def _one(scenario: Scenario, policy: Policy, rows: Any, mine: dict[str, Array], 
         mine["policy_survey"][:] = below, above, survey.error, survey.response
     factor = scenario.discount_factor ** np.arange(horizon)
     if who.margin is not None:
-        mine["policy_floor"][:] = np.floor(who.margin.below * UNIT * factor + 0.5)
+        due = scenario.discount_factor ** OFFSET[scenario.timing.purchase]
+        mine["policy_floor"][:] = np.floor(who.margin.below * UNIT * factor * due + 0.5)
     for place, cost in enumerate((policy.cost.per_contact, policy.cost.per_uptake, policy.cost.per_member)):
         mine["policy_units"][:, place] = np.floor(-cost * UNIT * factor + 0.5)
     mine["policy_fade"][:] = policy.decay ** np.arange(horizon)

@@ -92,6 +92,8 @@ def run_rationed(
             for k in range(cases):
                 world = _World(tables, kept, parts, pool, horizon, k, *rations[k])
                 learner = (learners or {}).get(k)
+                for part in (one for ones in parts.values() for one in ones):
+                    part.scratch.load[:] = 1.0
                 for y in range(horizon + int(tables.arrival.max())):
                     if learner is not None:
                         learner.learn([part.tally for ones in parts.values() for part in ones], y)
@@ -150,15 +152,15 @@ class _World:
         """Take everybody who is there through calendar period y."""
         here = [(part, y - arrival) for arrival, parts in self.parts.items() if 0 <= y - arrival < self.horizon for part in parts]
         self._each([(part, t) for part, t in here if t == 0], partial(self._contact, -1, FREELY))
-        held = [sum(self._each(here, partial(self._members, p))) if one.binds else 0 for p, one in enumerate(self.rations.each)]
-        left = purses(self.rations, held)
+        held = [self._held(here, p) if one.binds else (0, 0) for p, one in enumerate(self.rations.each)]
+        left = purses(self.rations, [served for _, served in held])
         for p, ration in enumerate(self.rations.each):
             if ration.binds or self.judges[p].trigger is not None:
-                self._ration(here, p, held[p], left)
+                self._ration(here, p, *held[p], left)
             else:
                 self._each(here, partial(self._contact, p, FREELY))
             if math.isfinite(ration.room):
-                members = sum(self._each(here, partial(self._members, p)))
+                members, _ = self._held(here, p)
                 for part, _ in here:
                     part.scratch.load[p] = min(1.0, ration.room / max(members, 1))
         self._each(here, self._step)
@@ -178,13 +180,16 @@ class _World:
             state, scratch = State(*(values[i : i + 1] for values in part.state)), part.scratch._replace(cases=part.cases[i])
             run_period(self.tables, part.tally, self.kept, state, scratch, part.rows[i : i + 1], self.k, t)
 
-    def _ration(self, here: Here, p: int, held: int, left: dict[str, float]) -> None:
-        """Contact those whom capacity and budgets reach, the highest first, ties by address, and take what they cost off ``left``."""
+    def _ration(self, here: Here, p: int, held: int, served: int, left: dict[str, float]) -> None:
+        """Contact those whom capacity and budgets reach, the highest first, ties by address, and take what they cost off ``left``.
+
+        held: members, who fill the capacity; served: those of them who do not wait for somebody to look after them, and cost something.
+        """
         ration, ranked = self.rations.each[p], self._each(here, partial(self._rank, p))
         keys, takes = (np.concatenate(list(values)) for values in list(zip(*ranked, strict=True))[1:])
         if keys.size == 0:
             return
-        own = ration.budget * SLACK - held * ration.each[2]
+        own = ration.budget * SLACK - served * ration.each[2]
         limit = ends(keys, takes, held, ration, min(own, left.get(ration.shared or "", own)))
         found = [self.pool.submit(self._take, p, limit, one, part, t) for one, (part, t) in zip(ranked, here, strict=True)]
         counts = sum(future.result() for future in found)
@@ -214,10 +219,16 @@ class _World:
         self._contact(p, CHOSEN, part, t)
         return np.bincount(ranked.takes[~out], minlength=4)
 
-    def _members(self, p: int, part: _Part, t: int) -> int:
-        """Return how many customers of a part are members of policy p, those who wait for somebody to look after them among them."""
+    def _held(self, here: Here, p: int) -> tuple[int, int]:
+        """Return how many customers are members of policy p, and how many of them do not wait for somebody to look after them."""
+        members, served = zip(*self._each(here, partial(self._members, p)), strict=True)
+        return sum(members), sum(served)
+
+    def _members(self, p: int, part: _Part, t: int) -> tuple[int, int]:
+        """Return how many members of policy p a part has, and how many of them do not wait at the end of the period before."""
         variant = self.tables.variant[self.k, self.tables.segment[part.rows[:, CELL]]]
         lasts = int(self.tables.policy_when[variant, p, LASTS].max())  # segments do not change policies
         q, i = np.nonzero(part.state.since[:, p] > (max(t + 1 - lasts, 0) if lasts else 0))
         inside = (i < part.state.live[q]) & (self.tables.policy_member[variant[q], p, part.state.row[q, i]] != 0)
-        return int(inside.sum())
+        waits = part.state.vacant[q, p, i] > t if part.state.vacant.shape[1] > 0 else np.zeros_like(inside)
+        return int(inside.sum()), int((inside & ~waits).sum())

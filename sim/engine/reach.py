@@ -80,7 +80,7 @@ def rations(scenario: Scenario, simulated: int, firm: float) -> Rations:
 
 
 def purses(rations: Rations, held: Sequence[int]) -> dict[str, float]:
-    """Return what is left of each shared budget once those in force are paid for, currency; held: by policy."""
+    """Return what is left of each shared budget once those in force are paid for, currency; held: of them, by policy."""
     return {
         name: amount * SLACK - sum(n * one.each[2] for one, n in zip(rations.each, held, strict=True) if one.shared == name)
         for name, amount in rations.shared.items()

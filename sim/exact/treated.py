@@ -41,6 +41,7 @@ def left_out(policies: Mapping[str, Policy]) -> tuple[str, ...]:
             names = [name for name in type(plain).model_fields if name not in known]
             found += [f"policies.{key}.{part}.{name}" for name in names if getattr(given, name) != getattr(plain, name)]
         found += [f"policies.{key}.turnover"] * (policy.turnover is not None)
+        found += [f"policies.{key}.overload"] * (policy.overload == "share")
         found += [f"policies.{key}.when"] * (policy.when != When()) + [f"policies.{key}.excludes"] * bool(policy.excludes)
     return tuple(found)
 

@@ -122,7 +122,8 @@ def ask(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, 
     replicate, v, p, identity = who
     listed = list_open(tables, state, scratch, q, (v, p), t)
     asks = tables.policy_survey[v, p, RESPONSE] >= ZERO
-    if listed == 0 or not (asks or tables.policy_uptake[v, p] < CERTAIN or tables.policy_rank[v, p, 0] == BY_CHANCE):
+    by_chance = state.owed.shape[1] > 0 and tables.policy_rank[v, p, 0] == BY_CHANCE
+    if listed == 0 or not (asks or tables.policy_uptake[v, p] < CERTAIN or by_chance):
         return listed
     place, picked = state.place[q], scratch.picked
     for c in range(listed):

@@ -120,8 +120,11 @@ def perfect(paired: Paired, k: int) -> tuple[float, float]:
     """Return the value of perfect targeting and its standard error, the firm's, discounted to calendar 0, its own costs aside.
 
     What it would add to treat exactly those who gain, customer by customer: the sum of the gains, less the better of the arm for all
-    and the comparator for all; E max(d, 0) - max(E d, 0) of the paired difference d. No rule of whom to treat is worth more, on this luck.
+    and the comparator for all; E max(d, 0) - max(E d, 0) of the paired difference d. It takes the arm as it is, all of it or nothing for
+    each customer: a rule of when to treat may bring more. NaN where an arm is rationed, as one customer's treatment is then another's loss.
     """
+    if not paired.traced:
+        return math.nan, math.nan
     if k == paired.reference:
         return 0.0, 0.0
     sample, found = paired.samples[k], sums(paired, k)

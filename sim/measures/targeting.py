@@ -41,10 +41,10 @@ def targeting(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
 
 
 def by_score(paired: Paired, k: int, score: Array) -> pd.DataFrame:
-    """Return the Qini curve of case k by a score of each customer kept ``(n,)``, in their order; ties stay in it.
+    """Return the Qini curve of case k by a score of each customer kept ``(n,)``, in their order.
 
-    Columns: treated, gained, random, as in ``targeting``; a row a customer. Raises ValueError where no customers were kept, or the score
-    is of others.
+    Columns: treated, gained, random, as in ``targeting``; a row a distinct score, whose customers are treated in random order. Raises
+    ValueError where no customers were kept, or the score is of others.
     """
     sample, other = paired.samples[k], paired.samples[paired.reference]
     if sample.kept is None or other.kept is None:
@@ -54,7 +54,9 @@ def by_score(paired: Paired, k: int, score: Array) -> pd.DataFrame:
     if given.shape != gap.shape or np.isnan(given).any():
         raise ValueError(f"a score must be {gap.size:,} numbers, one a customer kept")
     weight = (sample.firm / np.maximum(sample.customers, 1))[sample.cell_of_row]
-    _, treated, gained = _curve(given, gap, weight)
+    order, treated, gained = _curve(given, gap, weight)
+    last = np.append(np.diff(given[order]) != 0, True)
+    treated, gained = treated[last], gained[last]
     return pd.DataFrame({"treated": treated, "gained": gained, "random": treated * gained[-1]})
 
 

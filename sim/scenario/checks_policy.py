@@ -102,11 +102,14 @@ def visible(raw: Raw) -> Iterator[Fault]:
 
 
 def ranks(raw: Raw) -> Iterator[Fault]:
-    """Refuse two ranks."""
+    """Refuse two ranks, and one by orders where there are none."""
     for key, policy in policies_of(raw):
         rank = mapping(policy, "rank")
         if rank.get("score") is not None and rank.get("by") is not None:
             yield Fault(f"policies.{key}.rank.score", show(rank["score"]), "stands in place of by", "leave one of them out")
+        kinds = {mapping(view, "purchases").get("kind", "subscription") for view in views_of(raw, policy).values()}
+        if rank.get("by") == "orders" and kinds == {"subscription"}:
+            yield Fault(f"policies.{key}.rank.by", "orders", "needs orders, which a subscription has not", "give purchases of another kind")
 
 
 def needs(raw: Raw) -> Iterator[Fault]:

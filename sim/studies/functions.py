@@ -5,7 +5,7 @@ customers of one segment and tenure, whom the policy may contact by all that is 
 
 - tenure, period (int64): periods since arrival (of existing customers since calendar 0), and of the calendar;
 - segment (int64): its place in the scenario, from 0;
-- orders (int64), value (float64): so far, value discounted to arrival, after acquisition, currency;
+- value (float64): so far, discounted to arrival, after acquisition, currency; orders (int64): so far, but of subscriptions;
 - in_force (bool), since_contact (int64): of this policy, periods since its last contact, -1 without one;
 - survey (float64): the answer, where the policy asks (``who.survey``) and ranks by a function, what is predicted or the survey, or has
   no limit;
@@ -13,6 +13,8 @@ customers of one segment and tenure, whom the policy may contact by all that is 
 - satisfaction, trust, level (float64): of an oracle, where the scenario has them.
 """
 
+import contextlib
+import dis
 import hashlib
 import inspect
 from collections import namedtuple
@@ -32,8 +34,9 @@ from sim.scenario.model import Scenario
 from sim.scenario.policy import Policy
 from sim.scenario.raw import show, suggest
 
-ALWAYS = ("tenure", "period", "segment", "orders", "value", "in_force", "since_contact")
+ALWAYS = ("tenure", "period", "segment", "value", "in_force", "since_contact")
 HIDDEN = {
+    "orders": "a subscription has none; give purchases of another kind",
     "survey": "the policy's answers are not at hand; give who.survey, and rank by a function or the survey",
     "stage": "the firm cannot see it; set stage_observed: true, or the policy's oracle: true",
     **dict.fromkeys(("satisfaction", "trust", "level"), "only an oracle sees it, where the scenario has it; set the policy's oracle: true"),
@@ -96,7 +99,8 @@ def check(scenarios: Mapping[str, Scenario], functions: Functions) -> None:
 def visible(scenario: Scenario, policy: Policy) -> tuple[str, ...]:
     """Return the names of what a policy's functions are shown."""
     minds = (("satisfaction", scenario.satisfaction), ("trust", scenario.trust), ("level", scenario.level))
-    more = ["survey"] if policy.answers else []
+    more = ["orders"] if any(view.purchases.kind != "subscription" for view in scenario.by_segment.values()) else []
+    more += ["survey"] if policy.answers else []
     more += ["stage"] if scenario.stage_observed or policy.oracle else []
     return (*ALWAYS, *more, *(name for name, there in minds if policy.oracle and there is not None))
 
@@ -125,7 +129,8 @@ def _faults(name: str, given: Trigger | Score, names: tuple[str, ...]) -> Iterat
     if not inspect.isfunction(function):
         yield Fault(where, show(str(function)), "must be a Python function of one argument")
         return
-    hidden = next((column for column in function.__code__.co_names if column in HIDDEN and column not in names), None)
+    read = (step.argval for step in dis.get_instructions(function) if step.opname in ("LOAD_ATTR", "LOAD_METHOD"))
+    hidden = next((column for column in read if column in HIDDEN and column not in names), None)
     if hidden is not None:
         rule, _, hint = HIDDEN[hidden].partition("; ")
         yield Fault(where, hidden, f"reads what it is not shown: {rule}", hint)
@@ -205,7 +210,7 @@ def hashes(functions: Functions) -> dict[str, dict[str, str]]:
 
 
 def digest(function: Callable[..., Any]) -> str:
-    """Return the SHA-256 of a function's source (its bytecode where there is none), and of what it takes from outside."""
+    """Return the SHA-256 of a function's source (of a lambda its bytecode too), and of what it takes from outside."""
     whole = hashlib.sha256()
     _add(whole.update, function, set())
     return whole.hexdigest()
@@ -217,7 +222,7 @@ def _add(update: Callable[[bytes], None], value: Any, seen: set[int]) -> None:
         update(
             value.__name__.encode()
             if isinstance(value, ModuleType)
-            else value.tobytes()
+            else repr((value.dtype, value.shape)).encode() + value.tobytes()
             if isinstance(value, np.ndarray)
             else repr(value).encode()
         )
@@ -225,10 +230,10 @@ def _add(update: Callable[[bytes], None], value: Any, seen: set[int]) -> None:
     if id(value) in seen:
         return
     seen.add(id(value))
-    try:
+    with contextlib.suppress(OSError):
         update(inspect.cleandoc(inspect.getsource(value)).encode())
-    except OSError:
-        update(value.__code__.co_code + repr(value.__code__.co_consts).encode())
+    if value.__name__ == "<lambda>":  # of which a line may hold several
+        update(value.__code__.co_code + repr((value.__code__.co_consts, value.__code__.co_names)).encode())
     outside = inspect.getclosurevars(value)
     for name, found in sorted({**outside.globals, **outside.nonlocals}.items()):
         update(name.encode())

@@ -170,6 +170,12 @@ def _by_ocba(batches: Batches, arms: int, least: float, most: int) -> tuple[int,
 
 
 def _faults(scenario: Scenario, every: Sequence[Arm], how: How) -> Iterator[Fault]:
+    if len(every) < 2:
+        yield Fault("policies", "", "must name an arm to pick from, beside none")
+    if scenario.run.precision is not None or scenario.run.precision_money is not None:
+        yield Fault("run.precision", "", "must be off to pick: indifference says how well arms are told apart")
+    if scenario.run.replicates > 1:
+        yield Fault("run.replicates", f"{scenario.run.replicates}", "must be 1 to pick")
     if scenario.market is not None:
         yield Fault("market", "", "must be off to pick: customers who share a market are not independent", "compare on run.replicates")
     if scenario.base is not None:
@@ -179,7 +185,7 @@ def _faults(scenario: Scenario, every: Sequence[Arm], how: How) -> Iterator[Faul
             "learning", "", "must be off to pick: customers from whom the firm learns are not independent", "compare on run.replicates"
         )
     elif any(arm.scenario.rationed for arm in every):
-        yield Fault("policies", "", "must have no capacity and no budget to pick: their customers are simulated whole")
+        yield Fault("policies", "", "must have no capacity, no budget and no trigger to pick: their customers are simulated whole")
     if how.method not in METHODS:
         yield Fault("pick", str(how.method), "must be kn or ocba")
     if not 0.0 < how.indifference < math.inf:
@@ -190,4 +196,5 @@ def _faults(scenario: Scenario, every: Sequence[Arm], how: How) -> Iterator[Faul
     if (most := sum(cell.sampled for cell in cells(scenario))) < least:
         yield Fault("run.customers", f"{most}", f"must be at least {least:,} to pick among {len(every)} arms")
     elif any(cell.sampled < 1 for cell in cells(scenario, BATCH)):
-        yield Fault("cohorts", "", f"must be few enough that each has customers in a batch of {BATCH:,}", "simulate fewer cohorts")
+        rule = f"segments and cohorts must be so few, and so large, that each has customers in a batch of {BATCH:,}"
+        yield Fault("run.customers", "", rule, "simulate fewer cohorts, or leave out the smallest segments")

@@ -113,6 +113,9 @@ def test_another_comparator(clvsim: Clvsim, mine: str) -> None:
         (["policies=[plus]", "pick=best"], "pick: must be kn or ocba (got best)"),
         (["policies=[plus]", "pick=kn"], "pick: needs indifference=, the smallest difference"),
         (["policies=[plus]", "confidence=0.9"], "confidence: is of picking alone; add pick=kn"),
+        (["policies=[plus]", "pick=kn", "pick=ocba", "indifference=1"], "pick: is given twice (got ocba)"),
+        (["policies=[plus]", "pick=ocba", "indifference=1", "confidence=0.99"], "confidence: is of kn alone"),
+        (["policies=[plus]", "pick=kn", "indifference=1", "out=x"], "out: means nothing beside pick"),
         (["policies=[plus]", "pick=kn", "indifference=none"], "indifference: must be a number (got none)"),
         (["policies=[plus]", "pick=kn", "indifference=-1", "run.customers=1e5"], "indifference: must be above 0 (got -1)"),
         (

@@ -14,7 +14,7 @@ from sim.kernels.types import MEMBERS
 from sim.measures.sums import money
 from sim.scenario import ScenarioError
 from sim.scenario.model import Scenario
-from sim.studies.arms import Arm
+from sim.studies.arms import Arm, with_policies
 from sim.studies.compare import compared
 from tests import naive, zoo
 from tests.naive_policies import choose
@@ -221,7 +221,7 @@ def test_a_sample_needs_scaling() -> None:
 
 def test_beside_what_it_cannot_stand() -> None:
     scenario = limited(whole("treated_chain", 300, panel=50), "steady", capacity=100)
-    with pytest.raises(ScenarioError, match=r"run.panel: must be off beside a policy with a capacity or a budget"):
+    with pytest.raises(ScenarioError, match=r"run.panel: must be off beside a policy with a capacity, a budget or a trigger"):
         sim.simulate(scenario)
 
 
@@ -236,3 +236,28 @@ def test_costs_are_booked_as_they_are_spent() -> None:
         assert int(money(counts[t, None, 3:])[0]) == sum(int(n) * price for n, price in zip(counts[t, :3], prices, strict=True))
     ledger = result.ledger[result.ledger["by"] == "all"]
     assert ledger["mean"].sum() == pytest.approx(result.clv.iloc[0]["mean"], rel=1e-12)
+
+
+@pytest.mark.parametrize("effects", [{"margin": 0.05}, {"margin": 0.05, "spread": 0.5}])
+def test_what_members_share_stays_in_its_arm(effects: dict[str, Any]) -> None:
+    """An arm beside one whose members share a capacity is that beside none."""
+    scenario = whole("chain", 600)
+    free, shared = {"effects": effects}, {"effects": effects, "capacity": 10, "overload": "share"}
+    none, plain, crowded = (with_policies(scenario, {"p": body} if body else {}) for body in ({}, free, shared))
+    arms = Arm("none", (), none), Arm("crowded", ("p",), crowded), Arm("plain", ("p",), plain)
+    found, other = compared(scenario, arms), compared(scenario, (arms[0], arms[2], arms[1]))
+    assert_same(found.results[2].outcome.tally, other.results[1].outcome.tally)
+    assert found.table["clv"].iloc[1] < found.table["clv"].iloc[2]
+
+
+def test_members_who_wait_cost_a_budget_nothing() -> None:
+    """Of a policy whose staff all leave at once and are not replaced, the next on the budget has the money from then on."""
+    raw = zoo.one_stage({"probability": 0.0}, horizon=6, firm={"customers": 200})
+    raw["budgets"] = {"crm": 100.0}
+    raw["policies"] = {
+        "cover": {"capacity": 100, "shared_budget": "crm", "cost": {"per_member": 1.0}, "turnover": {"leaving": 1.0, "gap": 1000}},
+        "call": {"shared_budget": "crm", "cost": {"per_contact": 1.0}, "lasts": 1},
+    }
+    contacts = sim.simulate(Scenario.model_validate({**raw, "run": {"customers": 200}})).outcome.tally.policy[0, 0, :, :, 0]
+    assert contacts[:2].tolist() == [[100, 0], [0, 0]]  # money is set aside for those whose manager leaves in a period
+    assert (contacts[2:] == [0, 100]).all()

@@ -246,11 +246,12 @@ def test_what_a_rule_by_stage_leaves_out_is_named() -> None:
         "who": {"share": 0.5, "age_from": 0, "margin": {"periods": 2}, "remaining_value_below": 9.0},
         "when": {"every": 2},
         "turnover": {"leaving": 0.1},
+        "overload": "share",
         "cost": {"per_contact": 4.0, "setup": 100.0},
         "effects": {**mail["effects"], "orders": 2.0, "spread": 0.1},
     }
     best = found(raw, 4, {"mail": more})
-    names = ("who.share", "who.margin", "who.remaining_value_below", "effects.orders", "effects.spread", "turnover", "when")
+    names = ("who.share", "who.margin", "who.remaining_value_below", "effects.orders", "effects.spread", "turnover", "overload", "when")
     assert best.left_out == tuple(f"policies.mail.{one}" for one in names)
     assert not best.bound
     assert best.value == found(raw, 4, {"mail": mail}).value

@@ -178,6 +178,8 @@ def test_qini_of_two_segments() -> None:
     assert qini(best) == pytest.approx(0.25 * 0.75, abs=1e-3)
     assert qini(found.by_score("lift", -cell.astype(float))) == pytest.approx(-0.25 * 0.75, abs=1e-3)
     assert best["gained"].iloc[-1] == pytest.approx(found.table["difference"].iloc[1])
+    assert found.by_score("lift", np.zeros(cell.size)).to_numpy() == pytest.approx(np.array([[1.0, 2.5, 2.5]]))
+    assert qini(found.by_score("lift", np.zeros(cell.size))) == pytest.approx(0.0, abs=1e-12)  # a score that tells nothing
     with pytest.raises(ValueError, match="4,000 numbers"):
         found.by_score("lift", [1.0])
     without = scenario.model_copy(update={"run": scenario.run.model_copy(update={"keep_customers": False})})

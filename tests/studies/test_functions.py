@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -131,11 +132,20 @@ def short(seen: Any) -> Any:
 
 
 def whole_numbers(seen: Any) -> Any:
-    return seen.orders
+    return seen.tenure
 
 
-def per_order(seen: Any) -> Any:
-    return seen.value / seen.orders
+def per_period(seen: Any) -> Any:
+    return seen.value / seen.tenure
+
+
+@numba.njit
+def level(value: Any) -> Any:
+    return value * 2.0
+
+
+def helped(seen: Any) -> Any:
+    return level(seen.value)
 
 
 def huge(seen: Any) -> Any:
@@ -162,6 +172,7 @@ FAILING: list[tuple[Trigger | Score | None, str]] = [
     (None, "policies.steady.rank.score: no such function (got 'mine'); it is given from Python: functions={'mine': sim.Score(…)}"),
     (Trigger(old_enough), "policies.steady.rank.score: must be a sim.Score, which this function is not (got 'mine')"),
     (Score(no_survey), OWN + "reads what it is not shown: the policy's answers are not at hand (got survey); give who.survey"),
+    (Score(by_orders), OWN + "reads what it is not shown: a subscription has none (got orders); give purchases of another kind"),
     (Score(no_such), OWN + "cannot be compiled and called (got "),
     (Score(raises), OWN + "cannot be compiled and called (got ValueError: too many)"),
     (Score(changes), OWN + "must not change what it is given"),
@@ -169,7 +180,7 @@ FAILING: list[tuple[Trigger | Score | None, str]] = [
     (Score(short), OWN + "must return an array of floats, one for each customer, not float64 of shape (198,)"),
     (Score(whole_numbers), OWN + "must return an array of floats, one for each customer, not int64"),
     (Score(old_enough), OWN + "must return an array of floats, one for each customer, not bool"),
-    (Score(per_order), OWN + "must be finite for every customer, those without orders and those who have just come too"),
+    (Score(per_period), OWN + "must be finite for every customer, those without orders and those who have just come too"),
     (Score(huge), OWN + "must be finite for every customer"),
     (Score(at_random), OWN + "must return the same when it is called again"),
     (Score(above_the_mean), OWN + "must judge each customer by itself, whoever stands beside it"),
@@ -236,3 +247,15 @@ def test_a_hash_follows_what_is_taken_from_outside(monkeypatch: pytest.MonkeyPat
     assert before == digest(scaled) != digest(by_value)
     monkeypatch.setitem(globals(), "SCALE", 3.0)
     assert digest(scaled) != before
+
+
+def test_two_functions_of_a_line_have_hashes_of_their_own() -> None:
+    few, many = (lambda seen: seen.tenure > 3), (lambda seen: seen.tenure > 5)
+    assert digest(few) != digest(many)
+
+
+def test_a_helper_may_be_called_as_what_is_not_shown() -> None:
+    scenario = limited(whole("treated_chain", 100), "steady", capacity=10, rank=Rank(score="mine"))
+    doubled = sim.simulate(scenario, functions={"mine": Score(helped)}).outcome.tally
+    plain = sim.simulate(limited(scenario, "steady", rank=Rank(by="value"))).outcome.tally
+    np.testing.assert_array_equal(doubled.policy, plain.policy)

@@ -80,6 +80,8 @@ def test_without_a_guarantee() -> None:
         ({}, How("kn", 0.0), "indifference: must be above 0"),
         ({}, How("kn", math.nan), "indifference: must be above 0"),
         ({}, How("kn", 1.0, 1.0), "confidence: must be at least 0.5 and below 1"),
+        ({"replicates": 4, "customers": 50_000}, How("kn", 1.0), "run.replicates: must be 1 to pick (got 4)"),
+        ({"precision": 0.01, "customers": 50_000}, How("kn", 1.0), "run.precision: must be off to pick"),
         ({"customers": 100}, How("kn", 1.0), "run.customers: must be at least 40,960 to pick among 2 arms"),
         ({"customers": 50_000}, How("ocba", 1.0), "run.customers: must be at least 81,920 to pick among 2 arms"),
     ],
@@ -93,6 +95,8 @@ def test_refused(changes: dict[str, Any], how: How, said: str) -> None:
 def test_refused_where_customers_are_not_drawn_one_by_one() -> None:
     scenario = zoo.scenario("treated_minds", customers=50_000)
     with pytest.raises(ScenarioError, match="market: must be off to pick"):
+        pick_best(scenario, (Arm("none", (), scenario),), How("kn", 1.0))
+    with pytest.raises(ScenarioError, match="policies: must name an arm to pick from, beside none"):
         pick_best(scenario, (Arm("none", (), scenario),), How("kn", 1.0))
     with pytest.raises(ScenarioError, match="crowd: must be off"):
         pick_best(zoo.scenario("recruits"), (), How("kn", 1.0))

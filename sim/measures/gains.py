@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.kernels.types import PATTERNS, Array
+from sim.kernels.types import PATTERNS, UNIT, Array
+from sim.measures.classes import Ratings, by_classification, states
 from sim.measures.clv import estimate
+from sim.measures.followed import Followed
 from sim.measures.paired import Paired, firm_scale
 from sim.measures.paths import path_error, path_means
 from sim.measures.sample import Sample
 from sim.measures.sums import Floats, money, per_sampled, squares
+from sim.scenario.classes import Classification
 
 NEVER = "never"
 """Stands for a stage where paths never part."""
@@ -84,6 +87,45 @@ def mean_counts(sample: Sample, counts: Array) -> Floats:
     for g, rate in enumerate(rates.tolist()):
         total += counts[g].astype(np.float64) * rate
     return total / float((rates * sample.customers).sum())
+
+
+def class_gains(followed: Sequence[Followed], names: Sequence[str], reference: int, width: float) -> pd.DataFrame:
+    """Return how CLV differs from the comparator by the class that the customer is in, under the comparator, at the end of each year.
+
+    followed: one a case, of the same customers; reference: the comparator's place; width: standard errors on either side of the interval.
+    Columns: arm, year, classification, class (``unrated`` and ``lost`` beside those of the classification), share (of the firm's
+    customers), difference (mean CLV of these less that under the comparator, in currency), se, low, high (95 %), part (share x difference:
+    of a year and classification they add up to the arm's difference among those followed), gain, lose (shares of the firm's customers who
+    are in the class and whose own value rises, falls). Classes without customers are left out.
+    """
+    theirs = followed[reference]
+
+    def rows(_: Ratings, how: Classification, found: Array) -> pd.DataFrame:
+        held = found[:, None] == np.arange(len(states(how)))[:, None]  # (year, class, n)
+        frames = [_in_classes(theirs, mine, held) for mine in followed]
+        every = [
+            frame.assign(**{"arm": name, "class": list(states(how)) * len(found)})
+            for k, (name, frame) in enumerate(zip(names, frames, strict=True))
+            if k != reference
+        ]
+        return pd.concat(every, ignore_index=True)
+
+    frame = by_classification(theirs, rows)
+    half = width * frame["se"]
+    frame = frame.assign(low=frame["difference"] - half, high=frame["difference"] + half, part=frame["share"] * frame["difference"])
+    columns = ["arm", "year", "classification", "class", "share", "difference", "se", "low", "high", "part", "gain", "lose"]
+    return frame.loc[frame["share"] > 0, columns].reset_index(drop=True)
+
+
+def _in_classes(theirs: Followed, mine: Followed, held: Array) -> pd.DataFrame:
+    """Return the differences of those who hold each class ``(year, class, n)``, row by row."""
+    everybody, everyone = theirs.sample.groups[0], np.ones(held.shape[-1], dtype=bool)
+    gap = (mine.panel.clv[-1] - theirs.panel.clv[-1]) / UNIT
+    found, se, _ = theirs.mean(theirs.sums(np.broadcast_to(gap, held.shape), held), everybody)
+    columns: dict[str, Any] = {"year": np.repeat(np.arange(held.shape[0]), held.shape[1]), "difference": found.ravel(), "se": se.ravel()}
+    for name, those in (("share", held), ("gain", held & (gap > 0)), ("lose", held & (gap < 0))):
+        columns[name] = theirs.mean(theirs.sums(those.astype(np.float64), everyone), everybody)[0].ravel()
+    return pd.DataFrame(columns)
 
 
 def parting(paired: Paired, names: Sequence[str]) -> pd.DataFrame:

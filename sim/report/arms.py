@@ -8,8 +8,10 @@ import pandas as pd
 
 from sim.measures.arms import course
 from sim.report import words
+from sim.report.classes import called as of_class
 from sim.report.panels import MOST_PERIODS, beside, new_figure, scaled, tenure, ticks, wrapped
 from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out, shortened, spread
+from sim.scenario.classes import GONE, UNRATED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -176,6 +178,26 @@ def lives(found: "Comparison") -> Drawn:
     return Drawn("lives", figure, frame, title, said)
 
 
+def classes(found: "Comparison") -> Drawn:
+    """Draw by class at the end of the first year judged what its customers add to the arm's difference.
+
+    Of the scenario's first classification. Frame: arm, class, share, part, half.
+    """
+    how, label = next((key, one.label or of_class(key)) for key, one in found.scenario.classifications.items())
+    every = found.class_gains[found.class_gains["classification"] == how]
+    year = int(every[~every["class"].isin([UNRATED, GONE])]["year"].min())
+    mine = every[(every["year"] == year) & every["arm"].isin(ranked(found)["arm"].tolist()[:SHOWN])]
+    frame = mine.assign(half=mine["share"] * (mine["high"] - mine["difference"]))[["arm", "class", "share", "part", "half"]]
+    shares = frame.groupby("class", sort=False)["share"].max()
+    common = shares[shares >= RARE]
+    groups = {key: f"{of_class(key)} ({words.percent(common[key])})" for key in map(str, common.index)}
+    title = "Which classes gain"
+    with drawing(lettered(found)):
+        figure = _bars(found, frame.rename(columns={"class": "id", "part": "value"}), groups, title)
+    said = f"{label}: by class under {against(found)} after {year} year{'s' if year > 1 else ''}, in brackets how many are in it."
+    return Drawn("classes", figure, frame.reset_index(drop=True), title, f"{said} Of those followed.")
+
+
 def parting(found: "Comparison") -> Drawn:
     """Draw the share of customers whose path has parted from that under the comparator. Frame: arm, tenure, so_far."""
     shown = [arm for arm in ranked(found)["arm"] if arm in set(found.parting["arm"])][:SHOWN]
@@ -262,6 +284,7 @@ FIGURES: dict[str, Callable[["Comparison"], Drawn]] = {
     "frontier": frontier,
     "segments": segments,
     "lives": lives,
+    "classes": classes,
     "parting": parting,
     "courses": courses,
     "paths": paths,
@@ -269,8 +292,13 @@ FIGURES: dict[str, Callable[["Comparison"], Drawn]] = {
 """The figures of a comparison by name, in the order in which its report shows them."""
 
 
+def _judged(found: "Comparison") -> bool:
+    """Return whether a customer followed is in a class at the end of some year."""
+    return not set(found.class_gains["class"]) <= {UNRATED, GONE}
+
+
 def fitting(found: "Comparison") -> tuple[str, ...]:
     """Return the names of the figures that say something of this comparison."""
     there: dict[str, Any] = {"segments": found.scenario.segments, "paths": not found.results[0].sample.independent}
-    there |= {"lives": len(found.arms) > 1, "parting": len(found.parting)}
+    there |= {"lives": len(found.arms) > 1, "classes": found.classed and _judged(found), "parting": len(found.parting)}
     return tuple(name for name in FIGURES if there.get(name, True))

@@ -146,6 +146,22 @@ class Comparison:
 
         return who_gains(self.paired, self.ids)
 
+    @property
+    def classed(self) -> bool:
+        """Whether it is known which class a customer was in: where customers are followed, for a year, and another arm is there."""
+        whole = self.results[0].sample.horizon >= self.scenario.periods_per_year
+        return bool(self.scenario.run.panel and len(self.arms) > 1 and whole)
+
+    @cached_property
+    def class_gains(self) -> "pd.DataFrame":
+        """Differences by class under the comparator, of those followed (``run.panel``); see ``sim.measures.gains.class_gains``."""
+        from sim.measures.gains import class_gains
+
+        if not self.classed:
+            raise AttributeError("customers were not followed for a year: compare with run.panel=10000, or as many as you like")
+        followed = [result.followed for result in self.results]
+        return class_gains(followed, self.ids, self.comparator, self.paired.width)
+
     @cached_property
     def parting(self) -> "pd.DataFrame":
         """Where paths first part from those under the comparator; see ``sim.measures.gains.parting``."""
@@ -217,6 +233,8 @@ class Comparison:
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
         found = {"arms": self.table, "differences": self.differences, "who_gains": self.who_gains, "treatments": self.treatments}
+        if self.classed:
+            found["class_gains"] = self.class_gains
         if self.paired.traced:
             found["parting"] = self.parting
         found["targeting"] = self.targeting

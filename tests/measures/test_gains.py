@@ -7,7 +7,8 @@ import pytest
 
 from sim.compile import compile_tables
 from sim.engine.panel import follow
-from sim.kernels.types import AFTER
+from sim.kernels.types import AFTER, UNIT
+from sim.measures.classes import Ratings, classed, states
 from sim.measures.gains import NEVER, Sums, parted, perfect, sums
 from sim.measures.sums import money, squares
 from sim.measures.targeting import qini
@@ -185,3 +186,48 @@ def test_qini_of_two_segments() -> None:
     without = scenario.model_copy(update={"run": scenario.run.model_copy(update={"keep_customers": False})})
     with pytest.raises(ValueError, match="keep_customers"):
         compared(without, (Arm("none", (), without), Arm("lift", ("lift",), lift))).by_score("lift", cell)
+
+
+@pytest.mark.parametrize("name", ["treated_chain", "treated_minds"])
+def test_gains_by_class_are_those_of_customers_followed(name: str) -> None:
+    """A plain loop over customers and their classes under the comparator; of everybody the parts add up to the difference."""
+    found = comparison(name, "steady" if name == "treated_chain" else "none", customers=900, panel=900)
+    theirs = found.results[found.comparator].followed
+    ratings = Ratings(theirs)
+    weight = theirs.weight / theirs.weight.sum()
+    for key, how in found.scenario.classifications.items():
+        held = classed(ratings, how)
+        for k, arm in enumerate(found.ids):
+            mine = found.class_gains[(found.class_gains["arm"] == arm) & (found.class_gains["classification"] == key)]
+            if k == found.comparator:
+                assert mine.empty
+                continue
+            gap = (found.results[k].followed.panel.clv[-1] - theirs.panel.clv[-1]) / UNIT
+            for (year, place), _ in np.ndenumerate(np.zeros((len(held), len(states(how))))):
+                here = held[year] == place
+                row = mine[(mine["year"] == year) & (mine["class"] == states(how)[place])]
+                assert len(row) == here.any()
+                if here.any():
+                    wanted = [weight[here].sum(), (weight * gap)[here].sum() / weight[here].sum(), (weight * gap)[here].sum()]
+                    assert row[["share", "difference", "part"]].iloc[0].tolist() == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+                    sides = [weight[here & (gap > 0)].sum(), weight[here & (gap < 0)].sum()]
+                    assert row[["gain", "lose"]].iloc[0].tolist() == pytest.approx(sides, abs=1e-12)
+            whole = found.one(arm, "clv")  # everybody is followed
+            assert mine[mine["year"] == 1]["part"].sum() == pytest.approx(whole["difference"], rel=1e-6, abs=1e-9)
+            assert mine["se"].isna().all() == (not found.results[0].sample.independent)
+
+
+def test_one_class_of_all_is_known_as_well_as_the_whole() -> None:
+    found = comparison("treated_chain", customers=900, panel=900)
+    arrival = found.class_gains[found.class_gains["year"] == 0]
+    assert set(arrival["class"]) == {"unrated"}
+    for arm in found.ids[1:]:
+        row, whole = arrival[arrival["arm"] == arm].iloc[0], found.one(arm, "clv")
+        assert [row["se"], row["low"], row["high"]] == pytest.approx([whole["se"], whole["low"], whole["high"]], rel=1e-6)
+
+
+def test_no_gains_by_class_where_nobody_is_followed() -> None:
+    found = comparison("treated_chain", customers=300)
+    assert "class_gains" not in found.tables()
+    with pytest.raises(AttributeError, match=r"run\.panel=10000"):
+        _ = found.class_gains

@@ -137,6 +137,19 @@ def test_figures_have_units() -> None:
     assert drawings.gains(result).frame["arm"].tolist()[0] == "gifts"
 
 
+def test_which_classes_gain() -> None:
+    """Drawn where customers are followed, by the first year in which some are judged: all who are in a class, or lost."""
+    result = found(chinese(run={"customers": 400, "panel": 400}), gifts=GIFTS)
+    assert "classes" in fitting(result)
+    drawn = FIGURES["classes"](result)
+    assert drawn.frame.groupby("arm")["share"].sum().tolist() == pytest.approx([1.0])
+    assert drawn.frame["part"].sum() == pytest.approx(result.one("gifts", "clv")["difference"], rel=1e-6)
+    assert "after 1 year, in brackets" in drawn.caption
+    assert "元" in drawn.svg()
+    assert drawn.title in said(result)
+    assert "classes" not in fitting(gifts())
+
+
 def test_none_may_be_the_best() -> None:
     result = found(chinese(), dear=DEAR)
     assert result.best == 0

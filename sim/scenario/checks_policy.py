@@ -330,7 +330,7 @@ def lists_by_age(raw: Raw) -> Iterator[Fault]:
 
 
 def idle(scenario: Scenario) -> Iterator[str]:
-    """Yield policies that are paid for and change nothing, or that nobody takes up."""
+    """Yield policies that are paid for and change nothing, or that nobody takes up; and ranks without a use."""
     last = last_period(scenario.model_dump(include={"horizon", "cohorts", "word_of_mouth"}, exclude_none=True))
     for key, policy in scenario.policies.items():
         none = "who.share" if policy.who.share == 0 else "uptake" if policy.uptake == 0 else ""
@@ -340,6 +340,8 @@ def idle(scenario: Scenario) -> Iterator[str]:
             yield f"policies.{key}: costs something and treats nobody"
         elif policy.cost.any and not acts(scenario, policy):
             yield f"policies.{key}: costs something and changes nothing"
+        if "rank" in policy.model_fields_set and not policy.limited:
+            yield f"policies.{key}.rank: moves nothing, for no capacity or budget keeps anybody out"
 
 
 def _nobody(scenario: Scenario, policy: Policy, last: int) -> bool:

@@ -356,6 +356,8 @@ def test_segments_that_a_policy_leaves_alone_do_not_hold_it() -> None:
             for late in ({"when": {"start": 12}}, {"who": {"tenure_from": 12}}, {"who": {"margin": {"periods": 12}}})
         ),
         (policy(who={"share": 0}), "policies.x.who.share: is 0: the policy is in force for nobody"),
+        (policy(rank={"by": "tenure"}), "policies.x.rank: moves nothing, for no capacity or budget keeps anybody out"),
+        (policy(rank={"by": "tenure"}, capacity=5), None),
         (policy(uptake=0, cost={"per_contact": 1}), "policies.x.uptake: is 0: the policy is in force for nobody"),
     ],
 )

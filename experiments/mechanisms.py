@@ -24,7 +24,7 @@ import sim
 from chain import live_periods
 from chain import scenario as chain
 from showing import run
-from sim.scenario import read
+from sim.scenario import Fault, read
 
 HERE = Path(__file__).parent
 ORDERS = {
@@ -143,9 +143,15 @@ def ask(process: "subprocess.Popen[str]", customers: int, seed: int) -> float:
     return float(process.stdout.readline())
 
 
-def main(customers: str = "customers=400000", rounds: str = "rounds=9") -> None:
+def main(*settings: str) -> None:
     """Time what a mechanism that is off costs, and print it."""
-    size, times = int(customers.partition("=")[2]), int(rounds.partition("=")[2])
+    given = {"customers": "400000", "rounds": "9"}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        if key not in given or not value.isdecimal() or int(value) == 0:
+            raise sim.ScenarioError([Fault(setting, "", "must be customers=N or rounds=N, N a whole number above 0")])
+        given[key] = value
+    size, times = int(given["customers"]), int(given["rounds"])
     with tempfile.TemporaryDirectory() as folder:
         without_mechanisms(Path(folder))
         here, cut = player(Path(sim.__file__).parents[1]), player(Path(folder))

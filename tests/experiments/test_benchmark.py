@@ -93,3 +93,10 @@ def test_the_page_has_a_table() -> None:
     assert table.startswith("| job |")
     median, upper = re.findall(r"([\d.]+) times as fast as on one, ([\d.]+) at the upper quartile", table)[0]
     assert 0 < float(median) <= float(upper)
+
+
+@pytest.mark.parametrize("setting", ["round=3", "rounds=0", "customers=1e5", "3"])
+def test_what_mechanisms_are_not_told(setting: str, tmp_path: Path) -> None:
+    done = run("mechanisms", tmp_path, setting)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{setting}: must be customers=N or rounds=N, N a whole number above 0\n"

@@ -102,11 +102,10 @@ def class_gains(followed: Sequence[Followed], names: Sequence[str], reference: i
 
     def rows(_: Ratings, how: Classification, found: Array) -> pd.DataFrame:
         held = found[:, None] == np.arange(len(states(how)))[:, None]  # (year, class, n)
-        frames = [_in_classes(theirs, mine, held) for mine in followed]
         every = [
-            frame.assign(**{"arm": name, "class": list(states(how)) * len(found)})
-            for k, (name, frame) in enumerate(zip(names, frames, strict=True))
-            if k != reference
+            _in_classes(theirs, mine, held).assign(**{"arm": name, "class": list(states(how)) * len(found)})
+            for name, mine in zip(names, followed, strict=True)
+            if mine is not theirs
         ]
         return pd.concat(every, ignore_index=True)
 

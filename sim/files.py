@@ -9,9 +9,9 @@ from sim.scenario.raw import show
 
 
 def folders_of(configs: str | Path | None, part: str = "scenario") -> tuple[Path, ...]:
-    """Return the folders that hold scenarios, or policies (``part``), the one that wins first.
+    """Return the folders that hold scenarios, policies or studies (``part``), the one that wins first.
 
-    A user's folder must hold either of them.
+    A user's folder must hold one of them.
     """
     here = Path(__file__).resolve().parent
     inside = here / "_configs"  # in a wheel; in a checkout the folder lies beside the package
@@ -21,7 +21,7 @@ def folders_of(configs: str | Path | None, part: str = "scenario") -> tuple[Path
     own = Path(configs).absolute()
     if not own.is_dir():
         raise ScenarioError([Fault("--configs", show(str(configs)), "no such folder")])
-    if not any((own / one).is_dir() for one in ("scenario", "policy")):
+    if not any((own / one).is_dir() for one in ("scenario", "policy", "study")):
         hint = "lay it out like configs/: scenario/NAME.yaml, policy/NAME.yaml"
         raise ScenarioError([Fault("--configs", show(str(configs)), "must hold a folder named scenario or policy", hint)])
     return (own / part, ships)

@@ -4,22 +4,18 @@ Everything heavy is imported inside the verbs, so that help and refusals come at
 with 130, both without a traceback; a bug keeps its own.
 """
 
-import contextlib
 import gc
 import sys
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
+from sim.cli import studies
+from sim.cli.common import DIFFERENT, USAGE, Configs, Multirun, Settings, explained
 from sim.cli.reading import complain, notes, origin, placed, read, read_comparison, read_points, tell, warn
 from sim.cli.showing import progress_bar, show_comparison, show_exact, show_exact_points, show_names, show_result, show_results, width
-
-USAGE, INTERRUPTED, DIFFERENT = 2, 130, 1
-"""Exit codes."""
 
 app = typer.Typer(
     add_completion=False,
@@ -27,16 +23,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-Settings = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="scenario=NAME and any value of it, e.g. run.customers=50000.", show_default=False),
-]
-Configs = Annotated[
-    str | None,
-    typer.Option("--configs", metavar="DIR", help="A folder laid out like configs/ that wins over what ships.", show_default=False),
-]
-Multirun = Annotated[bool, typer.Option("-m", "--multirun", help="Run every combination of values with commas between them.")]
 
 
 def main() -> None:
@@ -124,19 +110,21 @@ def simulate(
       clvsim simulate --configs mine \\
         scenario=my_case
     """
-    with _explained():
+    with explained():
         if multirun:
             _simulate_each(settings or [], configs, report=not no_report)
             return
         scenario, out = read(settings or [], configs, keeps=True)
         from sim import store
-        from sim.studies.folder import default_folder, write_run
+        from sim.studies.folder import checkpoint, default_folder, write_run
         from sim.studies.simulate import simulate as run
 
         folder = store.check(out if out is not None else default_folder(scenario))
+        under_way = checkpoint([scenario], folder)
         with progress_bar() as progress:
-            result = run(scenario, progress)
+            result = run(scenario, progress, checkpoint=under_way)
         written = write_run(result, folder, report=not no_report)
+        under_way.done()
         tell(result.warnings, scenario)
         show_result(result, written)
 
@@ -208,11 +196,12 @@ def compare(
         "arms.dear={policies: [gifts], \\
         gifts.cost.per_contact: 9}"
     """
-    with _explained():
+    with explained():
         from sim import store
         from sim.cli import picking
         from sim.studies.compare import compared
         from sim.studies.comparison_folder import default_folder, write_comparison
+        from sim.studies.folder import checkpoint
 
         rest, how, told = picking.apart(settings or [])
         scenario, arms, comparator, out = read_comparison(rest, configs, told)
@@ -220,17 +209,22 @@ def compare(
             picking.settle(scenario, arms, how)
             return
         folder = store.check(out if out is not None else default_folder(arms))
+        under_way = checkpoint([arm.scenario for arm in arms], folder)
         with progress_bar() as progress:
-            found = compared(scenario, arms, comparator, progress)
+            found = compared(scenario, arms, comparator, progress, checkpoint=under_way)
         written = write_comparison(found, folder, report=not no_report)
+        under_way.done()
         tell(found.warnings, scenario)
         show_comparison(found, written)
+
+
+app.add_typer(studies.app)
 
 
 @app.command()
 def policies(configs: Configs = None) -> None:
     """List the policies: name and label, what they cost, and what they are."""
-    with _explained():
+    with explained():
         from sim.cli.showing import show_policies
 
         show_policies(configs)
@@ -252,7 +246,7 @@ def exact(settings: Settings = None, configs: Configs = None, multirun: Multirun
       clvsim exact --configs mine \\
         scenario=my_case
     """
-    with _explained():
+    with explained():
         from sim.exact import exact as answer
 
         if multirun:
@@ -287,7 +281,7 @@ def explain(
       clvsim explain --configs mine \\
         scenario=my_case horizon=24
     """
-    with _explained():
+    with explained():
         picture = _written("--graph", graph, (".svg", ".png", ".pdf"))
         table = _written("--template", template, (".csv",), new=True)
         scenario, _ = read(settings or [], configs, keeps=False)
@@ -332,7 +326,7 @@ def scenarios(configs: Configs = None) -> None:
       clvsim scenarios
       clvsim scenarios --configs mine
     """
-    with _explained():
+    with explained():
         from sim.config import scenarios as found
 
         listed = found(configs)
@@ -351,7 +345,7 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder t
     Example:
       clvsim verify results/publisher-1-0a1b2c3d
     """
-    with _explained():
+    with explained():
         from sim import store
 
         store.read_manifest(folder)  # refuse at once what is no run
@@ -364,37 +358,3 @@ def verify(folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder t
     if differences:
         raise typer.Exit(DIFFERENT)
     typer.echo(f"{folder}: the same")
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what a user can mend, and Ctrl-C, into lines on stderr and an exit code."""
-    from sim.scenario.errors import ScenarioError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
-            yield
-    except ScenarioError as error:
-        for fault in error.faults:
-            complain(" ".join(str(fault).split()))
-        raise typer.Exit(USAGE) from None
-    except BrokenPipeError:
-        raise  # the reader has gone: typer ends quietly
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        complain(f"{place}{error.strerror or error}")
-        raise typer.Exit(USAGE) from None
-    except MemoryError:
-        complain("run: must fit into memory; ask for fewer run.customers, or none of run.keep_customers")
-        raise typer.Exit(USAGE) from None
-    except KeyboardInterrupt as error:
-        complain(str(error) or "interrupted; nothing was written")
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def _show_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: object = None, line: str | None = None
-) -> None:
-    """Print a warning that is meant for users in one line, another one with its place."""
-    complain(f"warning: {message}" if issubclass(category, UserWarning) else f"{filename}:{lineno}: {category.__name__}: {message}")

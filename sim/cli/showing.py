@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sim.studies.compare import Comparison
     from sim.studies.multirun import Row
     from sim.studies.result import Result
+    from sim.studies.study_folder import Found
 
 LABEL, SHOWN, ROWS = 11, 12, 24
 """Columns that the names of a summary's lines take; periods of retention shown; periods of exact answers shown one by one."""
@@ -270,6 +271,21 @@ def show_comparison(found: "Comparison", folder: Path) -> None:
         line("±", "half of a 95 % interval")
     sure = "above 99.9" if found.confidence > 0.999 else f"{100 * found.confidence:.1f}"
     line("best", found.ids[found.best], f"confidence {sure} %" if not math.isnan(found.confidence) else "")
+    _copied("folder", folder)
+    if (folder / "report.html").exists():
+        _copied("report", folder / "report.html")
+
+
+def show_study(found: "Found", folder: Path) -> None:
+    """Print what a study found, and where it lies."""
+    from sim.studies.study_folder import reporting
+
+    told, scenario, points = reporting(found), found.plan.scenario, len(found.plan.points)
+    line("scenario", scenario.name, scenario.label)
+    line("points", f"{points:,}", f"seed {scenario.run.seed}, the same luck at each")
+    line("found", told.answer(found))
+    for note in told.notes(found):
+        line("", note)
     _copied("folder", folder)
     if (folder / "report.html").exists():
         _copied("report", folder / "report.html")

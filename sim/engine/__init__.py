@@ -1,5 +1,6 @@
 """Tables → Tally: who is simulated, in which pieces, on how many threads."""
 
+from sim.engine.checkpoint import Checkpoint, in_steps
 from sim.engine.learning import Learner
 from sim.engine.panel import Panel, follow
 from sim.engine.rationed import refuse_beside, run_rationed
@@ -10,12 +11,14 @@ from sim.engine.waves import run_waves
 
 __all__ = [
     "Candidates",
+    "Checkpoint",
     "Judge",
     "Judges",
     "Learner",
     "Outcome",
     "Panel",
     "follow",
+    "in_steps",
     "rations",
     "refuse_beside",
     "run",

@@ -43,11 +43,12 @@ def clv(sample: Sample) -> pd.DataFrame:
     domains = [(all_cells, everybody), (all_cells._replace(by="acquired", id="acquired"), ever_active)]
     domains += [(group, everybody) for group in sample.groups[1:]]
     domains += [(all_cells._replace(by="pattern", id=pattern), [p]) for p, pattern in enumerate(PATTERNS)]
-    rows = [_clv_row(sample, group, patterns, measure) for group, patterns in domains for measure in MEASURES]
+    rows = [clv_row(sample, group, patterns, measure) for group, patterns in domains for measure in MEASURES]
     return pd.DataFrame(rows)
 
 
-def _clv_row(sample: Sample, group: Group, patterns: list[int], measure: str) -> dict[str, Any]:
+def clv_row(sample: Sample, group: Group, patterns: list[int], measure: str) -> dict[str, Any]:
+    """Return the row of the frame ``clv`` of a group's customers with these life patterns."""
     kind, customers, weight = MEASURES[measure], sample.customers[group.cells], sample.firm[group.cells]
     moments = sample.tally.moments[0, group.cells][:, patterns, kind]
     counts, negative = moments[:, :, 0].sum(axis=1), moments[:, :, 1].sum(axis=1)

@@ -19,7 +19,7 @@ def equity(sample: Sample) -> pd.DataFrame:
     bought by one, discounted; shared among segments by their customers), firm_cost (set-up and fixed costs, discounted; only in ``all``),
     equity (value - budget - firm_cost), se (of equity; over replicates where customers share luck, NaN of one).
     """
-    value, se = _cell_values(sample)
+    value, se = cell_values(sample)
     budget = _cell_budgets(sample)
     rows = []
     for group in sample.groups:
@@ -53,7 +53,7 @@ def _sum(values: Floats, group: Group) -> float:
     return total
 
 
-def _cell_values(sample: Sample) -> tuple[Floats, Floats]:
+def cell_values(sample: Sample) -> tuple[Floats, Floats]:
     """Return each cell's discounted value and its standard error ``(g,)``; a cell of the firm that nobody was drawn from is worth NaN."""
     moments = sample.tally.moments[0, :, :, AFTER]
     total, square = money(moments[:, :, 2:4]).sum(axis=1), squares(moments[:, :, 4:6]).sum(axis=1)
@@ -98,7 +98,13 @@ def firm_cost(sample: Sample) -> float:
     if firm.fixed_cost > 0:
         for y in range(last):
             cost += firm.fixed_cost * factor**y
-    return cost + sum(policy_cost(policy, factor, last) for policy in sample.scenario.policies.values())
+    return cost + own_cost(sample)
+
+
+def own_cost(sample: Sample) -> float:
+    """Return what policies cost the firm itself, whomever they treat, discounted."""
+    factor, last = sample.scenario.discount_factor, int(sample.arrival.max()) + sample.horizon
+    return sum(policy_cost(policy, factor, last) for policy in sample.scenario.policies.values())
 
 
 def policy_cost(policy: Policy, factor: float, last: int) -> float:
@@ -119,9 +125,12 @@ def replicates(sample: Sample) -> pd.DataFrame:
     columns: dict[str, Array] = {"replicate": np.arange(sample.replicates)}
     for name, kind in (("clv", AFTER), ("clv_before_acquisition", BEFORE)):
         columns[name] = path_means(cell_means(sample, kind), weight) / _sum(weight, everybody)
-    costs = budgets(sample) + firm_cost(sample)
-    columns["equity"] = path_means(_path_values(sample), np.ones(len(sample.cells))) - costs
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns | {"equity": path_equity(sample)})
+
+
+def path_equity(sample: Sample) -> Floats:
+    """Return customer equity of each replicate ``(replicate,)``."""
+    return path_means(_path_values(sample), np.ones(len(sample.cells))) - (budgets(sample) + firm_cost(sample))
 
 
 RISK_LEVELS = {"q05": 0.05, "q50": 0.5, "q95": 0.95}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.compile import compile_tables
-from sim.engine import Outcome, run
+from sim.engine import Checkpoint, Outcome
 from sim.kernels.types import Kept, Tables
 from sim.measures.equity import firm_cost
 from sim.measures.paired import Estimate, Paired, case_of, confidence
@@ -18,13 +18,12 @@ from sim.measures.paths import path_error
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.policy import Policy
-from sim.scenario.sample import cells, looks
 from sim.studies.arms import NONE, Arm
 from sim.studies.arms import arms as read_arms
 from sim.studies.functions import Score, Trigger, check
 from sim.studies.referee import Referee, referee
 from sim.studies.result import Result
-from sim.studies.simulate import ration
+from sim.studies.simulate import outcomes, ration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -339,8 +338,9 @@ def compared(
     comparator: str = NONE,
     progress: Callable[[int, int], None] | None = None,
     functions: Mapping[str, Trigger | Score] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Comparison:
-    """Compare arms that are read already; see ``compare``."""
+    """Compare arms that are read already; see ``compare``, and ``simulate`` of ``checkpoint``."""
     refuse(scenario)
     names = [arm.id for arm in every]
     if comparator not in names:
@@ -353,11 +353,8 @@ def compared(
         outcome = ration(tables, [arm.scenario for arm in every], progress, given)
         return replace(_comparison(scenario, every, names.index(comparator), outcome, tables), functions=given)
     settings = scenario.run.model_copy(update={"driver": "group"})
-    before: Outcome | None = None
-    for customers in looks(scenario):
-        sampled = [cell.sampled for cell in cells(scenario, customers)]
-        before = run(tables, sampled, settings, int(scenario.horizon), progress, before)
-        found = _comparison(scenario, every, names.index(comparator), before, tables)
+    for outcome in outcomes(tables, scenario, settings, progress, checkpoint):
+        found = _comparison(scenario, every, names.index(comparator), outcome, tables)
         if precise(found):
             break
     return found

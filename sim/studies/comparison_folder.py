@@ -75,7 +75,8 @@ def write_comparison(found: Comparison, out: str | os.PathLike[str] | None = Non
         from sim.report.comparison import files as drawn
 
         files |= drawn(found, DRAWS)
-    manifest = manifest_of(found.results[0], summary["schema_version"], result_hash(texts, summary), found.functions)
+    threads, hashed = found.results[0].outcome.threads, result_hash(texts, summary)
+    manifest = manifest_of(found.scenario, threads, summary["schema_version"], hashed, found.functions)
     return store.write(out, files, {**manifest, "kind": KIND})
 
 

@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from sim import store
+from sim.parts import Parts
 from sim.scenario import Scenario, ScenarioError, read
 from sim.scenario.customers import HELD
 from sim.scenario.raw import show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
+    from sim.engine import Checkpoint
     from sim.studies.functions import Functions
     from sim.studies.result import Result
 
@@ -54,6 +58,24 @@ def _base(scenario: Scenario) -> str | None:
     return None if scenario.existing is None else scenario.existing.digest
 
 
+def code() -> str:
+    """Return a hash of the code that numbers depend on, and of the map of draws: what other code left half-done is not gone on with."""
+    whole = hashlib.sha256(str(DRAWS).encode())
+    here = Path(__file__).resolve().parents[1]
+    for part in ("scenario", "compile", "kernels", "engine", "measures"):
+        for source in sorted((here / part).glob("*.py")):
+            whole.update(source.read_bytes())
+    return whole.hexdigest()
+
+
+def checkpoint(scenarios: "Sequence[Scenario]", out: str | os.PathLike[str]) -> "Checkpoint":
+    """Return where the run of a scenario, or of the arms of a comparison, is kept under way: beside its folder."""
+    from sim.engine import Checkpoint
+
+    whole = hashlib.sha256(code().encode() + b"".join(config_of(one) + (_base(one) or "").encode() for one in scenarios))
+    return Checkpoint(Parts(out), f"run-{whole.hexdigest()[:32]}")
+
+
 def write_run(result: "Result", out: str | os.PathLike[str] | None = None, report: bool = True) -> Path:
     """Write a run's folder and return its path: config, summary, tables as CSV and Parquet, figures with report.html, manifest.
 
@@ -74,7 +96,9 @@ def write_run(result: "Result", out: str | os.PathLike[str] | None = None, repor
         from sim.report.files import files as drawn
 
         files |= drawn(result, DRAWS)
-    return store.write(out, files, manifest_of(result, summary["schema_version"], result_hash(texts, summary), result.functions))
+    hashed = result_hash(texts, summary)
+    manifest = manifest_of(result.scenario, result.outcome.threads, summary["schema_version"], hashed, result.functions)
+    return store.write(out, files, manifest)
 
 
 def csv_name(name: str) -> str:
@@ -102,7 +126,7 @@ def result_hash(texts: Mapping[str, bytes], summary: Mapping[str, Any]) -> str:
     return whole.hexdigest()
 
 
-def manifest_of(result: "Result", schema_version: int, result_hash: str, functions: "Functions") -> dict[str, Any]:
+def manifest_of(scenario: Scenario, threads: int, schema_version: int, result_hash: str, functions: "Functions") -> dict[str, Any]:
     """Return a manifest without its files: versions, seed, threads, hashes of the user's own functions and of the result."""
     from sim import __version__
     from sim.studies.functions import hashes
@@ -111,11 +135,11 @@ def manifest_of(result: "Result", schema_version: int, result_hash: str, functio
         "version": __version__,
         "schema_version": schema_version,
         "draws": DRAWS,
-        "scenario": result.scenario.name,
-        "seed": result.scenario.run.seed,
-        **({"base": digest} if (digest := _base(result.scenario)) else {}),
+        "scenario": scenario.name,
+        "seed": scenario.run.seed,
+        **({"base": digest} if (digest := _base(scenario)) else {}),
         **({"functions": hashes(functions)} if functions else {}),
-        "threads": result.outcome.threads,
+        "threads": threads,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -160,6 +184,10 @@ def verify(
         from sim.studies import comparison_folder
 
         return comparison_folder.verify(folder, manifest, progress, functions)
+    if "kind" in manifest:
+        from sim.studies import study_folder
+
+        return study_folder.verify(folder, manifest, progress)
     found = [*changed(folder, manifest), *other_functions(manifest, functions)]
     try:
         raw = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))

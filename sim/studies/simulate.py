@@ -1,28 +1,33 @@
 """From a Scenario to its Result, in one call."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from sim.compile import compile_tables
-from sim.engine import Judges, Learner, Outcome, rations, refuse_beside, run, run_rationed, run_waves
+from sim.engine import Checkpoint, Judges, Learner, Outcome, in_steps, rations, refuse_beside, run, run_rationed, run_waves
 from sim.kernels.types import Tables
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells, coupling, looks
+from sim.scenario.world import Run
 from sim.studies.functions import Score, Trigger, check, judge, visible
 from sim.studies.predictors import predictor
 from sim.studies.result import Result
 
 
 def simulate(
-    scenario: Scenario, progress: Callable[[int, int], None] | None = None, functions: Mapping[str, Trigger | Score] | None = None
+    scenario: Scenario,
+    progress: Callable[[int, int], None] | None = None,
+    functions: Mapping[str, Trigger | Score] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Result:
     """Simulate a scenario and return its Result, whose frames are made when first asked for.
 
     Where ``run.precision`` is set, customers are added until it is reached or ``run.customers`` is; the Result is that of one run of all.
     progress: called now and then with the customers done and those in all (by precision: until the next look at it); functions: those that
-    policies name in ``who.trigger`` and ``rank.score``, see ``sim.studies.functions``.
+    policies name in ``who.trigger`` and ``rank.score``, see ``sim.studies.functions``; checkpoint: where the run is kept every second, and
+    taken up from; not one of customers who are coupled, whose periods cannot be taken apart.
     """
     given = functions or {}
     check({scenario.name: scenario}, given)
@@ -31,14 +36,36 @@ def simulate(
         return Result(scenario, ration(tables, [scenario], progress, given), tables, given)
     if scenario.coupled:
         return Result(scenario, run_waves(tables, coupling(scenario), scenario.run, int(scenario.horizon), progress), tables)
-    outcome: Outcome | None = None
-    for customers in looks(scenario):
-        sampled = [cell.sampled for cell in cells(scenario, customers)]
-        outcome = run(tables, sampled, scenario.run, int(scenario.horizon), progress, outcome)
+    for outcome in outcomes(tables, scenario, scenario.run, progress, checkpoint):
         result = Result(scenario, outcome, tables)
         if result.precise:
             break
     return result
+
+
+def outcomes(
+    tables: Tables, scenario: Scenario, settings: Run, progress: Callable[[int, int], None] | None, checkpoint: Checkpoint | None
+) -> Iterator[Outcome]:
+    """Yield the outcome at each look of a run, that of all its customers last; ``checkpoint`` keeps the last one."""
+    outcome = None if checkpoint is None else checkpoint.load()
+    everywhere, horizon, replicates = cells(scenario), int(scenario.horizon), settings.replicates
+    for customers in looks(scenario):
+        done = 0 if outcome is None else sum(n for n, cell in zip(outcome.sampled, everywhere, strict=True) if not cell.base)
+        if done > customers:
+            continue  # an earlier look, after which the run went on
+        whole = sum(cell.sampled for cell in cells(scenario, customers)) * replicates
+
+        def go_on(upto: int, before: Outcome | None, whole: int = whole) -> Outcome:
+            sampled, behind = [cell.sampled for cell in cells(scenario, upto)], 0 if before is None else sum(before.sampled) * replicates
+
+            def told(count: int, _: int, behind: int = behind) -> None:
+                assert progress is not None
+                progress(behind + count, whole)
+
+            return run(tables, sampled, settings, horizon, told if progress else None, before)
+
+        outcome = in_steps(checkpoint, outcome, (done, customers), replicates, go_on)
+        yield outcome
 
 
 def ration(

@@ -1,0 +1,116 @@
+"""From what stands on the command line to a study: what varies and how, taken apart from the settings of the scenario."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sim.cli.reading import read
+from sim.files import content_of, files_in, folders_of
+from sim.scenario import Fault, Scenario, ScenarioError
+from sim.scenario.raw import show, suggest
+
+if TYPE_CHECKING:
+    from sim.scenario.study import Study
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+_LIST = re.compile(r"[A-Za-z0-9_+-]+(,[A-Za-z0-9_+-]+)*")
+
+
+class Asked(NamedTuple):
+    """What was asked for. scenario; study; more: settings of the verb, by name; out: folder, None where none was named."""
+
+    scenario: Scenario
+    study: "Study"
+    more: dict[str, Any]
+    out: str | None
+
+
+def read_asked(settings: Sequence[str], configs: str | None, verb: Mapping[str, Any]) -> Asked:
+    """Return what the settings of a study ask for; all faults of all of them are raised at once.
+
+    verb: settings of the verb itself, with their defaults.
+    """
+    from sim.scenario.study import Study, read_study
+
+    known = {*Study.model_fields, *verb, "study"}
+    faults: list[Fault] = []
+    given: dict[str, Any] = {}
+    rest: list[str] = []
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator or not (key in known or key.startswith("vary.")):
+            rest.append(setting)
+            continue
+        value = _value(key, text)
+        if isinstance(value, Fault):
+            faults.append(value)
+        elif key.startswith("vary."):
+            given.setdefault("vary", {})[key.removeprefix("vary.")] = value
+        else:
+            given[key] = value
+    try:
+        body = _file(given.pop("study", None), configs)
+    except ScenarioError as error:
+        raise ScenarioError([*faults, *error.faults]) from None
+    merged = {**body, **given, "vary": {**_mapping(body, "vary", faults), **_mapping(given, "vary", faults)}}
+    if "scenario" in merged:
+        rest.insert(0, f"scenario={merged.pop('scenario')}")
+    more = {**verb, **{key: merged.pop(key) for key in verb if key in merged}}
+    scenario, study, out = None, None, None
+    try:
+        scenario, out = read(rest, configs, keeps=True)
+    except ScenarioError as error:
+        faults += error.faults
+    try:
+        study = read_study(merged)
+    except ScenarioError as error:
+        faults += error.faults
+    if faults or scenario is None or study is None:
+        raise ScenarioError(faults)
+    return Asked(scenario, study, more, out)
+
+
+def _mapping(body: Mapping[str, Any], key: str, faults: list[Fault]) -> dict[str, Any]:
+    found = body.get(key, {})
+    if isinstance(found, dict):
+        return found
+    faults.append(Fault(key, show(found), "must be a mapping of parameters to values or ranges"))
+    return {}
+
+
+def _value(key: str, text: str) -> Any:
+    """Return what a setting of a study says, in YAML, where 1e-3 is a number; or what is wrong with it."""
+    import yaml
+
+    if key == "policies" and _LIST.fullmatch(text):
+        return text.split(",")
+    try:
+        return _numbers(yaml.safe_load(text))
+    except yaml.YAMLError:
+        return Fault(key, text, "cannot be read: close brackets and quotes", "for example {low: 1, high: 2}" if "vary" in key else "")
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value)
+    return value
+
+
+def _file(name: Any, configs: str | None) -> dict[str, Any]:
+    """Return what the file of a study says, nothing without a name."""
+    if name is None:
+        return {}
+    files = files_in(folders_of(configs, "study"))
+    if name not in files:
+        raise ScenarioError([Fault("study", show(name), "no such study", suggest(str(name), files) or "a file study/NAME.yaml")])
+    content = content_of(files[name], resolve=True)
+    if isinstance(content, Fault):
+        raise ScenarioError([content])
+    found = _numbers(content)
+    assert isinstance(found, dict)
+    return {key: value for key, value in found.items() if key not in ("label", "description", "source")}

@@ -1,0 +1,249 @@
+"""Figures of a sweep: response curves with bands, a heat map, parallel coordinates."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sim.measures.row import ERRORS
+from sim.report import words
+from sim.report.panels import new_figure, scaled, ticks
+from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sim.studies.sweep import Sweep
+
+BINS = 12
+"""Parts of a factor's range over which a curve is averaged, where it takes more values."""
+
+TILES = 10
+"""Most parts of each range in a heat map of scattered points: as many as leave about six points in each."""
+
+CURVES, LINES = 4, 250
+"""Factors whose curves are drawn, those that matter most first; points drawn as lines."""
+
+MEASURES = {"equity": "customer equity", "gain": "gain in customer equity"}
+
+STYLES = ((BLUE, "-"), (ORANGE, "--"), (SKY, "-."), (GREY, ":"), (INK, "-"))
+
+
+def measure(found: "Sweep") -> str:
+    """Return what is drawn: the gain of arms, without arms customer equity."""
+    return "gain" if len(set(found.table.get("arm", ()))) > 1 else "equity"
+
+
+def shown(found: "Sweep") -> pd.DataFrame:
+    """Return the rows that are drawn: all, or those of arms that are held against another."""
+    table = found.table
+    return table[table["arm"] != found.plan.study.comparator].reset_index(drop=True) if measure(found) == "gain" else table
+
+
+def numeric(found: "Sweep") -> list[str]:
+    """Return the factors that are numbers, and take several."""
+    table = found.table
+    return [name for name in found.factors if pd.api.types.is_numeric_dtype(table[name]) and len(table[name].unique()) > 1]
+
+
+def influence(found: "Sweep") -> list[str]:
+    """Return the numeric factors, those first of which a curve varies most."""
+    frame, what = shown(found), measure(found)
+
+    def spread(name: str) -> float:
+        return float(frame.groupby(bins(frame[name], BINS))[what].mean().std(ddof=0))
+
+    return sorted(numeric(found), key=lambda name: -np.nan_to_num(spread(name)))
+
+
+def called(arm: str) -> str:
+    """Return what an arm is called within a sentence."""
+    return "doing nothing" if arm == "none" else arm.replace("_", " ")
+
+
+def bins(values: "pd.Series[Any]", most: int) -> "pd.Series[Any]":
+    """Return the number of the part of the range that each value is in: of its own where there are few, of about equal counts else."""
+    if values.nunique() <= most:
+        return values.rank(method="dense").astype(int)
+    return ((values.rank(method="first") - 1) * most // len(values)).astype(int)
+
+
+def curves(found: "Sweep") -> Drawn:
+    """Draw how the measure answers to each factor. Frame: factor, arm, at, mean, low, high (95 %, or of the middle 80 % of the points)."""
+    frame, what = shown(found), measure(found)
+    names = influence(found)[:CURVES] or found.factors[:1]
+    alone = len(found.factors) == 1
+    rows = [row for name in names for row in _curve(frame, name, what, alone)]
+    drawn = pd.DataFrame(rows)
+    title = f"How {MEASURES[what]} answers"
+    with drawing(found.plan.scenario):
+        figure, panels = new_figure(1.0 + 2.0 * len(names), len(names))
+        scale, power = scaled(float(np.nanmax(np.abs(drawn[["mean", "low", "high"]].to_numpy()))))
+        for axes, name in zip(panels, names, strict=True):
+            _answering(axes, drawn[drawn["factor"] == name], scale)
+            axes.set_xlabel(shortened(name, 46))
+            axes.set_ylabel(f"{power}{words.unit(found.plan.scenario)}")
+        handles, labels = panels[0].get_legend_handles_labels()
+        if len(labels) > 1:
+            figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2))
+        panels[0].set_title(title)
+        laid_out(figure)
+    said = "Bands: 95 % intervals." if alone else "Lines: means over all other factors; bands: the middle 80 % of the points there."
+    if what == "gain":
+        said += f" Against {called(found.plan.study.comparator)}, the same customers on the same luck."
+    return Drawn("curves", figure, drawn, title, said)
+
+
+def _curve(frame: pd.DataFrame, name: str, what: str, alone: bool) -> list[dict[str, Any]]:
+    found = []
+    for arm, rows in frame.groupby("arm", sort=False) if "arm" in frame else [("", frame)]:
+        for _, part in rows.groupby(bins(rows[name], BINS) if pd.api.types.is_numeric_dtype(rows[name]) else name, sort=True):
+            mean = float(part[what].mean())
+            half = words.LEVEL * float(part[f"{what}_se"].iloc[0]) if what in ERRORS else math.nan
+            ends = (mean - half, mean + half) if alone else tuple(np.quantile(part[what], [0.1, 0.9]).tolist())
+            at = part[name].mean() if pd.api.types.is_numeric_dtype(part[name]) else part[name].iloc[0]
+            found.append({"factor": name, "arm": arm, "at": at, "mean": mean, "low": ends[0], "high": ends[1]})
+    return found
+
+
+def _answering(axes: "Axes", drawn: pd.DataFrame, scale: float) -> None:
+    words_on_axis = not pd.api.types.is_numeric_dtype(drawn["at"])
+    for k, (arm, rows) in enumerate(drawn.groupby("arm", sort=False)):
+        colour, dashes = STYLES[k % len(STYLES)]
+        at = np.arange(len(rows)) if words_on_axis else rows["at"].to_numpy(dtype=float)
+        if words_on_axis:
+            axes.set_xticks(at, [str(value) for value in rows["at"]])
+        low, high = (rows[name].to_numpy() / scale for name in ("low", "high"))
+        axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(at, rows["mean"] / scale, color=colour, linestyle=dashes, linewidth=1.6, marker="o", markersize=3, label=called(str(arm)))
+    axes.grid(axis="y")
+    ticks(axes.yaxis)
+    if not words_on_axis:
+        axes.margins(x=0.02)
+
+
+def heat(found: "Sweep") -> Drawn:
+    """Draw the measure over the two factors that matter most, or which arm does best there. Frame: the two factors, then it."""
+    first, second = influence(found)[:2]
+    what, arms = measure(found), measure(found) == "gain"
+    ids = list(dict.fromkeys(found.table["arm"])) if arms else []
+    ends = [_edges(found.table[name]) for name in (first, second)]
+    value = _tiles(found, (first, second), ends, ids)
+    grid = np.full((len(ends[1]) - 1, len(ends[0]) - 1), np.nan)
+    grid[value["_y"], value["_x"]] = value["value"]
+    middles = [(edges[:-1] + edges[1:]) / 2 for edges in ends]
+    drawn = pd.DataFrame({first: middles[0][value["_x"]], second: middles[1][value["_y"]]})
+    drawn["arm" if arms else what] = [ids[k] for k in value["value"]] if arms else value["value"].to_numpy()
+    title = "Which arm does best where" if arms else f"{MEASURES[what].capitalize()} over two factors"
+    with drawing(found.plan.scenario):
+        figure, (axes,) = new_figure(3.6)
+        if arms:
+            _choices(axes, figure, ends, grid, ids)
+        else:
+            scale, power = scaled(float(np.nanmax(np.abs(grid))))
+            bar = figure.colorbar(axes.pcolormesh(*ends, grid / scale, cmap="cividis", linewidth=0), ax=axes)
+            bar.set_label(f"{power}{words.unit(found.plan.scenario)}")
+            bar.outline.set_visible(False)
+        axes.set_xlabel(shortened(first, 46))
+        axes.set_ylabel(shortened(second, 34))
+        axes.set_title(title)
+        laid_out(figure)
+    return Drawn("heat", figure, drawn, title, "The two factors that matter most; means over the points in each tile.")
+
+
+def _tiles(found: "Sweep", names: tuple[str, str], ends: list[Any], ids: list[str]) -> pd.DataFrame:
+    """Return the mean of the measure, or the place among ``ids`` of the arm with the highest mean, in every tile with points."""
+    frame, places = found.table, []
+    for edges, name in zip(ends, names, strict=True):
+        places.append(np.clip(np.searchsorted(edges, frame[name], side="right") - 1, 0, len(edges) - 2))
+    keyed = frame.assign(_x=places[0], _y=places[1])
+    if not ids:
+        return keyed.groupby(["_x", "_y"])[measure(found)].mean().rename("value").reset_index()
+    mean = keyed.groupby(["_x", "_y", "arm"], sort=False)["equity"].mean().reset_index()
+    best = mean.loc[mean.groupby(["_x", "_y"])["equity"].idxmax()]
+    return best.assign(value=[ids.index(arm) for arm in best["arm"]])
+
+
+def _choices(axes: "Axes", figure: Any, ends: list[Any], grid: Any, ids: list[str]) -> None:
+    """Draw which arm is best, told apart by lightness and hatches too."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    colours, hatches = ["#eeeeee", BLUE, ORANGE, SKY, GREY, INK, "#E69F00", "#CC79A7"], ["", "", "////", "....", "\\\\\\\\", "", "xx", "++"]
+    met = [k for k in range(len(ids)) if (grid == k).any()]
+    axes.pcolormesh(*ends, grid, cmap=ListedColormap([colours[k % 8] for k in range(len(ids))]), vmin=-0.5, vmax=len(ids) - 0.5)
+    for k in met:
+        if hatches[k % 8]:
+            for y, x in zip(*np.nonzero(grid == k), strict=True):
+                place, size = (ends[0][x], ends[1][y]), (ends[0][x + 1] - ends[0][x], ends[1][y + 1] - ends[1][y])
+                axes.add_patch(_tile(place, size, hatches[k % 8]))
+    keys = [Patch(facecolor=colours[k % 8], hatch=hatches[k % 8], edgecolor="white", label=called(ids[k])) for k in met]
+    figure.legend(handles=keys, loc="outside lower center", ncols=2)
+
+
+def _tile(place: tuple[float, float], size: tuple[float, float], hatch: str) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(place, *size, fill=False, hatch=hatch, edgecolor="white", linewidth=0)
+
+
+def _edges(values: "pd.Series[Any]") -> np.ndarray[Any, Any]:
+    """Return the edges of a heat map's tiles: around the values where they are few, evenly over their range else."""
+    met = np.sort(values.unique().astype(float))
+    if met.size > 2 * TILES:
+        return np.linspace(met[0], met[-1], max(3, min(TILES, math.isqrt(len(values) // 6))) + 1)
+    gaps = np.diff(met) / 2
+    return np.concatenate([[met[0] - gaps[0]], met[:-1] + gaps, [met[-1] + gaps[-1]]])
+
+
+def parallel(found: "Sweep") -> Drawn:
+    """Draw each point as a line through its factors and the measure, scaled to their ranges. Frame: the points drawn, unscaled."""
+    what, names = measure(found), influence(found)
+    table = shown(found)
+    if what == "gain":
+        table = table.loc[table.groupby("point")["gain"].idxmax()]
+    table = table.iloc[np.unique(np.linspace(0, len(table) - 1, LINES).astype(int))]
+    drawn = table[["point", *names, what]].reset_index(drop=True)
+    columns = [*names, what]
+    low, high = drawn[columns].min(), drawn[columns].max()
+    height = ((drawn[columns] - low) / (high - low).replace(0, 1)).to_numpy()
+    title = "Every point"
+    with drawing(found.plan.scenario):
+        figure, (axes,) = new_figure(3.4)
+        colours = _map()(0.1 + 0.85 * height[:, -1])
+        for k in np.argsort(height[:, -1], kind="stable"):
+            axes.plot(range(len(columns)), height[k], color=colours[k], linewidth=0.7, alpha=0.6)
+        for k, name in enumerate(columns):
+            _upright(axes, k, low[name], high[name])
+        axes.set_xticks(range(len(columns)), [_broken(name) for name in columns], fontsize=SMALL)
+        axes.set_yticks([])
+        for side in ("left", "bottom"):
+            axes.spines[side].set_visible(False)
+        axes.set_ylim(-0.12, 1.12)
+        axes.margins(x=0.08)
+        axes.tick_params(axis="x", length=0)
+        axes.set_title(title)
+        laid_out(figure)
+    some = f" {len(drawn):,} of {len(found.plan.points):,} points are drawn." if len(drawn) < len(found.plan.points) else ""
+    best = ", of the best arm" if what == "gain" else ""
+    return Drawn("parallel", figure, drawn, title, f"A line a point; lighter: higher {MEASURES[what]}{best}.{some}")
+
+
+def _upright(axes: "Axes", k: int, low: float, high: float) -> None:
+    """Draw the axis of a column, with its ends."""
+    axes.axvline(k, color=INK, linewidth=0.8)
+    for at, end, va, away in ((0.0, low, "top", -3), (1.0, high, "bottom", 3)):
+        told = words.told_apart(end, high - low)
+        axes.annotate(told, (k, at), ha="center", va=va, fontsize=SMALL - 1, xytext=(0, away), textcoords="offset points")
+
+
+def _map() -> Any:
+    from matplotlib import colormaps
+
+    return colormaps["cividis"]
+
+
+def _broken(name: str) -> str:
+    """Return a dotted path in up to three short lines, its last parts."""
+    return "\n".join(shortened(part, 14) for part in name.split(".")[-3:])

@@ -1,0 +1,86 @@
+"""What a sweep's report says: how far the outcome moves, with what, and at which points it is highest and lowest."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sim.report import words
+from sim.report.study import Story, Table, told
+from sim.report.sweep_figures import BINS, CURVES, MEASURES, bins, called, curves, heat, influence, measure, numeric, parallel, shown
+
+if TYPE_CHECKING:
+    from sim.studies.sweep import Sweep
+
+
+def story(found: "Sweep") -> Story:
+    """Return what the report of a sweep says."""
+    plan, table = found.plan, found.table
+    every = [curves(found)]
+    if len(numeric(found)) > 1:
+        every += [heat(found), parallel(found)]
+    simulated = int(plan.scenario.run.replicates)
+    receipt = [
+        (
+            "Points",
+            f"{len(plan.points):,}, {NAMES[plan.study.plan]}" + (f", seed {plan.study.design_seed}" if plan.study.plan in SEEDED else ""),
+        ),
+        ("Seed of the customers", f"{plan.scenario.run.seed}, the same luck at every point"),
+        *([("Replicates of each point", f"{simulated:,}")] if simulated > 1 else []),
+    ]
+    return Story("what varies with what?", answer(found), notes(found), every, [_ends(found, table)], told(plan.study.vary), receipt)
+
+
+NAMES = {"grid": "every combination", "list": "as listed", "lhs": "Latin hypercube", "sobol": "Sobol sequence"}
+
+SEEDED = ("lhs", "sobol")
+
+
+def answer(found: "Sweep") -> str:
+    """Return the answer in a sentence or two."""
+    scenario, table = found.plan.scenario, found.table
+    if measure(found) == "gain":
+        best = table.loc[table.groupby("point")["equity"].idxmax(), "arm"].value_counts()
+        n = len(found.plan.points)
+        told = ", ".join(f"{called(arm)} at {words.percent(count / n)}" for arm, count in best.items())
+        return (
+            f"Which policy has the highest customer equity depends on the point: {told} of {n:,} points."
+            if len(best) > 1
+            else (f"{called(str(best.index[0]))} has the highest customer equity at every one of {n:,} points.")
+        )
+    rows = table.iloc[int(table["equity"].argmin())], table.iloc[int(table["equity"].argmax())]
+    least, most = (words.money(scenario, row["equity"], row["equity_se"]) for row in rows)
+    return f"Customer equity runs from {least} to {most} over {len(found.plan.points):,} points."
+
+
+def notes(found: "Sweep") -> list[str]:
+    """Return what else is found, a sentence each."""
+    frame, what, said = shown(found), measure(found), []
+    for name in influence(found)[:CURVES]:
+        for arm, rows in frame.groupby("arm", sort=False) if what == "gain" else [("", frame)]:
+            curve = rows.groupby(bins(rows[name], BINS)).agg(at=(name, "mean"), value=(what, "mean"))
+            first, last = curve.iloc[0], curve.iloc[-1]
+            unit = found.plan.scenario
+            where = f"{name} from {first['at']:.3g} to {last['at']:.3g}"
+            ends = f"{words.money(unit, first['value'])} to {words.money(unit, last['value'])}"
+            said.append(f"{where}: {f'{called(str(arm))}, ' if arm else ''}{MEASURES[what]} from {ends} on average over the rest.")
+    return said[:6]
+
+
+def _ends(found: "Sweep", table: pd.DataFrame) -> Table:
+    """Return the points at which the measure is highest and lowest."""
+    what, scenario = measure(found), found.plan.scenario
+    frame = shown(found).sort_values(what, ascending=False, kind="stable")
+    chosen = pd.concat([frame.head(3), frame.tail(3)]).drop_duplicates(["point", *(["arm"] if "arm" in frame else [])])
+    rows = []
+    for row in chosen.to_dict("records"):
+        number, half = words.estimate(row[what], row[f"{what}_se"])
+        told = number if half in (words.DASH, "0") else f"{number} ± {half}"
+        name = f"point {row['point']}" + (f", {called(row['arm'])}" if "arm" in row else "")
+        rows.append([name, *(_value(row[factor]) for factor in found.factors), told, words.percent(row["kept"])])
+    head = ["", *found.factors, f"{MEASURES[what]}, {words.unit(scenario)}", "kept a year"]
+    note = f"The three highest and the three lowest of {len(table):,} rows; tables/points.csv has all. ±: half of a 95 % interval."
+    return Table("Highest and lowest", head, rows, note)
+
+
+def _value(value: Any) -> str:
+    return words.plain(value) if isinstance(value, float) else str(value)

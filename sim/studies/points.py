@@ -1,0 +1,238 @@
+"""Points of a study as scenarios: dotted paths set in plain mappings, each point read by the one gate."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sim.config import policy as named
+from sim.scenario import Fault, Scenario, ScenarioError, read
+from sim.scenario.raw import show, suggest
+from sim.scenario.study import Factor, Study
+from sim.studies.arms import NONE, Arm
+from sim.studies.design import POLICIES, Point, points
+from sim.studies.folder import code, config_of
+
+TOLD = 5
+"""Faults of a design's points that are told, those of most points first."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study runs. Made by ``plan``, which has found every point fit to run.
+
+    scenario: what does not vary; study: as asked for; points: values by factor, in order; bodies: policies of its arms, by name, as
+    their files have them; arms: policies of each arm by id, empty without any.
+    """
+
+    scenario: Scenario
+    study: Study
+    points: Sequence[Point]
+    bodies: Mapping[str, Mapping[str, Any]]
+    arms: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def raw(self) -> dict[str, Any]:
+        """The scenario as a mapping, without what was not given."""
+        return self.scenario.model_dump(exclude_unset=True, exclude={"base"})
+
+    @cached_property
+    def whole(self) -> dict[str, Any]:
+        """The scenario as a mapping, with all defaults."""
+        return self.scenario.model_dump(exclude={"base"})
+
+    def arms_at(self, point: Point) -> Mapping[str, tuple[str, ...]]:
+        """Return the arms that are run at a point."""
+        if self.study.crossed:
+            return self.arms
+        one = str(point[POLICIES])
+        return {NONE: (), one: self.arms[one]} if one != NONE else {NONE: ()}
+
+    def at(self, point: Point, threads: int | None = None) -> tuple[Arm, ...]:
+        """Return the arms at a point; without policies one. Raises ScenarioError with every fault.
+
+        threads: for each of them, where given.
+        """
+        raw, bodies = self.raw, dict(self.bodies)
+        for name, factor in self.study.vary.items():
+            for path in factor.paths or (name,):
+                raw, bodies = self._put(raw, bodies, path, point[name], factor.scale)
+        if threads is not None:
+            raw = {**raw, "run": {**raw.get("run", {}), "threads": threads}}
+        table = self.scenario.base.held if self.scenario.base is not None else None
+        found = []
+        for key, names in (self.arms_at(point) or {NONE: ()}).items():
+            mine = {**raw, "policies": {**raw.get("policies", {}), **{name: bodies[name] for name in names}}} if names else raw
+            found.append(Arm(key, names, read(mine, self.scenario.name, table)))
+        return tuple(found)
+
+    def _put(
+        self, raw: dict[str, Any], bodies: dict[str, Any], path: str, value: Any, scale: bool
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return mapping and policies with a path set to a value, or to what stands there times the value."""
+        first, *rest = path.split(".")
+        own = first == "policies" and rest[0] in bodies
+        if scale:
+            value = scaled(_find(bodies if own else self.whole, rest if own else [first, *rest]), value)
+        if own:
+            return raw, {**bodies, rest[0]: put(bodies[rest[0]], rest[1:], value)}
+        return put(raw, [first, *rest], value), bodies
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that a row depends on beside its point: code, scenario, existing customers, policies, comparator."""
+        base = self.scenario.base.held if self.scenario.base is not None else None
+        whole = hashlib.sha256(code().encode() + config_of(self.scenario) + (base or b""))
+        paths = {name: (factor.paths or (name,), factor.scale) for name, factor in self.study.vary.items()}
+        arms = {key: {name: self.bodies[name] for name in names} for key, names in self.arms.items()}
+        told = {"paths": paths, "arms": arms, "crossed": self.study.crossed, "comparator": self.study.comparator}
+        whole.update(json.dumps(told, sort_keys=True, default=str).encode())
+        return whole.hexdigest()
+
+    def key(self, point: Point) -> str:
+        """Return the name of a point's rows: of all that they depend on."""
+        return hashlib.sha256((self.digest + json.dumps(point, sort_keys=True)).encode()).hexdigest()[:32]
+
+
+def put(raw: Any, path: Sequence[str], value: Any) -> Any:
+    """Return a copy of a mapping with a path set; what lies beside the path is shared."""
+    if not path:
+        return value
+    if isinstance(raw, list | tuple):
+        place = int(path[0])
+        return [*raw[:place], put(raw[place], path[1:], value), *raw[place + 1 :]]
+    body = raw if isinstance(raw, Mapping) else {}
+    return {**body, path[0]: put(body.get(path[0]), path[1:], value)}
+
+
+def scaled(base: Any, factor: float) -> Any:
+    """Return a number, or each of a list, times a factor."""
+    return [one * factor for one in base] if isinstance(base, list | tuple) else base * factor
+
+
+def _find(raw: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        raw = raw[int(part)] if isinstance(raw, list | tuple) else raw[part]
+    return raw
+
+
+def plan(scenario: Scenario, study: Study, configs: str | Path | None = None) -> Plan:
+    """Return what a study runs, every point of it read once.
+
+    configs: a user's folder, whose policies win. Raises ScenarioError with all that is wrong, before anything runs.
+    """
+    bodies, arms, found = _arms(study, configs)
+    for name, factor in study.vary.items():
+        for path in factor.paths or (name,):
+            found += _path_faults(scenario, bodies, f"vary.{name}", path, factor)
+    if study.comparator not in (arms or {NONE: ()}):
+        found.append(Fault("comparator", study.comparator, "must be one of the policies", f"there are {', '.join(arms)}"))
+    if scenario.horizon == "inf":
+        found.append(Fault("horizon", "inf", "must be a whole number of periods to simulate"))
+    if found:
+        raise ScenarioError(found)
+    made = Plan(scenario, study, points(study), bodies, arms)
+    _judge(made)
+    return made
+
+
+def _arms(study: Study, configs: str | Path | None) -> tuple[dict[str, Any], dict[str, tuple[str, ...]], list[Fault]]:
+    """Return policies by name, and the arms, ``none`` among them where there are any."""
+    bodies: dict[str, Any] = {}
+    arms: dict[str, tuple[str, ...]] = {NONE: ()} if study.policies else {}
+    found: list[Fault] = []
+    for entry in study.policies:
+        arms[entry] = tuple(dict.fromkeys(part for part in entry.split("+") if part != NONE))
+        for name in arms[entry]:
+            try:
+                bodies[name] = bodies[name] if name in bodies else named(name, configs)
+            except ScenarioError as error:
+                found += error.faults
+    return bodies, arms, found
+
+
+def _path_faults(scenario: Scenario, bodies: Mapping[str, Any], where: str, path: str, factor: Factor) -> Iterator[Fault]:
+    """Yield why a path leads nowhere, or to what cannot be scaled."""
+    parts = path.split(".")
+    here: Any = scenario.model_dump(exclude={"base"})
+    if parts[0] == "policies" and len(parts) > 2 and parts[1] in bodies:
+        here, parts = {**_policy_defaults(bodies[parts[1]])}, parts[2:]
+    elif parts[0] == "policies" and len(parts) > 1 and parts[1] not in here["policies"]:
+        known = [*here["policies"], *bodies]
+        yield Fault(where, path, "is of a policy that no arm has", suggest(parts[1], known) if known else "add policies=[NAME]")
+        return
+    if parts[0] == "run" and parts[1:] in (["threads"], ["driver"]):
+        yield Fault(where, path, "changes no result", "leave it out")
+        return
+    for k, part in enumerate(parts):
+        if isinstance(here, list | tuple):
+            if not (part.isdecimal() and int(part) < len(here)):
+                yield Fault(where, path, f"has {len(here)} entries before .{part}", "count them from 0")
+                return
+            here = here[int(part)]
+        elif isinstance(here, dict) and part in here:
+            here = here[part]
+        elif isinstance(here, dict) and here:
+            yield Fault(where, path, "unknown parameter", _hint(parts, k, here))
+            return
+        elif here is None or here == {}:
+            break  # a part that is off: the gate judges what is set there
+        else:
+            yield Fault(where, path, f"leads beyond {'.'.join(parts[:k])}, which is {show(here)}", "cut it short")
+            return
+    if factor.scale and not _numeric(here):
+        yield Fault(where, path, f"has no number there to multiply (got {show(here)})", "leave scale out")
+
+
+def _policy_defaults(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a policy's body with the parts that it may have."""
+    from sim.scenario.policy import Policy
+
+    return {**dict.fromkeys(Policy.model_fields), **body}
+
+
+def _hint(parts: Sequence[str], k: int, here: Mapping[str, Any]) -> str:
+    before = ".".join(parts[:k])
+    told = suggest(parts[k], here)
+    return f"{told} (in {before})" if before and told else told
+
+
+def _numeric(value: Any) -> bool:
+    listed = value if isinstance(value, list | tuple) else [value]
+    return bool(listed) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in listed)
+
+
+def _judge(made: Plan) -> None:
+    """Read every point; raise ScenarioError with what is wrong with any, and with how many of them it is."""
+    from sim.studies.compare import refuse
+    from sim.studies.simulate import prepare  # noqa: F401 - what cannot be compiled is found when it is run
+
+    wrong: dict[tuple[str, str, str], list[int]] = {}
+    first: dict[tuple[str, str, str], Fault] = {}
+    for k, point in enumerate(made.points):
+        try:
+            found = made.at(point)
+            if len(found) > 1:
+                refuse(found[0].scenario)
+        except ScenarioError as error:
+            for fault in error.faults:
+                kind = (fault.where, fault.rule, fault.suggestion)
+                first.setdefault(kind, fault)
+                wrong.setdefault(kind, []).append(k)
+    if not wrong:
+        return
+    n = len(made.points)
+    most = sorted(wrong, key=lambda kind: -len(wrong[kind]))
+    raise ScenarioError(_placed(first[kind], wrong[kind], n, made.points) for kind in most[:TOLD])
+
+
+def _placed(fault: Fault, which: Sequence[int], n: int, every: Sequence[Point]) -> Fault:
+    """Return a fault with the share of the points that have it."""
+    if len(which) == n:
+        return fault
+    point = ", ".join(f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}" for name, value in every[which[0]].items())
+    rule = f"{fault.rule} at {len(which):,} of {n:,} points ({len(which) / n:.2%}), first at point {which[0]} ({point})"
+    return Fault(fault.where, fault.value, rule, fault.suggestion or "narrow the range, or cut the distribution off with low and high")

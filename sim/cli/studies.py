@@ -1,7 +1,6 @@
 """Verbs of studies: sweep, and what lies in results."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -41,10 +40,67 @@ def sweep(settings: Settings = None, configs: Configs = None, no_report: NoRepor
       clvsim sweep policies=[win_back] \\
         "vary.firm.customers=[1000,10000]"
     """
-    _study("sweep", settings, configs, {}, report=not no_report)
+    _study("sweep", settings, configs, report=not no_report)
 
 
-def _study(kind: str, settings: list[str] | None, configs: str | None, verb: Mapping[str, Any], *, report: bool) -> None:
+@app.command()
+def sensitivity(settings: Settings = None, configs: Configs = None, no_report: NoReport = False) -> None:
+    """Say which parameters make the outcome vary, and how much of it each.
+
+    \b
+    Settings, in any order:
+      vary.PATH={low: A, high: B}
+                        a parameter's range, or
+                        a distribution: normal
+                        ... with mean and sd
+      method=NAME       sobol, morris, tornado
+      points=N          rows of the design, a
+                        power of two (64)
+      measure=NAME      equity, clv, spent, gain
+      policies=[A]      whose gain varies
+      level=P           of intervals (0.95)
+      scenario=NAME, study=NAME, out=DIR,
+      KEY=VALUE         as for sweep
+    \b
+    Example:
+      clvsim sensitivity run.customers=20000 \\
+        "vary.discount_rate_annual={low: 0.05, \\
+        high: 0.2}" \\
+        "vary.satisfaction.quality={low: 3.5, \\
+        high: 4.2}"
+    """
+    _study("sensitivity", settings, configs, report=not no_report)
+
+
+@app.command()
+def optimise(settings: Settings = None, configs: Configs = None, no_report: NoReport = False) -> None:
+    """Find the best values of parameters that the firm can choose.
+
+    \b
+    Settings, in any order:
+      vary.PATH={low: A, high: B}
+                        what is chosen; or a
+                        list; log, integer
+      objectives={equity: max}
+                        several give a front:
+                        equity, gain, clv,
+                        spent, downside
+      limits={spent: N} the most of one
+      aspiration=N      downside counts from it
+      trials=N          points to search by (64)
+      policies=[A]      whose parameters
+      scenario=NAME, study=NAME, out=DIR,
+      KEY=VALUE         as for sweep
+    \b
+    Example:
+      clvsim optimise policies=[win_back] \\
+        "vary.policies.win_back.cost.per_contact=\\
+        {low: 1, high: 20}" run.customers=20000
+    """
+    _study("optimise", settings, configs, report=not no_report)
+
+
+def _study(kind: str, settings: list[str] | None, configs: str | None, *, report: bool) -> None:
     """Read what is asked for, run it, write its folder, and print what was found."""
     with explained():
         from sim import store
@@ -52,10 +108,9 @@ def _study(kind: str, settings: list[str] | None, configs: str | None, verb: Map
         from sim.cli.showing import progress_bar, show_study
         from sim.cli.studying import read_asked
         from sim.studies import study_folder
-        from sim.studies.points import plan
 
-        scenario, study, more, out = read_asked(settings or [], configs, verb)
-        made = plan(scenario, study, configs)
+        scenario, study, more, out = read_asked(settings or [], configs, study_folder.asking(kind))
+        made = study_folder.planned(kind, scenario, study, more, configs)
         folder = store.check(out if out is not None else study_folder.default_folder(made, kind, more))
         with progress_bar() as progress:
             found = study_folder.run(kind, made, more, folder, progress)

@@ -120,12 +120,16 @@ def policy_cost(policy: Policy, factor: float, last: int) -> float:
 
 def replicates(sample: Sample) -> pd.DataFrame:
     """Return each replicate's results. Columns: replicate, clv, clv_before_acquisition (means per customer), equity."""
-    everybody = sample.groups[0]
-    weight = np.where(sample.customers > 0, sample.firm, 0.0)
     columns: dict[str, Array] = {"replicate": np.arange(sample.replicates)}
     for name, kind in (("clv", AFTER), ("clv_before_acquisition", BEFORE)):
-        columns[name] = path_means(cell_means(sample, kind), weight) / _sum(weight, everybody)
+        columns[name] = path_clv(sample, kind)
     return pd.DataFrame(columns | {"equity": path_equity(sample)})
+
+
+def path_clv(sample: Sample, kind: int) -> Floats:
+    """Return mean CLV per customer of each replicate ``(replicate,)``; kind: BEFORE or AFTER acquisition cost."""
+    weight = np.where(sample.customers > 0, sample.firm, 0.0)
+    return path_means(cell_means(sample, kind), weight) / _sum(weight, sample.groups[0])
 
 
 def path_equity(sample: Sample) -> Floats:

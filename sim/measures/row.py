@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.kernels.types import PATTERNS, POLICY_COST, UNIT
+from sim.kernels.types import AFTER, PATTERNS, POLICY_COST, UNIT
 from sim.measures.clv import clv_row
-from sim.measures.equity import budgets, cell_values, firm_cost, own_cost, path_equity
+from sim.measures.equity import budgets, cell_values, firm_cost, own_cost, path_clv, path_equity
 from sim.measures.paired import Paired, firm_scale
 from sim.measures.paths import path_error, path_means
 from sim.measures.retention import share_in
@@ -36,7 +36,7 @@ Row = dict[str, float | Sequence[float]]
 def row(sample: Sample) -> Row:
     """Return a run's measures: CLV after acquisition cost, per customer; equity and cost of policies, the firm's, at calendar 0.
 
-    equity_paths: customer equity of each replicate, where there are several. Errors are NaN of one path that customers share.
+    equity_paths, clv_paths: of each replicate, where there are several. Errors are NaN of one path that customers share.
     """
     everybody = sample.groups[0]
     found = clv_row(sample, everybody, list(range(len(PATTERNS))), "clv")
@@ -48,7 +48,7 @@ def row(sample: Sample) -> Row:
     paths = path_equity(sample)
     told["equity_se"] = float(np.sqrt(sum((se * se).tolist()))) if sample.independent else path_error(paths)
     told["spent"] = _spent(sample)
-    return told | ({"equity_paths": paths.tolist()} if paths.size > 1 else {})
+    return told | ({"equity_paths": paths.tolist(), "clv_paths": path_clv(sample, AFTER).tolist()} if paths.size > 1 else {})
 
 
 def _kept(sample: Sample) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +69,20 @@ class Plan:
             found.append(Arm(key, names, read(mine, self.scenario.name, table)))
         return tuple(found)
 
+    def standing(self, name: str) -> Any:
+        """Return what stands at present where a factor is set, None where that is no single value."""
+        factor = self.study.vary[name]
+        if factor.scale:
+            return 1.0
+        first, *rest = (factor.paths or (name,))[0].split(".")
+        own = first == "policies" and rest[0] in self.bodies
+        try:
+            found = _find(self.bodies if own else self.whole, rest if own else [first, *rest])
+        except (KeyError, IndexError, TypeError):
+            return None
+        found = found[0] if isinstance(found, list | tuple) and len(found) == 1 else found
+        return found if isinstance(found, int | float | str) else None
+
     def _put(
         self, raw: dict[str, Any], bodies: dict[str, Any], path: str, value: Any, scale: bool
     ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -119,10 +133,11 @@ def _find(raw: Any, path: Sequence[str]) -> Any:
     return raw
 
 
-def plan(scenario: Scenario, study: Study, configs: str | Path | None = None) -> Plan:
+def plan(scenario: Scenario, study: Study, configs: str | Path | None = None, make: Callable[[Study], Sequence[Point]] = points) -> Plan:
     """Return what a study runs, every point of it read once.
 
-    configs: a user's folder, whose policies win. Raises ScenarioError with all that is wrong, before anything runs.
+    configs: a user's folder, whose policies win; make: makes the points, by default those of the study's design. Raises ScenarioError with
+    all that is wrong, before anything runs.
     """
     bodies, arms, found = _arms(study, configs)
     for name, factor in study.vary.items():
@@ -134,7 +149,7 @@ def plan(scenario: Scenario, study: Study, configs: str | Path | None = None) ->
         found.append(Fault("horizon", "inf", "must be a whole number of periods to simulate"))
     if found:
         raise ScenarioError(found)
-    made = Plan(scenario, study, points(study), bodies, arms)
+    made = Plan(scenario, study, make(study), bodies, arms)
     _judge(made)
     return made
 

@@ -4,16 +4,16 @@ import hashlib
 import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 
 from sim import store
-from sim.scenario import Fault, ScenarioError, read
+from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.customers import HELD
-from sim.scenario.study import read_study
-from sim.studies.design import points
+from sim.scenario.study import Study, read_study
 from sim.studies.folder import (
     DRAWS,
     changed,
@@ -27,17 +27,17 @@ from sim.studies.folder import (
     table_of,
     told_otherwise,
 )
-from sim.studies.points import Plan
+from sim.studies.points import Plan, plan
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = 1
 
-KINDS = {"sweep": "sim.studies.sweep"}
-"""Kinds of studies, and the module whose ``study(plan, asked, out, progress)`` makes each."""
+KINDS = {kind: f"sim.studies.{kind}" for kind in ("sweep", "sensitivity", "optimise")}
+"""Kinds of studies, and the module whose ``fit(scenario)``, ``points(study, asked)``, ``study(plan, asked, out, progress)`` make each."""
 
-REPORTS = {"sweep": "sim.report.sweeps"}
+REPORTS = {"sweep": "sim.report.sweeps", "sensitivity": "sim.report.sensitivity", "optimise": "sim.report.optimum"}
 """Kinds of studies, and the module whose ``answer(found)``, ``notes(found)`` and ``story(found)`` make the report of each."""
 
 
@@ -92,6 +92,18 @@ def run(
     """Make a study of a kind; out: folder beside which its points are kept, None for nowhere."""
     found: Found = importlib.import_module(KINDS[kind]).study(plan, asked, out, progress)
     return found
+
+
+def asking(kind: str) -> Mapping[str, Any]:
+    """Return what a study of a kind can be asked for beside what varies, with defaults."""
+    asked: Mapping[str, Any] = importlib.import_module(KINDS[kind]).ASKED
+    return asked
+
+
+def planned(kind: str, scenario: Scenario, study: Study, asked: Mapping[str, Any], configs: str | Path | None) -> Plan:
+    """Return what a study of a kind runs; raise ScenarioError with all that is wrong."""
+    module = importlib.import_module(KINDS[kind])
+    return plan(module.fit(scenario), study, configs, partial(module.points, asked=asked))
 
 
 def reporting(found: Found) -> Any:
@@ -151,7 +163,8 @@ def _plan(written: Any, scenario: Any) -> tuple[str, Mapping[str, Any], Plan]:
     """Return kind, what was asked, and the plan, as ``study.yaml`` tells."""
     if not isinstance(written, dict) or written.get("kind") not in KINDS or not isinstance(written.get("study"), dict):
         raise ScenarioError([Fault("study.yaml", "", "must hold kind and study, as it was written")])
+    kind, asked = str(written["kind"]), dict(written.get("asked") or {})
     study, bodies = read_study(written["study"]), dict(written.get("policies") or {})
     arms = {"none": ()} | {entry: tuple(part for part in entry.split("+") if part in bodies) for entry in study.policies}
-    made = Plan(scenario, study, points(study), bodies, arms if study.policies else {})
-    return str(written["kind"]), dict(written.get("asked") or {}), made
+    every = importlib.import_module(KINDS[kind]).points(study, asked)
+    return kind, asked, Plan(scenario, study, every, bodies, arms if study.policies else {})

@@ -15,12 +15,15 @@ import numpy as np
 from sim.engine import Checkpoint
 from sim.engine.run import available_threads
 from sim.measures.row import ERRORS, MEASURES, Row, row, rows
+from sim.measures.sums import Floats
 from sim.parts import Parts
 from sim.scenario import Scenario
 from sim.scenario.sample import cells
-from sim.scenario.study import read_study
+from sim.scenario.study import Study, read_study
+from sim.studies import design
 from sim.studies.arms import NONE, Arm
 from sim.studies.compare import compared
+from sim.studies.design import Point
 from sim.studies.folder import parquet
 from sim.studies.points import Plan, plan
 from sim.studies.simulate import simulate
@@ -35,6 +38,9 @@ KEPT_EVERY = 1.0
 """Seconds after which the points that are done are written."""
 
 ENDING = ".parquet"
+
+ASKED: Mapping[str, Any] = {}
+"""What can be asked for beside the design: nothing."""
 
 Progress = Callable[[int, int], None]
 
@@ -77,7 +83,7 @@ class Sweep:
         return pd.DataFrame(found)
 
     kind = "sweep"
-    asked: ClassVar[Mapping[str, Any]] = {}
+    asked: ClassVar[Mapping[str, Any]] = ASKED
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
@@ -97,8 +103,8 @@ class Sweep:
         """Names of what varies, in the table's order."""
         return list(self.plan.points[0])
 
-    def paths(self, measure: str = "equity", arm: str | None = None) -> np.ndarray[Any, Any]:
-        """Return a measure of each replicate, equity or spent, at every point (points, replicates); of an arm, the first by default."""
+    def paths(self, measure: str = "equity", arm: str | None = None) -> Floats:
+        """Return equity, clv or spent of each replicate, at every point (points, replicates); of an arm, by default the first."""
         found = []
         for point, every in zip(self.plan.points, self.rows, strict=True):
             place = 0 if arm is None else list(self.plan.arms_at(point)).index(arm)
@@ -119,18 +125,28 @@ def sweep(
     out: str | os.PathLike[str] | None = None,
     configs: str | Path | None = None,
     progress: Progress | None = None,
-    **design: Any,
+    **rest: Any,
 ) -> Sweep:
     """Run a scenario at every point of a design and return its Sweep.
 
     vary: factors by dotted path, each a list of values or a range such as ``{"low": 1, "high": 2}`` (``sim.scenario.study.Factor``);
-    design: design, points, design_seed, correlations, policies, crossed, comparator (``sim.scenario.study.Study``); configs: a user's
+    rest: design, points, design_seed, correlations, policies, crossed, comparator (``sim.scenario.study.Study``); configs: a user's
     folder, for policies; out: folder beside which the points are kept as they are done, in ``out.parts``: the same call goes on where a
     killed one ended.
     progress: called with the points done and those in all. All points share their luck: customer i is the same at each of them.
     Raises ScenarioError with every fault, before anything runs.
     """
-    return run(plan(scenario, read_study({"vary": vary or {}, **design}), configs), out, progress)
+    return run(plan(scenario, read_study({"vary": vary or {}, **rest}), configs), out, progress)
+
+
+def fit(scenario: Scenario) -> Scenario:
+    """Return a scenario as a sweep runs it: as it is."""
+    return scenario
+
+
+def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:
+    """Return the points of a sweep: those of its design."""
+    return design.points(study)
 
 
 def study(made: Plan, asked: Mapping[str, Any], out: str | os.PathLike[str] | None, progress: Progress | None) -> Sweep:

@@ -1,0 +1,179 @@
+"""What a sensitivity analysis's report says: which parameters matter, how much, and of which it cannot be told."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sim.report import words
+from sim.report.panels import beside, new_figure, scaled, ticks, wrapped
+from sim.report.study import Story, Table, told
+from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sim.studies.sensitivity import Sensitivity
+
+MEASURES = {"equity": "customer equity", "clv": "CLV of a customer", "spent": "the cost of policies", "gain": "the gain in customer equity"}
+
+METHODS = {"sobol": "Sobol indices", "morris": "Morris screening", "tornado": "each factor alone, from its 10 % to its 90 % quantile"}
+
+SIZE = {"sobol": "total", "morris": "mu_star", "tornado": "swing"}
+"""The column that tells how much a factor matters."""
+
+
+def story(found: "Sensitivity") -> Story:
+    """Return what the report of a sensitivity analysis says."""
+    plan, method = found.plan, found.asked["method"]
+    figure = {"sobol": shares, "morris": screening, "tornado": tornado}[method](found)
+    receipt = [
+        ("Method", METHODS[method]),
+        ("Points", f"{len(plan.points):,}, of {plan.scenario.run.replicates} replicates, the same luck at each"),
+        ("Seed of the customers", str(plan.scenario.run.seed)),
+        ("Seed of the design", str(plan.study.design_seed)),
+    ]
+    mind = ["bars are of the ranges and distributions given: a wider range makes a parameter matter more"]
+    return Story("what matters?", answer(found), notes(found), [figure], [_table(found)], told(plan.study.vary), receipt, mind)
+
+
+def ordered(found: "Sensitivity") -> pd.DataFrame:
+    """Return the table, those first that matter most."""
+    return found.table.sort_values(SIZE[found.asked["method"]], ascending=False, kind="stable").reset_index(drop=True)
+
+
+def answer(found: "Sensitivity") -> str:
+    """Return the answer in a sentence or two."""
+    rows, what, scenario = ordered(found), MEASURES[found.asked["measure"]], found.plan.scenario
+    first = rows.iloc[0]
+    if found.asked["method"] == "tornado":
+        low, high = (words.money(scenario, first[end]) for end in ("low", "high"))
+        return f"{first['factor']} moves {what} most: {low} at its low end, {high} at its high end."
+    if found.asked["method"] == "morris":
+        return f"{first['factor']} moves {what} most: {words.money(scenario, first['mu_star'])} over its range, on average."
+    if not np.isfinite(first["total"]):
+        return f"Over these ranges {what} does not vary, as far as can be told."
+    share = words.percent(max(min(first["total"], 1.0), 0.0))
+    return f"{first['factor']} matters most: it has a part in {share} of the variance of {what} over these ranges."
+
+
+def notes(found: "Sensitivity") -> list[str]:
+    """Return what else is found, a sentence each."""
+    said = []
+    rows = ordered(found)
+    if "told" in rows:
+        said = [f"{row['factor']}: {row['told']}." for row in rows.to_dict("records")]
+    if np.isfinite(found.noise):
+        said.append(f"Of the variance between points {words.percent(max(found.noise, 0.0))} is luck, which is taken out.")
+    if any(" + " in name for name in found.names):
+        said.append("Correlated parameters are told together: what each of them does alone cannot be taken apart.")
+    return said
+
+
+def shares(found: "Sensitivity") -> Drawn:
+    """Draw first-order and total Sobol indices with their intervals. Frame: as the table of indices."""
+    frame, title = ordered(found), "What makes the outcome vary"
+    with drawing(found.plan.scenario):
+        figure, (axes,) = new_figure(1.6 + 0.5 * len(frame))
+        places = np.arange(len(frame))[::-1].astype(float)
+        for name, shift, colour, hatch, label in (
+            ("total", 0.19, BLUE, "", "with all it does together with others"),
+            ("first", -0.19, SKY, "////", "by itself"),
+        ):
+            value = frame[name].to_numpy()
+            ends = np.abs(np.stack([value - frame[f"{name}_low"], frame[f"{name}_high"] - value]))
+            axes.barh(places + shift, value, height=0.36, color=colour, edgecolor="white", hatch=hatch, linewidth=0, label=label)
+            axes.errorbar(value, places + shift, xerr=ends, fmt="none", ecolor=INK, capsize=2.5, linewidth=1.0)
+        axes.set_yticks(places, [wrapped(name) for name in frame["factor"]], fontsize=SMALL)
+        axes.tick_params(axis="y", length=0)
+        axes.axvline(0, color=INK, linewidth=0.9)
+        axes.set_xlabel(f"share of the variance of {MEASURES[found.asked['measure']]}")
+        ticks(axes.xaxis, 100.0, f"{words.SPACE}%")
+        figure.legend(loc="outside lower center", ncols=1)
+        axes.set_title(title)
+        laid_out(figure)
+    level = words.percent(found.asked["level"])
+    return Drawn("indices", figure, frame, title, f"Sobol indices; intervals hold together at {level}, luck taken out.")
+
+
+def screening(found: "Sensitivity") -> Drawn:
+    """Draw Morris's mean absolute effects against their spread. Frame: as the table of indices."""
+    frame, title, scenario = ordered(found), "Which parameters to keep", found.plan.scenario
+    with drawing(scenario):
+        figure, (axes,) = new_figure(3.6)
+        scale, power = scaled(float(frame[["mu_star", "sigma"]].abs().max().max()))
+        x, y = frame["mu_star"] / scale, frame["sigma"] / scale
+        half = np.abs(np.stack([x - frame["mu_star_low"] / scale, frame["mu_star_high"] / scale - x]))
+        axes.errorbar(x, y, xerr=half, fmt="o", color=BLUE, ecolor=GREY, markersize=6, linewidth=1.0)
+        right = float(x.max()) / 2
+        for name, at, up in zip(frame["factor"], x, y, strict=True):
+            side: dict[str, Any] = {"ha": "right", "xytext": (-7, 6)} if at > right else {"ha": "left", "xytext": (7, 6)}
+            axes.annotate(name, (at, up), textcoords="offset points", fontsize=SMALL, **side)
+        axes.set_xlim(0, 1.15 * float((x + half[1]).max()))
+        axes.set_ylim(0, 1.25 * max(float(y.max()), 1e-12))
+        axes.set_xlabel(f"mean absolute effect over the range, {power}{words.unit(scenario)}")
+        axes.set_ylabel(f"its spread, {power}{words.unit(scenario)}")
+        axes.grid(axis="both")
+        ticks(axes.xaxis)
+        ticks(axes.yaxis)
+        axes.set_title(title)
+        laid_out(figure)
+    said = "Right: matters. Up: bent, or together with others. Intervals: of the mean effect."
+    return Drawn("screening", figure, frame, title, said)
+
+
+def tornado(found: "Sensitivity") -> Drawn:
+    """Draw how far each factor alone moves the outcome. Frame: as the table of indices."""
+    frame, title, scenario = ordered(found), "Each parameter alone", found.plan.scenario
+    with drawing(scenario):
+        figure, (axes,) = new_figure(1.5 + 0.4 * len(frame))
+        scale, power = scaled(float(frame[["low_change", "high_change"]].abs().max().max()))
+        places = np.arange(len(frame))[::-1]
+        for end, colour, hatch in (("low", ORANGE, "////"), ("high", BLUE, "")):
+            value = frame[f"{end}_change"].to_numpy() / scale
+            half = np.nan_to_num(words.LEVEL * frame[f"{end}_change_se"].to_numpy() / scale)
+            axes.barh(places, value, color=colour, edgecolor="white", hatch=hatch, height=0.62, linewidth=0, label=f"at its {end} end")
+            axes.errorbar(value, places, xerr=half, fmt="none", ecolor=INK, capsize=2.5, linewidth=1.0)
+        _sized(axes, frame, scale, places)
+        axes.set_yticks(places, [wrapped(name) for name in frame["factor"]], fontsize=SMALL)
+        axes.axvline(0, color=INK, linewidth=0.9)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(f"change of {MEASURES[found.asked['measure']]}, {power}{words.unit(scenario)}")
+        ticks(axes.xaxis)
+        figure.legend(loc="outside lower center", ncols=2)
+        axes.set_title(title)
+        laid_out(figure)
+    said = "From the middle of its distribution to its 10 % and 90 % quantiles, the others in the middle; intervals: 95 %."
+    return Drawn("tornado", figure, frame, title, said)
+
+
+def _sized(axes: "Axes", frame: pd.DataFrame, scale: float, places: Any) -> None:
+    """Write the swing right of each pair of bars."""
+    ends = frame[["low_change", "high_change"]].to_numpy() / scale
+    for place, swing, pair in zip(places, frame["swing"] / scale, ends, strict=True):
+        beside(axes, max(float(pair.max()), 0.0), place, words.told_apart(swing, float(np.abs(ends).max())))
+    low, high = min(float(ends.min()), 0.0), max(float(ends.max()), 0.0)
+    axes.set_xlim(low - 0.06 * (high - low), high + 0.22 * ((high - low) or 1.0))
+
+
+def _table(found: "Sensitivity") -> Table:
+    rows, unit = ordered(found), words.unit(found.plan.scenario)
+    if found.asked["method"] == "sobol":
+        head = ["", "by itself", "with others too", "in words"]
+        cells = [[row["factor"], _share(row, "first"), _share(row, "total"), row["told"]] for row in rows.to_dict("records")]
+        note = f"Shares of the variance of {MEASURES[found.asked['measure']]}, with the ends of their intervals."
+        return Table("Shares of the variance", head, cells, note)
+    if found.asked["method"] == "morris":
+        head = ["", f"mean effect, {unit}", f"absolute, {unit}", f"spread, {unit}", "in words"]
+        cells = [
+            [row["factor"], *(words.plain(row[key]) for key in ("mu", "mu_star", "sigma")), row["told"]] for row in rows.to_dict("records")
+        ]
+        return Table("Effects over the range", head, cells)
+    head = ["", f"low end, {unit}", f"high end, {unit}", f"apart, {unit}"]
+    cells = [[row["factor"], *(words.plain(row[key]) for key in ("low", "high", "swing"))] for row in rows.to_dict("records")]
+    return Table("Each parameter alone", head, cells)
+
+
+def _share(row: dict[Any, Any], name: str) -> str:
+    value, low, high = (words.percent(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
+    return f"{value} ({low} to {high})" if value != words.DASH else words.DASH

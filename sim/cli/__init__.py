@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from sim.cli import studies
+from sim.cli import results, studies
 from sim.cli.common import DIFFERENT, USAGE, Configs, Multirun, Settings, explained
 from sim.cli.reading import complain, notes, origin, placed, read, read_comparison, read_points, tell, warn
 from sim.cli.showing import progress_bar, show_comparison, show_exact, show_exact_points, show_names, show_result, show_results, width
@@ -219,6 +219,7 @@ def compare(
 
 
 app.add_typer(studies.app)
+app.add_typer(results.app, name="results")
 
 
 @app.command()

@@ -73,6 +73,38 @@ def sensitivity(settings: Settings = None, configs: Configs = None, no_report: N
 
 
 @app.command()
+def uncertainty(settings: Settings = None, configs: Configs = None, no_report: NoReport = False) -> None:
+    """Say what not knowing the parameters does to the outcome and the choice.
+
+    \b
+    Settings, in any order:
+      vary.PATH={distribution: normal,
+        mean: M, sd: S} what is believed of a
+                        parameter; or low and
+                        high, beta, gamma,
+                        lognormal, triangular
+      correlations={A: {B: 0.5}}
+      policies=[A,B]    to choose between
+      points=N          draws (256)
+      seconds=S         or: as many draws and
+                        customers as fit
+      trials=[100,1000] customers in each arm
+                        of a trial
+      trial_price=P     each of them costs
+      willingness=[0.5,1]
+      scenario=NAME, study=NAME, out=DIR,
+      KEY=VALUE         as for sweep
+    \b
+    Example:
+      clvsim uncertainty policies=[win_back] \\
+        "vary.satisfaction.quality=\\
+        {distribution: normal, mean: 3.9, \\
+        sd: 0.2}" run.customers=20000
+    """
+    _study("uncertainty", settings, configs, report=not no_report)
+
+
+@app.command()
 def optimise(settings: Settings = None, configs: Configs = None, no_report: NoReport = False) -> None:
     """Find the best values of parameters that the firm can choose.
 
@@ -109,8 +141,8 @@ def _study(kind: str, settings: list[str] | None, configs: str | None, *, report
         from sim.cli.studying import read_asked
         from sim.studies import study_folder
 
-        scenario, study, more, out = read_asked(settings or [], configs, study_folder.asking(kind))
-        made = study_folder.planned(kind, scenario, study, more, configs)
+        scenario, study, asked, out = read_asked(settings or [], configs, study_folder.asking(kind))
+        made, more = study_folder.planned(kind, scenario, study, asked, configs)
         folder = store.check(out if out is not None else study_folder.default_folder(made, kind, more))
         with progress_bar() as progress:
             found = study_folder.run(kind, made, more, folder, progress)

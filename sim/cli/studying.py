@@ -35,7 +35,7 @@ def read_asked(settings: Sequence[str], configs: str | None, verb: Mapping[str, 
 
     known = {*Study.model_fields, *verb, "study"}
     faults: list[Fault] = []
-    given: dict[str, Any] = {}
+    given, varied = dict[str, Any](), dict[str, Any]()
     rest: list[str] = []
     for setting in settings:
         key, separator, text = setting.partition("=")
@@ -46,14 +46,14 @@ def read_asked(settings: Sequence[str], configs: str | None, verb: Mapping[str, 
         if isinstance(value, Fault):
             faults.append(value)
         elif key.startswith("vary."):
-            given.setdefault("vary", {})[key.removeprefix("vary.")] = value
+            varied[key.removeprefix("vary.")] = value
         else:
             given[key] = value
     try:
         body = _file(given.pop("study", None), configs)
     except ScenarioError as error:
         raise ScenarioError([*faults, *error.faults]) from None
-    merged = {**body, **given, "vary": {**_mapping(body, "vary", faults), **_mapping(given, "vary", faults)}}
+    merged = {**body, **given, "vary": {**_mapping(body, "vary", faults), **_mapping(given, "vary", faults), **varied}}
     if "scenario" in merged:
         rest.insert(0, f"scenario={merged.pop('scenario')}")
     more = {**verb, **{key: merged.pop(key) for key in verb if key in merged}}
@@ -65,7 +65,8 @@ def read_asked(settings: Sequence[str], configs: str | None, verb: Mapping[str, 
     try:
         study = read_study(merged)
     except ScenarioError as error:
-        faults += error.faults
+        told = any(fault.where.startswith("vary") for fault in faults)  # what varies is not missing, but cannot be read
+        faults += [fault for fault in error.faults if not (told and fault.where == "vary")]
     if faults or scenario is None or study is None:
         raise ScenarioError(faults)
     return Asked(scenario, study, more, out)
@@ -87,7 +88,7 @@ def _value(key: str, text: str) -> Any:
         return text.split(",")
     try:
         return _numbers(yaml.safe_load(text))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that there is none of, a list within itself
         return Fault(key, text, "cannot be read: close brackets and quotes", "for example {low: 1, high: 2}" if "vary" in key else "")
 
 

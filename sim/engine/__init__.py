@@ -7,6 +7,7 @@ from sim.engine.rationed import refuse_beside, run_rationed
 from sim.engine.reach import rations
 from sim.engine.run import Outcome, run
 from sim.engine.seen import Candidates, Judge, Judges
+from sim.engine.shards import in_shards
 from sim.engine.waves import run_waves
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Outcome",
     "Panel",
     "follow",
+    "in_shards",
     "in_steps",
     "rations",
     "refuse_beside",

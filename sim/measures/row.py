@@ -11,7 +11,7 @@ from sim.measures.paired import Paired, firm_scale
 from sim.measures.paths import path_error, path_means
 from sim.measures.retention import share_in
 from sim.measures.sample import Sample
-from sim.measures.sums import Floats, money
+from sim.measures.sums import Floats, divide, money
 
 MEASURES = {
     "clv": "mean CLV of a customer",
@@ -36,7 +36,9 @@ Row = dict[str, float | Sequence[float]]
 def row(sample: Sample) -> Row:
     """Return a run's measures: CLV after acquisition cost, per customer; equity and cost of policies, the firm's, at calendar 0.
 
-    equity_paths, clv_paths: of each replicate, where there are several. Errors are NaN of one path that customers share.
+    luck: error of equity because of whom it was, given paths; firm_luck: standard deviation of equity because of who the firm's own, finite
+    number of customers are; equity_paths, clv_paths: of each replicate, where there are several. Errors are NaN of one path that customers
+    share.
     """
     everybody = sample.groups[0]
     found = clv_row(sample, everybody, list(range(len(PATTERNS))), "clv")
@@ -45,10 +47,16 @@ def row(sample: Sample) -> Row:
     told["kept"], told["kept_se"] = _kept(sample)
     value, se = cell_values(sample)
     told["equity"] = float(sum(value.tolist())) - budgets(sample) - firm_cost(sample)
-    paths = path_equity(sample)
-    told["equity_se"] = float(np.sqrt(sum((se * se).tolist()))) if sample.independent else path_error(paths)
+    luck, paths = float(np.sqrt(sum((se * se).tolist()))), path_equity(sample)
+    told["equity_se"] = luck if sample.independent else path_error(paths)
+    told |= {"luck": luck, "firm_luck": float(np.sqrt(sum((se * se * per_firm(sample)).tolist())))}
     told["spent"] = _spent(sample)
     return told | ({"equity_paths": paths.tolist(), "clv_paths": path_clv(sample, AFTER).tolist()} if paths.size > 1 else {})
+
+
+def per_firm(sample: Sample) -> Floats:
+    """Return simulated customers, in all replicates, for each customer of the firm ``(g,)``; 0 where it has none."""
+    return divide(sample.customers.astype(np.float64), sample.firm, 0.0)
 
 
 def _kept(sample: Sample) -> tuple[float, float]:
@@ -73,7 +81,7 @@ def _spent(sample: Sample) -> float:
 def rows(paired: Paired, comparator: int) -> list[Row]:
     """Return a row for each case, with its gain over the comparator, customer by customer on the same luck.
 
-    gain_paths, spent_paths: by replicate, where there are several.
+    spent_paths: by replicate, where there are several.
     """
     told = []
     for k, sample in enumerate(paired.samples):

@@ -44,7 +44,12 @@ def shown(found: "Sweep") -> pd.DataFrame:
 def numeric(found: "Sweep") -> list[str]:
     """Return the factors that are numbers, and take several."""
     table = found.table
-    return [name for name in found.factors if pd.api.types.is_numeric_dtype(table[name]) and len(table[name].unique()) > 1]
+    return [name for name in found.factors if _measured(table[name]) and len(table[name].unique()) > 1]
+
+
+def _measured(values: "pd.Series[Any]") -> bool:
+    """Return whether values lie on a scale: numbers, not text, nor true and false."""
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def influence(found: "Sweep") -> list[str]:
@@ -98,17 +103,17 @@ def curves(found: "Sweep") -> Drawn:
 def _curve(frame: pd.DataFrame, name: str, what: str, alone: bool) -> list[dict[str, Any]]:
     found = []
     for arm, rows in frame.groupby("arm", sort=False) if "arm" in frame else [("", frame)]:
-        for _, part in rows.groupby(bins(rows[name], BINS) if pd.api.types.is_numeric_dtype(rows[name]) else name, sort=True):
+        for _, part in rows.groupby(bins(rows[name], BINS) if _measured(rows[name]) else name, sort=True):
             mean = float(part[what].mean())
             half = words.LEVEL * float(part[f"{what}_se"].iloc[0]) if what in ERRORS else math.nan
             ends = (mean - half, mean + half) if alone else tuple(np.quantile(part[what], [0.1, 0.9]).tolist())
-            at = part[name].mean() if pd.api.types.is_numeric_dtype(part[name]) else part[name].iloc[0]
+            at = part[name].mean() if _measured(part[name]) else part[name].iloc[0]
             found.append({"factor": name, "arm": arm, "at": at, "mean": mean, "low": ends[0], "high": ends[1]})
     return found
 
 
 def _answering(axes: "Axes", drawn: pd.DataFrame, scale: float) -> None:
-    words_on_axis = not pd.api.types.is_numeric_dtype(drawn["at"])
+    words_on_axis = not _measured(drawn["at"])
     for k, (arm, rows) in enumerate(drawn.groupby("arm", sort=False)):
         colour, dashes = STYLES[k % len(STYLES)]
         at = np.arange(len(rows)) if words_on_axis else rows["at"].to_numpy(dtype=float)
@@ -132,7 +137,7 @@ def heat(found: "Sweep") -> Drawn:
     value = _tiles(found, (first, second), ends, ids)
     grid = np.full((len(ends[1]) - 1, len(ends[0]) - 1), np.nan)
     grid[value["_y"], value["_x"]] = value["value"]
-    middles = [(edges[:-1] + edges[1:]) / 2 for edges in ends]
+    middles = [_middles(edges, found.table[name]) for edges, name in zip(ends, (first, second), strict=True)]
     drawn = pd.DataFrame({first: middles[0][value["_x"]], second: middles[1][value["_y"]]})
     drawn["arm" if arms else what] = [ids[k] for k in value["value"]] if arms else value["value"].to_numpy()
     title = "Which arm does best where" if arms else f"{MEASURES[what].capitalize()} over two factors"
@@ -186,6 +191,12 @@ def _tile(place: tuple[float, float], size: tuple[float, float], hatch: str) -> 
     from matplotlib.patches import Rectangle
 
     return Rectangle(place, *size, fill=False, hatch=hatch, edgecolor="white", linewidth=0)
+
+
+def _middles(edges: np.ndarray[Any, Any], values: "pd.Series[Any]") -> np.ndarray[Any, Any]:
+    """Return what a heat map's tiles stand for: each a value where these are few, else its middle."""
+    met = np.sort(values.unique().astype(float))
+    return met if met.size == len(edges) - 1 else (edges[:-1] + edges[1:]) / 2
 
 
 def _edges(values: "pd.Series[Any]") -> np.ndarray[Any, Any]:

@@ -45,11 +45,16 @@ def answer(found: "Sweep") -> str:
         return (
             f"Which policy has the highest customer equity depends on the point: {told} of {n:,} points."
             if len(best) > 1
-            else (f"{called(str(best.index[0]))} has the highest customer equity at every one of {n:,} points.")
+            else (f"{_opening(called(str(best.index[0])))} has the highest customer equity at every one of {n:,} points.")
         )
     rows = table.iloc[int(table["equity"].argmin())], table.iloc[int(table["equity"].argmax())]
     least, most = (words.money(scenario, row["equity"], row["equity_se"]) for row in rows)
     return f"Customer equity runs from {least} to {most} over {len(found.plan.points):,} points."
+
+
+def _opening(text: str) -> str:
+    """Return a text as it opens a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def notes(found: "Sweep") -> list[str]:

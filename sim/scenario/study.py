@@ -96,9 +96,10 @@ def levels(factor: Factor) -> int:
     """Return how many values a factor has in a grid."""
     if factor.values is not None:
         return len(factor.values)
-    if factor.steps is None and factor.integer and factor.low is not None and factor.high is not None:
-        return min(STEPS, int(factor.high) - int(factor.low) + 1)
-    return factor.steps or STEPS
+    steps = factor.steps or STEPS
+    if factor.integer and factor.low is not None and factor.high is not None:
+        return min(steps, int(factor.high) - int(factor.low) + 1)
+    return steps
 
 
 def read_study(raw: Mapping[str, Any]) -> Study:
@@ -117,11 +118,15 @@ def _told(raw: Mapping[str, Any], error: ValidationError) -> Iterator[Fault]:
     for one in error.errors(include_url=False):
         place = [str(part) for part in one["loc"] if not (isinstance(part, str) and "[" in part)]
         rule = RULES.get(one["type"], one["msg"])
-        context = one.get("ctx", {})
+        context = {key: f"{item:g}" if isinstance(item, float) else item for key, item in one.get("ctx", {}).items()}
         hint = ""
         if one["type"] == "extra_forbidden":
             known = Factor.model_fields if place[0] == "vary" else Study.model_fields
             hint = suggest(place[-1], known)
+        elif place[:1] == ["vary"] and one["type"] == "model_type":
+            hint = "give a list of values, or a range such as {low: 1, high: 2}"
+        if place[:1] == ["vary"] and place[2:3] == ["values"] and len(place) > 3:  # every branch of the union complains
+            place, rule = place[:4], "must be a finite number, text, true or false"
         value = show(one["input"]) if one["type"] not in ("missing", "extra_forbidden") else ""
         yield Fault(".".join(place), value, rule.format(**context) if context else rule, hint)
 
@@ -231,6 +236,8 @@ def _correlation_faults(study: Study) -> Iterator[Fault]:
                     yield Fault(where, show(value), f"{name} is a list of values, which has no order", "give it a range")
             if first == second or not -1 < value < 1:
                 yield Fault(where, show(value), "must lie between -1 and 1, for two factors")
+            elif study.correlations.get(second, {}).get(first, value) != value:
+                yield Fault(where, show(value), f"is not what correlations.{second}.{first} says", "give each pair once")
 
 
 def correlation(study: Study, names: Sequence[str]) -> list[list[float]]:

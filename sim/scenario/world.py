@@ -56,7 +56,7 @@ TWO_SIDED_95 = 1.959963984540054
 
 
 class Run(Model):
-    """How to simulate; ``threads`` and ``driver`` change no result.
+    """How to simulate; ``threads``, ``driver``, ``executor`` and what belongs to it change no result.
 
     customers: how many are simulated (default: the firm's own); seed: 0 to 2**63 - 1; threads: 1 to 256 (default: all cores);
     precision: stop as soon as the 95 % interval of mean CLV before acquisition is no wider than this share of the mean on either side,
@@ -64,6 +64,8 @@ class Run(Model):
     replicates: independent repetitions; keep_customers: keep one row a customer (memory grows with them; quantiles are then exact);
     driver: ``group`` runs each group of customers through life, ``period`` steps the whole population (same result);
     control: where there is no exact answer, estimate mean CLV with the nearest solvable case as control variate too, in a second run.
+    executor: ``threads`` of this process, or ``dask``, a cluster: ``local`` processes, the address of a scheduler, or ``slurm``;
+    workers: of a local cluster (default: threads), or jobs of SLURM; slurm: what dask-jobqueue's SLURMCluster takes (queue, walltime …).
     panel: customers of the run who are followed period by period, for classes, profit curves and scorecard; 0: none.
     """
 
@@ -75,5 +77,9 @@ class Run(Model):
     replicates: Annotated[Count, Field(ge=1, le=65_536)] = 1
     keep_customers: bool = False
     driver: Literal["group", "period"] = "group"
+    executor: Literal["threads", "dask"] = "threads"
+    cluster: str = "local"
+    workers: Annotated[Count, Field(ge=1, le=100_000)] | None = None
+    slurm: dict[str, str | int | float] = {}
     control: bool = False
     panel: Annotated[Count, Field(ge=0, le=10**6)] = 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.measures.sums import Floats
 from sim.scenario.errors import Fault, ScenarioError
-from sim.scenario.study import Factor, Study, Value, correlation, levels
+from sim.scenario.study import MOST_POINTS, Factor, Study, Value, correlation, levels
 
 Point = dict[str, Value]
 """Values by factor; the policy of a study that does not cross them under ``policies``."""
@@ -18,8 +18,21 @@ Point = dict[str, Value]
 POLICIES = "policies"
 
 
+class TooMany(ScenarioError):
+    """A design has more points than can be run. where: what asks for them; count: how many they are."""
+
+    def __init__(self, where: str, count: int, cost: str = "", hint: str = "") -> None:
+        self.where, self.count = where, count
+        super().__init__([Fault(where, f"{count:,} points", f"must have at most {MOST_POINTS:,} points{cost}", hint)])
+
+
 def points(study: Study) -> list[Point]:
-    """Return the points of a study in order. Those of a longer design begin with these (a Latin hypercube's, where it is doubled)."""
+    """Return the points of a study in order. Those of a longer design begin with these (a Latin hypercube's, where it is doubled).
+
+    Raises TooMany before any is made.
+    """
+    if study.size > MOST_POINTS:
+        raise TooMany("points" if study.plan in ("lhs", "sobol") else "design", study.size)
     lists = {name: _levels(factor) for name, factor in study.vary.items()} if study.plan in ("grid", "list") else {}
     if not study.crossed and study.plan in ("grid", "list"):
         lists[POLICIES] = list(study.policies)
@@ -114,17 +127,19 @@ def values(factor: Factor, shares: Floats) -> list[Value]:
     if factor.values is not None:
         return [factor.values[int(place)] for place in np.minimum(shares * len(factor.values), len(factor.values) - 1)]
     found = _quantiles(factor, shares)
-    return [math.floor(one) for one in found.tolist()] if factor.integer else found.tolist()
+    return [int(one) for one in found.tolist()] if factor.integer else found.tolist()
 
 
 def _quantiles(factor: Factor, shares: Floats) -> Floats:
     low, high = factor.low, factor.high
     if factor.distribution == "uniform":
         assert low is not None and high is not None
-        high += factor.integer
-        if factor.log:
-            return np.asarray(np.exp(math.log(low) + shares * (math.log(high) - math.log(low))))
-        return np.asarray(low + shares * (high - low))
+        end = high + factor.integer
+        first, last = (math.log(low), math.log(end)) if factor.log else (low, end)
+        found = first + shares * (last - first)
+        found = np.exp(found) if factor.log else found
+        found = np.floor(found) if factor.integer else found
+        return np.asarray(np.clip(found, low, high), dtype=np.float64)  # rounding may have led beyond an end
     kind = _frozen(factor)
     start = 0.0 if low is None or factor.distribution in ("beta", "triangular") else float(kind.cdf(low))
     end = 1.0 if high is None or factor.distribution in ("beta", "triangular") else float(kind.cdf(high))

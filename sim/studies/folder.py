@@ -36,9 +36,9 @@ LIBRARIES = ("numpy", "numba", "scipy", "pandas", "duckdb", "pydantic")
 
 
 def config_of(scenario: Scenario, width: int = 120) -> bytes:
-    """Return the scenario as YAML that reads back as the same one, without ``run.threads``, which changes no result."""
+    """Return the scenario as YAML that reads back as the same one, without what changes no result: threads, or a cluster."""
     # what was not given stays out: a default laid under a segment's override could contradict it
-    plain = scenario.model_dump(mode="json", exclude_unset=True, exclude={"run": {"threads"}})
+    plain = scenario.model_dump(mode="json", exclude_unset=True, exclude={"run": {"threads", "executor", "cluster", "workers", "slurm"}})
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=width).encode()
 
 

@@ -19,7 +19,7 @@ from sim.studies.arms import NONE
 from sim.studies.axes import Axis, Limit
 from sim.studies.design import Point, at, sobol
 from sim.studies.points import Plan, plan
-from sim.studies.sensitivity import fit
+from sim.studies.sensitivity import REPLICATES, fit, in_replicates
 from sim.studies.sweep import Progress
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def optimise(
     run of one replicate is taken apart into several, for their errors. Raises ScenarioError with every fault, before anything runs.
     """
     asked = {key: rest.pop(key, value) for key, value in ASKED.items()}
-    made = plan(fit(scenario), read_study({"vary": vary, **rest}), configs, partial(points, asked=asked))
+    made = plan(in_replicates(scenario, REPLICATES), read_study({"vary": vary, **rest}), configs, partial(points, asked=asked))
     return study(made, asked, None, progress)
 
 

@@ -2,22 +2,32 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from sim.config import policy as named
+from sim.measures.row import ERRORS, MEASURES
 from sim.scenario import Fault, Scenario, ScenarioError, read
+from sim.scenario.customers import OVERRIDABLE
+from sim.scenario.policy import Policy
 from sim.scenario.raw import show, suggest
+from sim.scenario.sample import cells
 from sim.scenario.study import Factor, Study
 from sim.studies.arms import NONE, Arm
-from sim.studies.design import POLICIES, Point, points
+from sim.studies.design import POLICIES, Point, TooMany, points
 from sim.studies.folder import code, config_of
 
 TOLD = 5
 """Faults of a design's points that are told, those of most points first."""
+
+COLUMNS = {"point", "arm", POLICIES, *MEASURES, *(f"{name}_se" for name in ERRORS)}
+"""Columns of a sweep's table beside its factors."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +46,14 @@ class Plan:
 
     @cached_property
     def raw(self) -> dict[str, Any]:
-        """The scenario as a mapping, without what was not given."""
-        return self.scenario.model_dump(exclude_unset=True, exclude={"base"})
+        """The scenario as a mapping, without what was not given, nor a table that it holds itself."""
+        held = self.scenario.base is not None and self.scenario.base.held is not None
+        return self.scenario.model_dump(exclude_unset=True, exclude={"base"} if held else set())
 
     @cached_property
     def whole(self) -> dict[str, Any]:
-        """The scenario as a mapping, with all defaults."""
-        return self.scenario.model_dump(exclude={"base"})
+        """The scenario and the policies of its arms as a mapping, with all that paths can lead to; see ``reachable``."""
+        return reachable(self.scenario, self.bodies)
 
     def arms_at(self, point: Point) -> Mapping[str, tuple[str, ...]]:
         """Return the arms that are run at a point."""
@@ -61,7 +72,7 @@ class Plan:
             for path in factor.paths or (name,):
                 raw, bodies = self._put(raw, bodies, path, point[name], factor.scale)
         if threads is not None:
-            raw = {**raw, "run": {**raw.get("run", {}), "threads": threads}}
+            raw = {**raw, "run": {**raw.get("run", {}), "threads": threads, "executor": "threads"}}
         table = self.scenario.base.held if self.scenario.base is not None else None
         found = []
         for key, names in (self.arms_at(point) or {NONE: ()}).items():
@@ -74,10 +85,8 @@ class Plan:
         factor = self.study.vary[name]
         if factor.scale:
             return 1.0
-        first, *rest = (factor.paths or (name,))[0].split(".")
-        own = first == "policies" and rest[0] in self.bodies
         try:
-            found = _find(self.bodies if own else self.whole, rest if own else [first, *rest])
+            found = _find(self.whole, (factor.paths or (name,))[0].split("."))
         except (KeyError, IndexError, TypeError):
             return None
         found = found[0] if isinstance(found, list | tuple) and len(found) == 1 else found
@@ -87,19 +96,18 @@ class Plan:
         self, raw: dict[str, Any], bodies: dict[str, Any], path: str, value: Any, scale: bool
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return mapping and policies with a path set to a value, or to what stands there times the value."""
-        first, *rest = path.split(".")
-        own = first == "policies" and rest[0] in bodies
+        parts = path.split(".")
         if scale:
-            value = scaled(_find(bodies if own else self.whole, rest if own else [first, *rest]), value)
-        if own:
-            return raw, {**bodies, rest[0]: put(bodies[rest[0]], rest[1:], value)}
-        return put(raw, [first, *rest], value), bodies
+            value = scaled(_find(self.whole, parts), value)
+        if parts[0] == POLICIES and parts[1] in bodies:
+            return raw, put(bodies, parts[1:], value, self.whole[POLICIES])
+        return put(raw, parts, value, self.whole), bodies
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that a row depends on beside its point: code, scenario, existing customers, policies, comparator."""
-        base = self.scenario.base.held if self.scenario.base is not None else None
-        whole = hashlib.sha256(code().encode() + config_of(self.scenario) + (base or b""))
+        existing = self.scenario.existing
+        whole = hashlib.sha256(code().encode() + config_of(self.scenario) + (existing.digest if existing is not None else "").encode())
         paths = {name: (factor.paths or (name,), factor.scale) for name, factor in self.study.vary.items()}
         arms = {key: {name: self.bodies[name] for name in names} for key, names in self.arms.items()}
         told = {"paths": paths, "arms": arms, "crossed": self.study.crossed, "comparator": self.study.comparator}
@@ -111,15 +119,37 @@ class Plan:
         return hashlib.sha256((self.digest + json.dumps(point, sort_keys=True)).encode()).hexdigest()[:32]
 
 
-def put(raw: Any, path: Sequence[str], value: Any) -> Any:
-    """Return a copy of a mapping with a path set; what lies beside the path is shared."""
+def reachable(scenario: Scenario, bodies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return scenario and policies as a mapping with all defaults; a segment has all that it may override, as it holds for it."""
+    found = scenario.model_dump(exclude={"base"})
+    for key in scenario.segments:
+        view = scenario.by_segment[key].model_dump(include=set(OVERRIDABLE))
+        found["segments"][key] = {**found["segments"][key], **view}
+    return {**found, POLICIES: {**found[POLICIES], **{name: _whole_policy(body) for name, body in bodies.items()}}}
+
+
+def _whole_policy(body: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return Policy.model_validate(body).model_dump()
+    except ValidationError:  # the gate says why
+        return {**dict.fromkeys(Policy.model_fields), **body}
+
+
+def put(raw: Any, path: Sequence[str], value: Any, whole: Any = None) -> Any:
+    """Return a copy of a mapping with a path set; what lies beside the path is shared.
+
+    whole: the mapping with its defaults: an entry is set of the list that stands there.
+    """
     if not path:
         return value
+    if isinstance(whole, list | tuple) and not isinstance(raw, list | tuple):
+        raw = whole
     if isinstance(raw, list | tuple):
         place = int(path[0])
         return [*raw[:place], put(raw[place], path[1:], value), *raw[place + 1 :]]
     body = raw if isinstance(raw, Mapping) else {}
-    return {**body, path[0]: put(body.get(path[0]), path[1:], value)}
+    below = whole.get(path[0]) if isinstance(whole, Mapping) else None
+    return {**body, path[0]: put(body.get(path[0]), path[1:], value, below)}
 
 
 def scaled(base: Any, factor: float) -> Any:
@@ -140,18 +170,51 @@ def plan(scenario: Scenario, study: Study, configs: str | Path | None = None, ma
     all that is wrong, before anything runs.
     """
     bodies, arms, found = _arms(study, configs)
+    whole = reachable(scenario, bodies)
     for name, factor in study.vary.items():
+        if name in COLUMNS:
+            found.append(Fault(f"vary.{name}", name, "is what a column of the table is called", "give it another name, beside its paths"))
+            continue
         for path in factor.paths or (name,):
-            found += _path_faults(scenario, bodies, f"vary.{name}", path, factor)
+            found += _path_faults(whole, f"vary.{name}", path, factor)
     if study.comparator not in (arms or {NONE: ()}):
-        found.append(Fault("comparator", study.comparator, "must be one of the policies", f"there are {', '.join(arms)}"))
-    if scenario.horizon == "inf":
-        found.append(Fault("horizon", "inf", "must be a whole number of periods to simulate"))
+        found.append(
+            Fault(
+                "comparator",
+                study.comparator,
+                "must be one of the policies",
+                f"there are {', '.join(arms)}" if arms else "add policies=[NAME]",
+            )
+        )
     if found:
         raise ScenarioError(found)
-    made = Plan(scenario, study, make(study), bodies, arms)
+    try:
+        every = make(study)
+    except TooMany as error:
+        told = _cost(scenario, error.count, len(arms) if study.crossed else 2)
+        raise TooMany(error.where, error.count, told, "design=sobol with points=1024 covers the same ranges") from None
+    made = Plan(scenario, study, every, bodies, arms)
     _judge(made)
     return made
+
+
+def _cost(scenario: Scenario, count: int, arms: int) -> str:
+    """Return what so many points come to, in words: in customers, and in time at a microsecond each."""
+    from sim.engine.run import available_threads
+
+    customers, replicates = sum(cell.sampled for cell in cells(scenario)), scenario.run.replicates
+    cores = scenario.run.threads or available_threads()
+    parts = [f"{customers:,} customers each"] + [f"{n} {what}" for n, what in ((arms, "arms"), (replicates, "replicates")) if n > 1]
+    whole = count * customers * max(arms, 1) * replicates
+    return f"; these, of {' x '.join(parts)}, are {whole:,} lives, about {_duration(whole * 1e-6 / cores)} on {cores} cores"
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in its largest unit of which there are two or more."""
+    for size, name in ((365.25 * 86_400, "years"), (86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {name}"
+    return f"{math.ceil(seconds)} seconds"
 
 
 def _arms(study: Study, configs: str | Path | None) -> tuple[dict[str, Any], dict[str, tuple[str, ...]], list[Fault]]:
@@ -169,17 +232,17 @@ def _arms(study: Study, configs: str | Path | None) -> tuple[dict[str, Any], dic
     return bodies, arms, found
 
 
-def _path_faults(scenario: Scenario, bodies: Mapping[str, Any], where: str, path: str, factor: Factor) -> Iterator[Fault]:
-    """Yield why a path leads nowhere, or to what cannot be scaled."""
+def _path_faults(here: Any, where: str, path: str, factor: Factor) -> Iterator[Fault]:
+    """Yield why a path leads nowhere, or to what cannot be scaled; here: what is ``reachable``."""
     parts = path.split(".")
-    here: Any = scenario.model_dump(exclude={"base"})
-    if parts[0] == "policies" and len(parts) > 2 and parts[1] in bodies:
-        here, parts = {**_policy_defaults(bodies[parts[1]])}, parts[2:]
-    elif parts[0] == "policies" and len(parts) > 1 and parts[1] not in here["policies"]:
-        known = [*here["policies"], *bodies]
+    if parts == [POLICIES]:
+        yield Fault(where, path, "is no value of a policy", "write policies.NAME and then a value of its file")
+        return
+    if parts[0] == POLICIES and parts[1] not in here[POLICIES]:
+        known = here[POLICIES]
         yield Fault(where, path, "is of a policy that no arm has", suggest(parts[1], known) if known else "add policies=[NAME]")
         return
-    if parts[0] == "run" and parts[1:] in (["threads"], ["driver"]):
+    if parts[0] == "run" and parts[1:2] in (["threads"], ["driver"], ["executor"], ["cluster"], ["workers"], ["slurm"]):
         yield Fault(where, path, "changes no result", "leave it out")
         return
     for k, part in enumerate(parts):
@@ -202,13 +265,6 @@ def _path_faults(scenario: Scenario, bodies: Mapping[str, Any], where: str, path
         yield Fault(where, path, f"has no number there to multiply (got {show(here)})", "leave scale out")
 
 
-def _policy_defaults(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a policy's body with the parts that it may have."""
-    from sim.scenario.policy import Policy
-
-    return {**dict.fromkeys(Policy.model_fields), **body}
-
-
 def _hint(parts: Sequence[str], k: int, here: Mapping[str, Any]) -> str:
     before = ".".join(parts[:k])
     told = suggest(parts[k], here)
@@ -223,13 +279,15 @@ def _numeric(value: Any) -> bool:
 def _judge(made: Plan) -> None:
     """Read every point; raise ScenarioError with what is wrong with any, and with how many of them it is."""
     from sim.studies.compare import refuse
-    from sim.studies.simulate import prepare  # noqa: F401 - what cannot be compiled is found when it is run
+    from sim.studies.simulate import refuse_endless
 
     wrong: dict[tuple[str, str, str], list[int]] = {}
     first: dict[tuple[str, str, str], Fault] = {}
     for k, point in enumerate(made.points):
         try:
             found = made.at(point)
+            for arm in found:
+                refuse_endless(arm.scenario)
             if len(found) > 1:
                 refuse(found[0].scenario)
         except ScenarioError as error:

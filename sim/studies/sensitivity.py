@@ -12,6 +12,7 @@ import numpy as np
 from sim.measures.sums import Floats
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.raw import show
+from sim.scenario.sample import DEFAULT_CUSTOMERS
 from sim.scenario.study import Study, read_study
 from sim.studies import indices, sweep
 from sim.studies.arms import NONE
@@ -142,7 +143,7 @@ def sensitivity(
     Morris. A run of one replicate is taken apart into REPLICATES. Raises ScenarioError with every fault, before anything runs.
     """
     asked = {key: rest.pop(key, value) for key, value in ASKED.items()}
-    made = plan(fit(scenario), read_study({"vary": vary, **rest}), configs, partial(points, asked=asked))
+    made = plan(in_replicates(scenario, REPLICATES), read_study({"vary": vary, **rest}), configs, partial(points, asked=asked))
     return study(made, asked, out, progress)
 
 
@@ -151,13 +152,20 @@ def study(made: Plan, asked: Mapping[str, Any], out: str | os.PathLike[str] | No
     return Sensitivity(made, asked, sweep.run(made, out, progress))
 
 
-def fit(scenario: Scenario) -> Scenario:
-    """Return a scenario as it is run: in several replicates, of as many customers together."""
+def fit(
+    scenario: Scenario, study: Study, asked: Mapping[str, Any], configs: str | Path | None
+) -> tuple[Scenario, Study, Mapping[str, Any]]:
+    """Return scenario and study as they are run: in several replicates."""
+    return in_replicates(scenario, REPLICATES), study, asked
+
+
+def in_replicates(scenario: Scenario, replicates: int) -> Scenario:
+    """Return a scenario of one replicate as one of several, of as many customers together; others as they are."""
     if scenario.run.replicates > 1:
         return scenario
-    customers = scenario.run.customers or scenario.firm.customers or 100_000
-    each = max(1, -(-customers // REPLICATES))
-    return scenario.model_copy(update={"run": scenario.run.model_copy(update={"replicates": REPLICATES, "customers": each})})
+    customers = scenario.run.customers or scenario.firm.customers or DEFAULT_CUSTOMERS
+    run = scenario.run.model_copy(update={"replicates": replicates, "customers": max(1, -(-customers // replicates))})
+    return scenario.model_copy(update={"run": run})
 
 
 def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:

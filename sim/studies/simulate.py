@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from sim.compile import compile_tables
-from sim.engine import Checkpoint, Judges, Learner, Outcome, in_steps, rations, refuse_beside, run, run_rationed, run_waves
+from sim.engine import Checkpoint, Judges, Learner, Outcome, in_shards, in_steps, rations, refuse_beside, run, run_rationed, run_waves
 from sim.kernels.types import Tables
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
@@ -64,7 +64,14 @@ def outcomes(
 
             return run(tables, sampled, settings, horizon, told if progress else None, before)
 
-        outcome = in_steps(checkpoint, outcome, (done, customers), replicates, go_on)
+        if settings.executor == "dask":
+
+            def of(upto: int) -> list[int]:
+                return [cell.sampled for cell in cells(scenario, upto)]
+
+            outcome = in_shards(tables, settings, horizon, of, (done, customers), outcome, checkpoint, progress)
+        else:
+            outcome = in_steps(checkpoint, outcome, (done, customers), replicates, go_on)
         yield outcome
 
 
@@ -105,16 +112,17 @@ def _judges(scenario: Scenario, key: str, tables: Tables, k: int, functions: Map
 
 def prepare(scenario: Scenario) -> Tables:
     """Return what the kernels read, or raise ScenarioError where the scenario cannot be simulated."""
-    if scenario.horizon == "inf":
-        rule = "must be a whole number of periods to simulate; inf has exact answers only"
-        raise ScenarioError([Fault("horizon", "inf", rule, "give a horizon, or ask for exact")])
-    if scenario.recruiting:
-        _refuse_endless(scenario)
+    refuse_endless(scenario)
     return compile_tables(scenario)
 
 
-def _refuse_endless(scenario: Scenario) -> None:
-    """Raise ScenarioError where customers certainly bring others without end."""
+def refuse_endless(scenario: Scenario) -> None:
+    """Raise ScenarioError where there is no last period, or customers certainly bring others without end."""
+    if scenario.horizon == "inf":
+        rule = "must be a whole number of periods to simulate; inf has exact answers only"
+        raise ScenarioError([Fault("horizon", "inf", rule, "give a horizon, or ask for exact")])
+    if not scenario.recruiting:
+        return
     from sim.exact.referral import referral
 
     for view in scenario.by_segment.values():

@@ -34,10 +34,15 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-KINDS = {kind: f"sim.studies.{kind}" for kind in ("sweep", "sensitivity", "optimise")}
-"""Kinds of studies, and the module whose ``fit(scenario)``, ``points(study, asked)``, ``study(plan, asked, out, progress)`` make each."""
+KINDS = {kind: f"sim.studies.{kind}" for kind in ("sweep", "sensitivity", "uncertainty", "optimise")}
+"""Kinds of studies, and the module whose ``fit``, ``points`` and ``study`` make each."""
 
-REPORTS = {"sweep": "sim.report.sweeps", "sensitivity": "sim.report.sensitivity", "optimise": "sim.report.optimum"}
+REPORTS = {
+    "sweep": "sim.report.sweeps",
+    "sensitivity": "sim.report.sensitivity",
+    "uncertainty": "sim.report.uncertainty",
+    "optimise": "sim.report.optimum",
+}
 """Kinds of studies, and the module whose ``answer(found)``, ``notes(found)`` and ``story(found)`` make the report of each."""
 
 
@@ -77,7 +82,9 @@ def default_folder(plan: Plan, kind: str, asked: Mapping[str, Any]) -> Path:
     How many points there are does not count: a longer design goes on in the folder of a shorter one.
     """
     study = {key: value for key, value in plan.study.model_dump(mode="json", exclude_unset=True).items() if key != "points"}
-    whole = config_of(plan.scenario) + yaml.safe_dump([study, dict(asked)]).encode()
+    existing = plan.scenario.existing
+    told = [study, dict(asked)] if existing is None else [study, dict(asked), existing.digest]
+    whole = config_of(plan.scenario) + yaml.safe_dump(told).encode()
     return folder_name(f"{plan.scenario.name}-{kind}", plan.scenario.run.seed, whole)
 
 
@@ -100,10 +107,13 @@ def asking(kind: str) -> Mapping[str, Any]:
     return asked
 
 
-def planned(kind: str, scenario: Scenario, study: Study, asked: Mapping[str, Any], configs: str | Path | None) -> Plan:
-    """Return what a study of a kind runs; raise ScenarioError with all that is wrong."""
+def planned(
+    kind: str, scenario: Scenario, study: Study, asked: Mapping[str, Any], configs: str | Path | None
+) -> tuple[Plan, Mapping[str, Any]]:
+    """Return what a study of a kind runs, and what is asked of it; raise ScenarioError with all that is wrong."""
     module = importlib.import_module(KINDS[kind])
-    return plan(module.fit(scenario), study, configs, partial(module.points, asked=asked))
+    scenario, study, asked = module.fit(scenario, study, asked, configs)
+    return plan(scenario, study, configs, partial(module.points, asked=asked)), asked
 
 
 def reporting(found: Found) -> Any:

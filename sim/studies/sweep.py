@@ -1,10 +1,11 @@
 """Points of a design run one after the other, kept as they are done, and told in one tidy table."""
 
+import contextlib
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sim.engine import Checkpoint
+from sim.engine.cluster import connected, handed_out
 from sim.engine.run import available_threads
 from sim.measures.row import ERRORS, MEASURES, Row, row, rows
 from sim.measures.sums import Floats
@@ -43,6 +45,9 @@ ASKED: Mapping[str, Any] = {}
 """What can be asked for beside the design: nothing."""
 
 Progress = Callable[[int, int], None]
+
+Each = Generator[tuple[str, list[Row], float], None, None]
+"""Key, rows and kernel seconds of points as they are done."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,9 +144,11 @@ def sweep(
     return run(plan(scenario, read_study({"vary": vary or {}, **rest}), configs), out, progress)
 
 
-def fit(scenario: Scenario) -> Scenario:
-    """Return a scenario as a sweep runs it: as it is."""
-    return scenario
+def fit(
+    scenario: Scenario, study: Study, asked: Mapping[str, Any], configs: str | Path | None
+) -> tuple[Scenario, Study, Mapping[str, Any]]:
+    """Return scenario and study as they are run: as they are."""
+    return scenario, study, asked
 
 
 def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:
@@ -172,14 +179,20 @@ def _run(made: Plan, parts: Parts | None, progress: Progress | None) -> Sweep:
     threads, whole = min(made.scenario.run.threads or available_threads(), 256), taken + len(places)
     waiting, since = dict[str, list[Row]](), perf_counter()
     try:
-        for key, every, seconds in _each(made, list(places.items()), threads, parts):
-            found[key] = waiting[key] = [_defined(one) for one in every]
-            kernel += seconds
-            if parts is not None and perf_counter() - since >= KEPT_EVERY:
-                keep(parts, waiting)
-                waiting, since = {}, perf_counter()
-            if progress is not None:
-                progress(len(found), whole)
+        with contextlib.closing(_each(made, list(places.items()), threads, parts)) as each:
+            for key, every, seconds in each:
+                found[key] = waiting[key] = [_defined(one) for one in every]
+                kernel += seconds
+                if parts is not None and perf_counter() - since >= KEPT_EVERY:
+                    keep(parts, waiting)
+                    waiting, since = {}, perf_counter()
+                if progress is not None:
+                    progress(len(found), whole)
+    except KeyboardInterrupt:
+        if parts is None:
+            raise
+        told = f"interrupted; {len(found)} of {whole} points are kept in {parts.folder}, and the same again goes on there"
+        raise KeyboardInterrupt(told) from None
     finally:
         if parts is not None and waiting:
             keep(parts, waiting)
@@ -189,9 +202,12 @@ def _run(made: Plan, parts: Parts | None, progress: Progress | None) -> Sweep:
     return Sweep(made, every_row, perf_counter() - started, kernel, threads, taken, () if parts is None else tuple(parts.damaged))
 
 
-def _each(made: Plan, missing: Sequence[tuple[str, int]], threads: int, parts: Parts | None) -> Iterator[tuple[str, list[Row], float]]:
+def _each(made: Plan, missing: Sequence[tuple[str, int]], threads: int, parts: Parts | None) -> Each:
     """Yield key, rows and kernel seconds of each point as it is done: small points side by side, a thread each; large ones in turn."""
     if not missing:
+        return
+    if made.scenario.run.executor == "dask":
+        yield from _on_cluster(made, missing, threads)
         return
     if threads == 1 or len(missing) < threads or _size(made.at(made.points[missing[0][1]])) >= LARGE:
         for key, k in missing:
@@ -203,7 +219,7 @@ def _each(made: Plan, missing: Sequence[tuple[str, int]], threads: int, parts: P
     yield from _side_by_side(made, missing, threads)
 
 
-def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int) -> Iterator[tuple[str, list[Row], float]]:
+def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int) -> Each:
     first, *rest = missing
     one = made.at(made.points[first[1]], 1)
     yield first[0], *measured(one, made.study.comparator)  # compiles what is not compiled yet, once, where Ctrl-C is obeyed
@@ -228,6 +244,27 @@ def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int) 
                 future.cancel()
 
 
+def _on_cluster(made: Plan, missing: Sequence[tuple[str, int]], workers: int) -> Each:
+    """Hand points out to a cluster, as many at once as take about a second; the first is run here, and says how many that are."""
+    (key, k), *rest = missing
+    yield key, *measured(made.at(made.points[k], 1), made.study.comparator)
+    started = perf_counter()
+    measured(made.at(made.points[k], 1), made.study.comparator)
+    size = max(1, min(int(1.0 / (perf_counter() - started)), -(-len(rest) // (4 * workers))))
+    batches = [rest[first : first + size] for first in range(0, len(rest), size)]
+    if not batches:
+        return
+    pieces = [([(key, made.points[k]) for key, k in batch],) for batch in batches]
+    with connected(made.scenario.run, workers) as client:
+        for _, found in handed_out(client, on_worker, replace(made, points=[]), pieces):
+            yield from found
+
+
+def on_worker(made: Plan, batch: Sequence[tuple[str, Point]]) -> list[tuple[str, list[Row], float]]:
+    """Return key, rows and kernel seconds of some points."""
+    return [(key, *measured(made.at(point, 1), made.study.comparator)) for key, point in batch]
+
+
 def _size(arms: Sequence[Arm]) -> int:
     """Return the customers of a point, over its arms and replicates."""
     first = arms[0].scenario
@@ -245,12 +282,12 @@ def measured(arms: Sequence[Arm], comparator: str = NONE, checkpoint: Checkpoint
     return rows(found.paired, found.comparator), outcome.seconds * outcome.threads
 
 
-def keep(parts: Parts, done: Mapping[str, Sequence[Row]]) -> None:
-    """Write the rows of points as a part."""
+def keep(parts: Parts, done: Mapping[str, Sequence[Row]]) -> Path:
+    """Write the rows of points as a part, and return its path."""
     import pandas as pd
 
     frame = pd.DataFrame([{"key": key, "arm": k, **one} for key, every in done.items() for k, one in enumerate(every)])
-    parts.add(f"rows-{sorted(done)[0][:8]}", ENDING, parquet(frame))
+    return parts.add(f"rows-{sorted(done)[0][:8]}", ENDING, parquet(frame))
 
 
 def kept(parts: Parts) -> dict[str, list[Row]]:
@@ -274,9 +311,10 @@ def _together(parts: Parts, every: Mapping[str, list[Row]]) -> None:
     """Make one part of all: a sweep of a thousand seconds leaves one file, not a thousand."""
     before = parts.found(ENDING)
     if len(before) > 1:
-        keep(parts, every)
+        whole = keep(parts, every)
         for path in before:
-            path.unlink(missing_ok=True)
+            if path != whole:  # one that was killed here had written it already
+                path.unlink(missing_ok=True)
 
 
 def _defined(found: Row) -> Row:

@@ -1,0 +1,304 @@
+"""What is not known of the parameters: outer draws of them, inner customers, and what that doubt is worth to a decision."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.measures.sums import Floats
+from sim.scenario import Fault, Scenario, ScenarioError
+from sim.scenario.raw import show
+from sim.scenario.study import Study, read_study
+from sim.studies import information, sweep
+from sim.studies.arms import NONE
+from sim.studies.design import Point, at, sobol
+from sim.studies.discovery import Discovery, discover, told
+from sim.studies.points import Plan, plan
+from sim.studies.sensitivity import groups, in_replicates
+from sim.studies.sweep import Progress, Sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ASKED: Mapping[str, Any] = {
+    "willingness": [0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0],
+    "trials": [100, 1000, 10_000],
+    "trial_price": 0.0,
+    "seconds": None,
+}
+"""What can be asked for beside what is not known. willingness: money that the firm gives today for one of expected customer equity; trials:
+customers in each arm of a trial; trial_price: what a customer in a trial costs, currency; seconds: choose draws and customers to fit."""
+
+DRAWS, REPLICATES = 256, 16
+"""Draws unless ``points`` says; replicates that a run of one is taken apart into."""
+
+PILOT, LEAST = 32, 50
+"""Draws of the pilot that a time budget is divided by; customers of a replicate at least."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Uncertainty:
+    """What doubt about parameters does to a decision. Made by ``sim.uncertainty``.
+
+    plan: the draws; asked: willingness, trials, trial_price; sweep: the runs. Money is customer equity of the firm.
+    """
+
+    plan: Plan
+    asked: Mapping[str, Any]
+    sweep: Sweep
+
+    kind = "uncertainty"
+
+    @property
+    def threads(self) -> int:
+        """Threads used."""
+        return self.sweep.threads
+
+    @property
+    def damaged(self) -> Sequence[str]:
+        """Names of parts that were thrown away."""
+        return self.sweep.damaged
+
+    @property
+    def arms(self) -> list[str]:
+        """Ids of the arms; one without policies."""
+        return list(self.plan.arms) or [NONE]
+
+    @cached_property
+    def net(self) -> Floats:
+        """Customer equity, after what policies cost (draws, replicates, arms)."""
+        return self._paths("equity")
+
+    def _paths(self, measure: str) -> Floats:
+        return np.stack([self.sweep.paths(measure, arm if self.plan.arms else None) for arm in self.arms], axis=2)
+
+    @cached_property
+    def means(self) -> "pd.DataFrame":
+        """One row an arm.
+
+        Columns: arm, equity (mean over draws), se, low, high (middle 95 % of the draws' means), best, best_se (probability of being best
+        under what is not known of the parameters, inner luck taken out; NaN of one arm), then the variance of the firm's outcome by its
+        source: parameter, market, luck (of its own customers), and sd, the root of their sum.
+        """
+        import pandas as pd
+
+        inner = self.net.mean(axis=1)
+        chance = information.best(self.net, self._seed) if len(self.arms) > 1 else None
+        rows = []
+        for k, arm in enumerate(self.arms):
+            low, high = np.quantile(inner[:, k], [0.025, 0.975]).tolist()
+            row = {
+                "arm": arm,
+                "equity": inner[:, k].mean(),
+                "se": inner[:, k].std(ddof=1) / math.sqrt(len(inner)),
+                "low": low,
+                "high": high,
+            }
+            row |= {"best": chance.probability[k] if chance else math.nan, "best_se": chance.se[k] if chance else math.nan}
+            parts = self._split(k)
+            row |= {name: getattr(parts, name) for name in ("parameter", "market", "luck")}
+            rows.append(row | {"sd": math.sqrt(parts.parameter + parts.market + parts.luck)})
+        return pd.DataFrame(rows)
+
+    def _split(self, k: int) -> information.Split:
+        """Return the variance of an arm's customer equity by its source."""
+        rows = [every[k] for every in self.sweep.rows]
+        replicates = self.net.shape[1]
+        within = np.array([[float(row["luck"]) ** 2 * replicates] * replicates for row in rows])
+        firm = np.array([[float(row["firm_luck"]) ** 2] * replicates for row in rows])
+        return information.split(self.net[:, :, k], within, firm, market=self.plan.scenario.market is not None)
+
+    @property
+    def _seed(self) -> int:
+        return self.plan.study.design_seed
+
+    @cached_property
+    def acceptability(self) -> "pd.DataFrame":
+        """Chance of each arm to be best as the firm gives more for what it brings; see ``sim.studies.information.acceptability``."""
+        cost = self._paths("spent")
+        found = information.acceptability(self.net + cost, cost, self.asked["willingness"], self._seed)
+        return found.assign(arm=[self.arms[k] for k in found["arm"]])
+
+    @cached_property
+    def perfect(self) -> information.Evpi:
+        """Expected value of perfect information."""
+        return information.evpi(self.net, self._seed)
+
+    @cached_property
+    def partial(self) -> "pd.DataFrame":
+        """Expected value of knowing each parameter (those that are correlated together); see ``sim.studies.information.evppi``."""
+        names = list(self.plan.study.vary)
+        together = groups(self.plan.study)
+        known = [" + ".join(names[k] for k in group) for group in together]
+        return information.evppi(self.net, self._parameters(), together, known, self._seed)
+
+    def _parameters(self) -> Floats:
+        """Return the draws (draws, factors); of a list the place of each value."""
+        columns = []
+        for name, factor in self.plan.study.vary.items():
+            drawn = [point[name] for point in self.plan.points]
+            columns.append([factor.values.index(one) for one in drawn] if factor.values is not None else drawn)
+        return np.array(columns, dtype=np.float64).T
+
+    @cached_property
+    def trials(self) -> "pd.DataFrame":
+        """Expected value of trials with so many customers in each arm; see ``sim.studies.information.evsi``."""
+        spread = np.array([[float(row["clv_sd"]) for row in every] for every in self.sweep.rows])
+        return information.evsi(self.net, spread, self.asked["trials"], self._customers(), self.asked["trial_price"], self._seed)
+
+    def _customers(self) -> float:
+        from sim.scenario.sample import cells
+
+        return float(sum(cell.firm for cell in cells(self.plan.scenario)))
+
+    @cached_property
+    def favoured(self) -> str:
+        """The arm with the highest mean customer equity."""
+        return self.arms[int(self.net.mean(axis=(0, 1)).argmax())]
+
+    @cached_property
+    def conditions(self) -> Discovery:
+        """Under which conditions the favoured arm is not the best; see ``sim.studies.discovery``."""
+        return lost(self.sweep, self.favoured)
+
+    @property
+    def where(self) -> str:
+        """The conditions in a sentence or two."""
+        return told(self.conditions)
+
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """Return every frame by name."""
+        found = {"uncertainty": self.means, "points": self.sweep.table}
+        if len(self.arms) > 1:
+            found |= {"acceptability": self.acceptability, "partial_information": self.partial, "trials": self.trials}
+            found["conditions"] = self.conditions.frame
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``study.json`` holds: plain values."""
+        rows = {row.pop("arm"): {str(key): _plain(value) for key, value in row.items()} for row in self.means.to_dict("records")}
+        whole: dict[str, Any] = {"scenario": self.plan.scenario.name, **self.asked, "draws": len(self.plan.points), "arms": rows}
+        if len(self.arms) > 1:
+            whole["favoured"] = self.favoured
+            whole["perfect_information"] = {key: _plain(value) for key, value in self.perfect._asdict().items()}
+        return whole
+
+    def __repr__(self) -> str:
+        return f"<Uncertainty of {self.plan.scenario.name}: {len(self.plan.points):,} draws of {', '.join(self.plan.study.vary)}>"
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def lost(found: Sweep, favoured: str) -> Discovery:
+    """Return under which conditions an arm is not the best of a sweep's; see ``sim.studies.discovery``."""
+    import pandas as pd
+
+    equity = found.table.pivot_table(index="point", columns="arm", values="equity", sort=False)
+    frame = pd.DataFrame(list(found.plan.points))
+    return discover(frame, (equity.drop(columns=favoured).max(axis=1) > equity[favoured]).to_numpy())
+
+
+def uncertainty(
+    scenario: Scenario,
+    vary: Mapping[str, Any],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    configs: str | Path | None = None,
+    progress: Progress | None = None,
+    **rest: Any,
+) -> Uncertainty:
+    """Return what doubt about parameters does to the outcome, and to the choice of a policy.
+
+    vary: distributions by dotted path, as of ``sim.sweep``; rest: willingness, trials, trial_price, seconds (ASKED), points (draws),
+    correlations, policies, design_seed. All draws share their luck. Raises ScenarioError with every fault, before anything runs.
+    """
+    wanted = {key: rest.pop(key, value) for key, value in ASKED.items()}
+    scenario, given, asked = fit(scenario, read_study({"vary": vary, **rest}), wanted, configs)
+    return study(plan(scenario, given, configs, partial(points, asked=asked)), asked, out, progress)
+
+
+def fit(
+    scenario: Scenario, study: Study, asked: Mapping[str, Any], configs: str | Path | None
+) -> tuple[Scenario, Study, Mapping[str, Any]]:
+    """Return scenario and study as they are run: in several replicates; within ``seconds`` where they are given.
+
+    The time goes to draws and customers so that the mean over draws is known best: customers of a draw are the root of (cost of a draw x
+    variance by luck) over (cost of a customer x variance by parameters), after a pilot of PILOT draws (two-stage sampling; Cochran 1977,
+    10.6). What is chosen is written down, and a rerun takes it as it is.
+    """
+    found = _faults(study, asked)
+    if found:
+        raise ScenarioError(found)
+    ready, rest = in_replicates(scenario, REPLICATES), {**asked, "seconds": None}
+    if asked["seconds"] is None:
+        return ready, study, rest
+    draws, customers = _divided(ready, study, rest, configs, float(asked["seconds"]))
+    run = ready.run.model_copy(update={"customers": customers})
+    return ready.model_copy(update={"run": run}), study.model_copy(update={"points": draws}), rest
+
+
+def _divided(ready: Scenario, study: Study, asked: Mapping[str, Any], configs: str | Path | None, seconds: float) -> tuple[int, int]:
+    """Return how many draws, and customers of each replicate, a time is best spent on."""
+    pilot = plan(ready, study.model_copy(update={"points": PILOT}), configs, partial(points, asked=asked))
+    few, many = 4 * LEAST, 16 * LEAST
+
+    def tried(customers: int) -> Sweep:
+        run = ready.run.model_copy(update={"customers": customers})
+        return sweep.run(replace(pilot, scenario=ready.model_copy(update={"run": run})))
+
+    tried(LEAST)  # compiles what is not compiled yet
+    short, long = tried(few), tried(many)
+    each = max((long.seconds - short.seconds) / PILOT / (many - few), 1e-9)
+    fixed = max(short.seconds / PILOT - each * few, 1e-4)
+    net = np.stack([long.paths("equity", arm if pilot.arms else None) for arm in (pilot.arms or [NONE])], axis=2)
+    outcome = net[:, :, -1] - net[:, :, 0] if net.shape[2] > 1 else net[:, :, 0]
+    by_luck = float(outcome.var(axis=1, ddof=1).mean()) / outcome.shape[1]
+    by_parameters = max(float(outcome.mean(axis=1).var(ddof=1)) - by_luck, 1e-6 * by_luck)
+    best = math.sqrt(fixed / each * by_luck * many / by_parameters) if by_luck > 0 else LEAST
+    customers = int(min(max(best, LEAST), 10**6))
+    return int(min(max(seconds / (fixed + each * customers), 2 * PILOT), 65_536)), customers
+
+
+def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:
+    """Return the draws that are run, from a scrambled Sobol sequence; raise ScenarioError with all that is wrong with what is asked."""
+    found = _faults(study, asked)
+    if found:
+        raise ScenarioError(found)
+    return at(study, sobol(study.points or DRAWS, len(study.vary), study.design_seed))
+
+
+def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
+    found = []
+    if study.design is not None:
+        found.append(Fault("design", study.design, "is drawn here", "leave it out; points=N says how many draws"))
+    if not study.crossed:
+        found.append(Fault("crossed", "false", "must be true: every policy meets every draw", "leave it out"))
+    if (study.points or DRAWS) < information.LEAST:
+        found.append(Fault("points", show(study.points), f"must be at least {information.LEAST} draws", f"points={DRAWS}"))
+    for key, least in (("willingness", 0), ("trials", 1)):
+        value = asked[key]
+        if not (isinstance(value, list | tuple) and value and all(_number(one, least) for one in value)):
+            found.append(Fault(key, show(value), f"must be a list of numbers from {least} on", f"{key}={list(ASKED[key])}"))
+    if not _number(asked["trial_price"], 0):
+        found.append(Fault("trial_price", show(asked["trial_price"]), "must be a number from 0 on"))
+    if asked["seconds"] is not None and not (_number(asked["seconds"], 0) and asked["seconds"] > 0):
+        found.append(Fault("seconds", show(asked["seconds"]), "must be above 0", "seconds=60"))
+    if asked["seconds"] is not None and study.points is not None:
+        found.append(Fault("seconds", show(asked["seconds"]), "chooses how many points there are", "leave out points, or seconds"))
+    return found
+
+
+def _number(value: Any, least: float) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and value >= least and math.isfinite(value)
+
+
+def study(made: Plan, asked: Mapping[str, Any], out: str | os.PathLike[str] | None, progress: Progress | None) -> Uncertainty:
+    """Run the draws, as every kind of study is run."""
+    return Uncertainty(made, asked, sweep.run(made, out, progress))

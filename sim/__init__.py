@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from sim.studies.explain import explain
     from sim.studies.folder import verify, write_run
     from sim.studies.functions import Score, Trigger
+    from sim.studies.optimise import optimise
     from sim.studies.result import Result
+    from sim.studies.sensitivity import sensitivity
     from sim.studies.simulate import simulate
+    from sim.studies.study_folder import write_study
+    from sim.studies.sweep import sweep
+    from sim.studies.uncertainty import uncertainty
 
 __version__ = "0.1.0"
 
@@ -39,10 +44,15 @@ __all__ = [
     "exact",
     "explain",
     "load",
+    "optimise",
     "scenarios",
+    "sensitivity",
     "simulate",
+    "sweep",
+    "uncertainty",
     "verify",
     "write_run",
+    "write_study",
 ]
 
 _HOME = {
@@ -57,10 +67,15 @@ _HOME = {
     "exact": "sim.exact",
     "explain": "sim.studies.explain",
     "load": "sim.config",
+    "optimise": "sim.studies.optimise",
     "scenarios": "sim.config",
+    "sensitivity": "sim.studies.sensitivity",
     "simulate": "sim.studies.simulate",
+    "sweep": "sim.studies.sweep",
+    "uncertainty": "sim.studies.uncertainty",
     "verify": "sim.studies.folder",
     "write_run": "sim.studies.folder",
+    "write_study": "sim.studies.study_folder",
 }
 
 

@@ -7,10 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -19,6 +21,7 @@ import sim
 from sim.cli import main
 from sim.scenario.base import Model
 from sim.scenario.purchases import Trait
+from sim.scenario.study import Factor, Study
 from sim.scenario.world import Firm
 from tests import zoo
 
@@ -35,7 +38,9 @@ def sections(name: str) -> dict[str, list[list[str]]]:
 
 
 def models(base: type[BaseModel] = Model) -> dict[str, type[BaseModel]]:
-    """Return every part of a scenario by its class's name."""
+    """Return every part of a scenario, and of a study, by its class's name."""
+    assert issubclass(Study, Model)
+    assert issubclass(Factor, Model)
     found: dict[str, type[BaseModel]] = {}
     for model in base.__subclasses__():
         found |= {model.__name__: model, **models(model)}
@@ -94,7 +99,29 @@ def test_every_column() -> None:
     assert listed.pop("comparison") == keys_of_a_comparison()
     levers = sim.drivers(sim.load("adoption", *small, "market=null", "run.replicates=1")).frame
     plain |= sim.compare(sim.load("adoption", *small, "run.replicates=2"), ["accountable"]).tables()
-    assert listed == {name: list(frame.columns) for name, frame in (active | mindful | plain | {"drivers": levers}).items()}
+    frames = active | mindful | plain | {"drivers": levers} | frames_of_studies()
+    assert listed == {name: list(frame.columns) for name, frame in frames.items()}
+
+
+def frames_of_studies() -> dict[str, pd.DataFrame]:
+    """Return the frames of all kinds of studies; of a table of points the columns but for the factors."""
+    from sim.studies.optimise import optimise
+    from sim.studies.sensitivity import sensitivity
+    from sim.studies.uncertainty import uncertainty
+
+    scenario = sim.load("publisher", "run.customers=400")
+    low, high = {"discount_rate_annual": {"low": 0.05, "high": 0.2}}, {"discount_rate_annual": [0.05, 0.2]}
+    body = "label: Free\neffects: {price: 0.9}\n"
+    folder = Path(tempfile.mkdtemp())
+    (folder / "policy").mkdir()
+    (folder / "policy" / "free.yaml").write_text(body, encoding="utf-8")
+    doubt = uncertainty(scenario, low, points=32, policies=["free"], configs=folder).tables()
+    rows = {"sobol": {"points": 8}, "morris": {"points": 4}, "tornado": {}}
+    indices = {method: sensitivity(scenario, low, method=method, **more).table for method, more in rows.items()}
+    best = optimise(scenario, high, trials=2, objectives={"equity": "max", "clv": "max"}).tables()
+    points = doubt.pop("points").drop(columns="discount_rate_annual")
+    front, search = (best[name].drop(columns="discount_rate_annual") for name in ("front", "search"))
+    return doubt | indices | {"points": points, "front": front, "search": search}
 
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

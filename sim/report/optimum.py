@@ -32,7 +32,7 @@ def story(found: "Optimum") -> Story:
     receipt = [
         ("Points searched", f"{int((trials['step'].isin(['search', 'polish'])).sum()):,}"),
         ("Replicates of each", str(plan.scenario.run.replicates)),
-        ("Seed of the search", f"{plan.scenario.run.seed}; the best were tried again on other seeds, see tables/trials.csv"),
+        ("Seed of the search", f"{plan.scenario.run.seed}; the best were tried again on other seeds, see tables/search.csv"),
     ]
     figures = [front(found)] if several else [searched(found)]
     table = _front(found) if several else _best(found)

@@ -60,6 +60,7 @@ def _opening(text: str) -> str:
 def notes(found: "Sweep") -> list[str]:
     """Return what else is found, a sentence each."""
     frame, what, said = shown(found), measure(found), []
+    rest = " on average over the rest" if len(found.factors) > 1 else ""
     for name in influence(found)[:CURVES]:
         for arm, rows in frame.groupby("arm", sort=False) if what == "gain" else [("", frame)]:
             curve = rows.groupby(bins(rows[name], BINS)).agg(at=(name, "mean"), value=(what, "mean"))
@@ -67,7 +68,7 @@ def notes(found: "Sweep") -> list[str]:
             unit = found.plan.scenario
             where = f"{name} from {first['at']:.3g} to {last['at']:.3g}"
             ends = f"{words.money(unit, first['value'])} to {words.money(unit, last['value'])}"
-            said.append(f"{where}: {f'{called(str(arm))}, ' if arm else ''}{MEASURES[what]} from {ends} on average over the rest.")
+            said.append(f"{where}: {f'{called(str(arm))}, ' if arm else ''}{MEASURES[what]} from {ends}{rest}.")
     return said[:6]
 
 

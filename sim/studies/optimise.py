@@ -69,9 +69,9 @@ class Optimum:
         return dict(self.found.found) if isinstance(self.found, search.Found) and self.found.found is not None else None
 
     def tables(self) -> "dict[str, pd.DataFrame]":
-        """Return every frame by name: trials, and with several objectives the front."""
+        """Return every frame by name: search, every point tried, and with several objectives the front."""
         front = {"front": self.found.frame} if isinstance(self.found, search.Front) else {}
-        return {**front, "trials": self.found.trials}
+        return {**front, "search": self.found.trials}
 
     def summary(self) -> dict[str, Any]:
         """Return what ``study.json`` holds: plain values."""

@@ -262,7 +262,7 @@ def _path_faults(here: Any, where: str, path: str, factor: Factor) -> Iterator[F
             yield Fault(where, path, f"leads beyond {'.'.join(parts[:k])}, which is {show(here)}", "cut it short")
             return
     if factor.scale and not _numeric(here):
-        yield Fault(where, path, f"has no number there to multiply (got {show(here)})", "leave scale out")
+        yield Fault(where, path, f"leads to {show(here)}, which is no number to multiply", "leave scale out")
 
 
 def _hint(parts: Sequence[str], k: int, here: Mapping[str, Any]) -> str:

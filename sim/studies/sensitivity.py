@@ -100,7 +100,7 @@ class Sensitivity:
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
-        return {"indices": self.table, "points": self.sweep.table}
+        return {self.asked["method"]: self.table, "points": self.sweep.table}
 
     def summary(self) -> dict[str, Any]:
         """Return what ``study.json`` holds: plain values."""

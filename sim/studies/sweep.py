@@ -83,7 +83,7 @@ class Sweep:
         found = [
             {"point": k, **point} | ({"arm": arm} if compared else {}) | {column: one.get(column, math.nan) for column in columns}
             for k, (point, every) in enumerate(zip(self.plan.points, self.rows, strict=True))
-            for arm, one in zip(self.plan.arms_at(point) or {"": ()}, every, strict=True)
+            for arm, one in zip(self.plan.arms_at(point) or {"": ()}, _held_against(every), strict=True)
         ]
         return pd.DataFrame(found)
 
@@ -121,6 +121,11 @@ class Sweep:
         design = f"{self.plan.study.plan} design of {', '.join(self.factors)}"
         arms = f" x {len(self.plan.arms)} arms" if self.plan.arms and self.plan.study.crossed else ""
         return f"<Sweep of {self.plan.scenario.name}: {len(self.rows):,} points{arms}, {design}>"
+
+
+def _held_against(every: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the rows of a point's arms; an arm that is alone there has no gain over itself."""
+    return every if len(every) > 1 else [{"gain": 0.0, "gain_se": 0.0, **one} for one in every]
 
 
 def sweep(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,14 +28,14 @@ class Layout:
     first: Array
     total: int
 
-    @property
+    @cached_property
     def stage(self) -> Array:
         """Stage of each of the ``total`` rows."""
         return np.repeat(np.arange(self.counts.size), self.counts)
 
     def by_row(self, values: Callable[[int, int], float]) -> Array:
         """Return a value by (stage, age) on every row, 0 on those in which no period is spent."""
-        found = [values(s, row - int(self.first[s])) for row, s in enumerate(self.stage)]
+        found = [values(s, age) for s, count in enumerate(self.counts.tolist()) for age in range(count)]
         return np.array(found + [0.0] * (self.counts.size + 1))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -146,13 +147,22 @@ def _thresholds(variants: Sequence[Variant]) -> dict[str, Array]:
     """Return the integer thresholds of all rows, from the float32 hazards that the kernels would add up."""
     hazard = np.stack([variant.hazard for variant in variants])
     certain = np.stack([variant.certain for variant in variants]) != 0
+    leaves, edges = _below(hazard.tobytes(), certain.tobytes(), hazard.shape)
+    return {"leave_below": leaves, "edge_below": edges}
+
+
+@lru_cache(maxsize=8)
+def _below(hazards: bytes, certainties: bytes, shape: tuple[int, int, int]) -> tuple[Array, Array]:
+    """Return ``leave_below`` and ``edge_below`` of hazards (v, r, j) and of what is certain (v, r).
+
+    The last ones are kept: many points of a sweep have the same.
+    """
+    hazard, certain = np.frombuffer(hazards, np.float32).reshape(shape), np.frombuffer(certainties, bool).reshape(shape[:2])
     total = np.zeros(certain.shape, np.float32)
     for j in range(hazard.shape[2]):
         total = total + hazard[:, :, j]
-    return {
-        "leave_below": leave_below(total.ravel(), certain.ravel()).reshape(total.shape),
-        "edge_below": edge_below(hazard.reshape(-1, hazard.shape[2])).reshape(hazard.shape),
-    }
+    leaves = leave_below(total.ravel(), certain.ravel()).reshape(total.shape)
+    return leaves, edge_below(hazard.reshape(-1, hazard.shape[2])).reshape(hazard.shape)
 
 
 STACKED = tuple(field for field in Variant.__dataclass_fields__ if field in Tables._fields)

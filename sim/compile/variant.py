@@ -9,7 +9,7 @@ import numpy as np
 from sim.compile.activity import activity, most_contacts
 from sim.compile.behaviour import gifts, minds, stream_units
 from sim.compile.hazards import stage_hazards
-from sim.compile.layout import edge_ends, idle_rows, layout, over
+from sim.compile.layout import Layout, edge_ends, idle_rows, layout, over
 from sim.compile.market import market, named_edges
 from sim.compile.policy import altered, most_lifted, policies
 from sim.compile.posterior import drawable
@@ -154,12 +154,14 @@ class Variant:
 
     def padded(self, rows: int, copies: int) -> "Variant":
         """Return the variant with its row axis lengthened, and as many copies of the hazards; no customer ever stands in what is added."""
-        more = rows - self.row_stage.size
-        longer = {name: np.pad(getattr(self, name), [(0, more)] + [(0, 0)] * (getattr(self, name).ndim - 1)) for name in BY_ROW}
+        more, longer = rows - self.row_stage.size, {name: getattr(self, name) for name in ("hazard", "certain")}
+        if more:
+            longer |= {name: np.pad(getattr(self, name), [(0, more)] + [(0, 0)] * (getattr(self, name).ndim - 1)) for name in BY_ROW}
         for name in BY_SECOND:
             values = getattr(self, name)
             added = copies - len(values) if name in ("hazard", "certain") else 0
-            longer[name] = np.pad(values, [(0, added), (0, more)] + [(0, 0)] * (values.ndim - 2))
+            if more or added:
+                longer[name] = np.pad(values, [(0, added), (0, more)] + [(0, 0)] * (values.ndim - 2))
         longer |= {name: longer[name].reshape(-1, *longer[name].shape[2:]) for name in ("hazard", "certain")}
         return replace(self, **longer)
 
@@ -188,13 +190,14 @@ def compile_variant(
     no customer's money may pass.
     """
     parts: dict[str, Array] = {}
-    parts |= _rows(scenario, most[0])
-    parts |= _moves(scenario, parts, most[0])
+    rows = layout(scenario, most[0])
+    parts |= _rows(scenario, rows)
+    parts |= _moves(scenario, rows, parts, most[0])
     parts |= _leaving(scenario, betas)
     parts |= market(scenario, last)
     parts |= minds(scenario, last)
-    parts |= activity(scenario, layout(scenario, most[0]).by_row)
-    parts |= policies(scenario, layout(scenario, most[0]), ids, last)
+    parts |= activity(scenario, rows.by_row)
+    parts |= policies(scenario, rows, ids, last)
     parts["plain"] = np.array(not (parts.pop("modified") or parts["timed"] or parts["swayed"].any() or parts["steering"]), np.uint32)
     parts |= _time(scenario)
     parts |= traits(scenario, betas, library, parts["purchase_units"])
@@ -204,14 +207,13 @@ def compile_variant(
     parts["streaming"][INFORMATION] |= np.any(parts["contact_units"] != 0)
     parts |= _fixed(scenario, parts)
     parts["policy_who"] = worth_less(scenario, parts, ids)
-    parts |= over(layout(scenario, most[0]), parts)
+    parts |= over(rows, parts)
     parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:], limit)
     return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
 
 
-def _rows(scenario: Scenario, oldest: int) -> dict[str, Array]:
+def _rows(scenario: Scenario, rows: Layout) -> dict[str, Array]:
     """Lay the stages out in rows, and put on each what its stage is worth at that age."""
-    rows = layout(scenario, oldest)
     stages = list(scenario.stages.values())
     last = (rows.first + rows.counts - 1)[rows.stage]
     stay = np.concatenate([np.minimum(np.arange(rows.total) + 1, last), rows.first, [rows.total + len(stages)]])
@@ -232,9 +234,8 @@ def _rows(scenario: Scenario, oldest: int) -> dict[str, Array]:
     }
 
 
-def _moves(scenario: Scenario, parts: dict[str, Array], oldest: int) -> dict[str, Array]:
+def _moves(scenario: Scenario, rows: Layout, parts: dict[str, Array], oldest: int) -> dict[str, Array]:
     """Put on each row the edges out of its stage and their hazards; say of each edge where it leads and what it pays."""
-    rows = layout(scenario, oldest)
     stages = list(scenario.stages.values())
     shape = (rows.total + len(stages) + 1, max(1, *(len(stage.to) for stage in stages)))
     base = [stage_hazards(scenario, stage, oldest, int(count)) for stage, count in zip(stages, rows.counts, strict=True)]

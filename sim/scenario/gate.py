@@ -77,6 +77,15 @@ def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = N
     return scenario
 
 
+def read_again(raw: Mapping[str, Any], name: str, table: bytes | None = None) -> Scenario:
+    """Return the Scenario of a mapping that ``read`` has accepted before, without asking for the rules between values once more."""
+    plain = {"name": name, **raw}
+    if table is not None:
+        plain["base"] = {"file": HELD}
+    scenario = Scenario.model_validate(plain)
+    return scenario if table is None else scenario.model_copy(update={"base": Base.holding(table)})
+
+
 def _plain(value: Any, path: tuple[str, ...]) -> tuple[Any, list[Fault]]:
     """Return a copy in dicts and lists without keys and values that no model could have, and a fault for each of these."""
     found: list[Fault] = []

@@ -15,6 +15,7 @@ from sim.config import policy as named
 from sim.measures.row import ERRORS, MEASURES
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.customers import OVERRIDABLE
+from sim.scenario.gate import read_again
 from sim.scenario.policy import Policy
 from sim.scenario.raw import show, suggest
 from sim.scenario.sample import cells
@@ -62,10 +63,10 @@ class Plan:
         one = str(point[POLICIES])
         return {NONE: (), one: self.arms[one]} if one != NONE else {NONE: ()}
 
-    def at(self, point: Point, threads: int | None = None) -> tuple[Arm, ...]:
-        """Return the arms at a point; without policies one. Raises ScenarioError with every fault.
+    def at(self, point: Point, threads: int | None = None, judge: bool = False) -> tuple[Arm, ...]:
+        """Return the arms at a point; without policies one.
 
-        threads: for each of them, where given.
+        threads: for each of them, where given; judge: raise ScenarioError with every fault, as was done of each point of the plan.
         """
         raw, bodies = self.raw, dict(self.bodies)
         for name, factor in self.study.vary.items():
@@ -77,7 +78,7 @@ class Plan:
         found = []
         for key, names in (self.arms_at(point) or {NONE: ()}).items():
             mine = {**raw, "policies": {**raw.get("policies", {}), **{name: bodies[name] for name in names}}} if names else raw
-            found.append(Arm(key, names, read(mine, self.scenario.name, table)))
+            found.append(Arm(key, names, (read if judge else read_again)(mine, self.scenario.name, table)))
         return tuple(found)
 
     def standing(self, name: str) -> Any:
@@ -285,7 +286,7 @@ def _judge(made: Plan) -> None:
     first: dict[tuple[str, str, str], Fault] = {}
     for k, point in enumerate(made.points):
         try:
-            found = made.at(point)
+            found = made.at(point, judge=True)
             for arm in found:
                 refuse_endless(arm.scenario)
             if len(found) > 1:

@@ -1,5 +1,6 @@
 """What lies below a folder of results: a table of the runs there, and SQL over the tables of all of them."""
 
+import hashlib
 import json
 import math
 import os
@@ -43,10 +44,10 @@ LISTED = 3
 
 
 class _Place(NamedTuple):
-    """A folder that is listed. path: where; files: names that its manifest lists; row: what is listed of it."""
+    """A folder that is listed. path: where; files: SHA-256 by name, as its manifest lists them; row: what is listed of it."""
 
     path: Path
-    files: tuple[str, ...]
+    files: Mapping[str, str]
     row: dict[str, Any]
 
 
@@ -66,27 +67,29 @@ def query(sql: str, folder: str | os.PathLike[str] = RESULTS) -> "pd.DataFrame":
     """Return what a SELECT gives over the runs below a folder; raise ScenarioError for what is no such statement, or where no run is.
 
     Beside ``runs`` there is a table for each name that any run has in its tables, its columns those of all runs by name, and before
-    them ``run``: the run's folder, as in ``runs``. Nothing else can be read, and nothing written. Tables that cannot be read are left
-    out with a UserWarning.
+    them ``run``: the run's folder, as in ``runs``. Nothing else can be read, and nothing written. Tables that are
+    missing or were changed are left out with a UserWarning.
     """
     import duckdb
 
+    if _text(sql) != sql:
+        raise ScenarioError([Fault("query", _short(sql), "must be text, and holds bytes that are none")])
     listed = _listed(folder)
     with tempfile.TemporaryDirectory() as place, _connected() as connection:
-        tables, names, allowed = _tables(listed, Path(place))
+        tables, names = _tables(listed, sql, Path(place))
         try:
             connection.register("listed", _frame(listed))
             connection.execute(f"CREATE TABLE {RUNS} AS SELECT * FROM listed")
             connection.unregister("listed")
             folders = [found.row["folder"] for found in listed]
-            left = {name: _made(connection, name, links, folders) for name, links in tables.items()}
-            tables = {name: links for name, links in tables.items() if len(links) > len(left[name])}
-            connection.execute(f"SET allowed_paths = {_list(allowed)}")
+            left = {name: _made(connection, name, files, folders) for name, files in tables.items()}
+            tables = {name: files for name, files in tables.items() if len(files) > len(left[name])}
+            connection.execute(f"SET allowed_paths = {_list(names)}")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-            lost = [names[link] for name, links in left.items() if name in sql.lower() for link in links]
+            lost = [names[file] for name, files in left.items() if name in sql.lower() for file in files]
             if lost:
-                warnings.warn(f"what cannot be read is left out: {_some(lost)}", UserWarning, stacklevel=2)
+                warnings.warn(f"missing or changed, so left out: {_some(lost)}", UserWarning, stacklevel=2)
             return _answer(connection, sql)
         except duckdb.InterruptException:
             raise KeyboardInterrupt from None
@@ -111,8 +114,6 @@ def _answer(connection: "duckdb.DuckDBPyConnection", sql: str) -> "pd.DataFrame"
         if "interrupted" in str(error):
             raise KeyboardInterrupt from None
         raise
-    except UnicodeEncodeError:
-        raise ScenarioError([Fault("query", _text(sql), "must be text, and holds bytes that are none")]) from None
     return found
 
 
@@ -137,10 +138,9 @@ def _connected() -> "Iterator[duckdb.DuckDBPyConnection]":
 
 
 def _fault(message: str, tables: Sequence[str], names: Mapping[str, str]) -> Fault:
-    """Return what DuckDB says in one line. tables: those there are; names: whose file each link in its message stands for."""
-    for link, name in names.items():
-        if link in message:
-            message = message.replace(link, name)
+    """Return what DuckDB says in one line. tables: those there are; names: whose table each file in its message is."""
+    for file, name in names.items():
+        message = message.replace(file, name)
     first, *more = message.split("\n\nLINE ")[0].splitlines() or [""]
     first = re.sub(r"^[A-Z][A-Za-z -]* Error: ", "", first).strip().removesuffix("!")
     unknown = re.fullmatch(r"Table with name (.*) does not exist.*", first)
@@ -155,59 +155,64 @@ def _fault(message: str, tables: Sequence[str], names: Mapping[str, str]) -> Fau
     return Fault("query", "", first, hint.replace("Candidate bindings: ", "there are "))
 
 
-def _tables(listed: Sequence[_Place], place: Path) -> tuple[dict[str, list[str]], dict[str, str], list[str]]:
-    """Return links in ``place`` to the tables of all runs, by the table's name; whose each link is; and what must be open to be read.
+def _tables(listed: Sequence[_Place], sql: str, place: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return files in ``place`` that are the tables of all runs, by the table's name, and whose each of them is.
 
-    DuckDB expands no letter in the links' names, which end in the number of the run.
+    Tables that SQL names are copied, so that whatever it does, runs stay as they are; others are links. A file that is not there is
+    missing, or was changed after it was written.
+    DuckDB expands no letter in the files' names, which end in the number of the run.
     """
     tables: dict[str, list[str]] = {}
     names: dict[str, str] = {}
-    allowed: list[str] = []
     for run, (path, files, row) in enumerate(listed):
-        for name, table in sorted((found[0], _text(found[1]).lower()) for file in files if (found := TABLE.fullmatch(file))):
-            link, real = str(place / f"{len(names)}-{run}.parquet"), os.path.realpath(path / name)
-            if "\\" in real or _text(real) != real:  # DuckDB takes the one for a slash, and the other for no path
-                with suppress(OSError):  # what is not there is left out below
-                    copyfile(real, link)
-            else:
-                os.symlink(real, link)
-                allowed.append(real)
-            names[link] = f"{row['folder']}/{_text(name)}"
-            allowed.append(link)
-            tables.setdefault(f"{RUNS}_" if table == RUNS else table, []).append(link)
-    return dict(sorted(tables.items())), names, allowed
+        for file, table in sorted((found[0], _text(found[1]).lower()) for name in files if (found := TABLE.fullmatch(name))):
+            name = f"{RUNS}_" if table == RUNS else table
+            copy, real = str(place / f"{len(names)}-{run}.parquet"), os.path.realpath(path / file)
+            names[copy] = f"{row['folder']}/{_text(file)}"
+            tables.setdefault(name, []).append(copy)
+            with suppress(FileNotFoundError, IsADirectoryError, PermissionError):  # told below
+                if name not in sql.lower():
+                    os.symlink(real, copy)
+                elif _digest(copyfile(real, copy)) != files[file]:
+                    os.unlink(copy)
+    return dict(sorted(tables.items())), names
 
 
-def _made(connection: "duckdb.DuckDBPyConnection", name: str, links: Sequence[str], folders: Sequence[str]) -> list[str]:
-    """Make the view of one table over the runs that have it; return the links that lead to no table. folders: of all runs."""
+def _digest(path: str) -> str:
+    with open(path, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _made(connection: "duckdb.DuckDBPyConnection", name: str, files: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Make the view of one table over the runs that have it; return the files that hold no table. folders: of all runs."""
     import duckdb
 
-    def reads(link: str) -> bool:
+    def reads(file: str) -> bool:
         try:
-            connection.execute(f"SELECT * FROM read_parquet('{link}') LIMIT 0")
+            connection.execute(f"SELECT * FROM read_parquet('{file}') LIMIT 0")
         except duckdb.Error:
             return False
         return True
 
     try:
-        connection.execute(_view(name, links, folders))
+        connection.execute(_view(name, files, folders))
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
-        sound = [link for link in links if reads(link)]
-        if len(sound) == len(links):
+        sound = [file for file in files if reads(file)]
+        if len(sound) == len(files):
             raise
         if sound:
             connection.execute(_view(name, sound, folders))
-        return [link for link in links if link not in sound]
+        return [file for file in files if file not in sound]
     return []
 
 
-def _view(name: str, links: Sequence[str], folders: Sequence[str]) -> str:
+def _view(name: str, files: Sequence[str], folders: Sequence[str]) -> str:
     """Return SQL that makes the view of one table over the runs that have it. folders: of all runs."""
     quoted = name.replace('"', '""')
     run = f"({_list(folders)})[split_part(parse_filename(clvsim_file, true), '-', 2)::INTEGER + 1]"
-    read = f"read_parquet({_list(links)}, union_by_name = true, filename = 'clvsim_file')"
+    read = f"read_parquet({_list(files)}, union_by_name = true, filename = 'clvsim_file')"
     return f'CREATE VIEW "{quoted}" AS SELECT {run} AS run, * EXCLUDE (clvsim_file) FROM {read}'
 
 
@@ -261,11 +266,11 @@ def _places(root: Path) -> Iterator[_Place]:
         elif place.endswith(".parts") and (kept := _kept(path, files)) is not None:
             folders.clear()
             if not _is_run(path.with_name(path.name.removesuffix(".parts"))):
-                yield _Place(path, (), {**row, "kind": UNFINISHED, **kept})
+                yield _Place(path, {}, {**row, "kind": UNFINISHED, **kept})
     for error in shut:
         name = _text(Path(error.filename).relative_to(root).as_posix())
         yield _Place(
-            Path(error.filename), (), {"folder": name, "created": None, "kind": DAMAGED, "note": f"cannot be read: {error.strerror}"}
+            Path(error.filename), {}, {"folder": name, "created": None, "kind": DAMAGED, "note": f"cannot be read: {error.strerror}"}
         )
 
 
@@ -299,7 +304,7 @@ def _run(path: Path, row: dict[str, Any]) -> _Place | None:
         if other is not None and other.get("made_by") != store.MADE_BY:
             return None
         rule = error.faults[0].rule if other is not None else f"{store.MANIFEST} cannot be read"
-        return _Place(path, (), {**row, "kind": DAMAGED, "note": rule})
+        return _Place(path, {}, {**row, "kind": DAMAGED, "note": rule})
     kind = _string(manifest.get("kind")) or RUN
     name, told = _summary(path, kind, tuple(manifest["files"]))
     lost = [_text(file) for file in manifest["files"] if not os.path.isfile(path / file)]
@@ -313,7 +318,7 @@ def _run(path: Path, row: dict[str, Any]) -> _Place | None:
         "version": _string(manifest.get("version")),
         "note": "; ".join(notes) or None,
     }
-    return _Place(path, tuple(manifest["files"]), {**row, **_numbers(told or {})})
+    return _Place(path, manifest["files"], {**row, **_numbers(told or {})})
 
 
 def _summary(path: Path, kind: str, files: Sequence[str]) -> tuple[str, dict[str, Any] | None]:

@@ -95,7 +95,7 @@ def test_one_line_a_fault_and_all_at_once(clvsim: Clvsim, tmp_path: Path, verb: 
         assert any(re.match(pattern, line) for line in lines), lines
 
 
-@pytest.mark.parametrize("verb", ["simulate", "exact", "explain", "scenarios", "verify"])
+@pytest.mark.parametrize("verb", ["simulate", "exact", "explain", "scenarios", "verify", "sweep", "sensitivity", "uncertainty", "optimise", "results"])
 def test_help_has_examples(clvsim: Clvsim, verb: str) -> None:
     done = clvsim(verb, "--help")
     assert done.code == 0
@@ -118,7 +118,7 @@ def test_top_level_help_and_version(clvsim: Clvsim) -> None:
 def test_what_the_machine_says_is_one_line(
     clvsim: Clvsim, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, line: str
 ) -> None:
-    def stopped(*_: object) -> None:
+    def stopped(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("sim.studies.simulate.simulate", stopped)

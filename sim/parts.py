@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from sim.scenario.errors import Fault, ScenarioError
 
@@ -36,22 +37,28 @@ class Parts:
             lock = (self.folder / "lock").open("w")
         except OSError as error:
             raise _fault(self.folder, error) from error
-        try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+        with lock:
+            if not self._locked(lock):
                 rule = "is being written by another run just now"
-                raise ScenarioError([Fault("out", str(self.folder), rule, "wait for it, or name another out")]) from None
-            for left in self.folder.glob(".*.tmp"):  # of a run that was killed while it wrote
-                left.unlink(missing_ok=True)
-            yield self
-        finally:
-            lock.close()
-            with contextlib.suppress(OSError):
-                if [entry.name for entry in self.folder.iterdir()] == ["lock"]:
-                    (self.folder / "lock").unlink()
-                    for place in made:
-                        place.rmdir()
+                raise ScenarioError([Fault("out", str(self.folder), rule, "wait for it, or name another out")])
+            try:
+                for left in self.folder.glob(".*.tmp"):  # of a run that was killed while it wrote
+                    left.unlink(missing_ok=True)
+                yield self
+            finally:
+                with contextlib.suppress(OSError):
+                    if [entry.name for entry in self.folder.iterdir()] == ["lock"]:
+                        (self.folder / "lock").unlink()
+                        for place in made:
+                            place.rmdir()
+
+    def _locked(self, lock: IO[str]) -> bool:
+        """Take the lock; return whether it is this run's, and still the one in the folder, not one that another run has removed."""
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return os.path.samestat(os.fstat(lock.fileno()), (self.folder / "lock").stat())
+        except OSError:
+            return False
 
     def found(self, ending: str) -> list[Path]:
         """Return the sound parts with an ending, by name; damaged ones are named in ``damaged`` and removed."""
@@ -75,7 +82,8 @@ class Parts:
         except OSError as error:
             raise _fault(self.folder, error) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
         return path
 
     def last(self, key: str, ending: str, write: Callable[[Path], object]) -> None:

@@ -1,16 +1,26 @@
 """One big run on a cluster: shards of its customers, counted by whoever is free, added up in whatever order, to the same last bit."""
 
+import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 
 from sim.engine.arrays import canonical, empty_tally, merge
 from sim.engine.checkpoint import FIRST_STEP, Checkpoint
-from sim.engine.cluster import connected, handed_out
+from sim.engine.cluster import connected, handed_out, hands, reach
 from sim.engine.run import Outcome, available_threads, run
 from sim.kernels.types import Tables
+from sim.scenario.errors import Fault, ScenarioError
+from sim.scenario.model import Scenario
+from sim.scenario.sample import cells
 from sim.scenario.world import Run
 
 Progress = Callable[[int, int], None]
+
+KEPT = 2 * FIRST_STEP
+"""Customers, over all replicates, whose rows are kept under ``run.executor=dask``: they are simulated here, and not worth handing out."""
+
+KEPT_EVERY = 1.0
+"""Seconds after which what is added up is kept."""
 
 
 def shard(tables: Tables, settings: Run, horizon: int, done: Sequence[int], sampled: Sequence[int]) -> Outcome:
@@ -23,53 +33,119 @@ def _work(shared: tuple[Tables, Run, int], done: Sequence[int], sampled: Sequenc
     return shard(*shared, done, sampled)
 
 
+def in_line(scenario: Scenario) -> Callable[[int], tuple[int, ...]]:
+    """Return what gives the customers of each cell among the first so many: existing ones come first, cell by cell, then new ones.
+
+    A run that is kept with the first so many done can be taken up by any executor.
+    """
+    base = [cell.sampled if cell.base else 0 for cell in cells(scenario)]
+    existing = sum(base)
+
+    def first(count: int) -> tuple[int, ...]:
+        if count > existing:
+            return tuple(cell.sampled for cell in cells(scenario, count - existing))
+        ends = itertools.accumulate(base)
+        return tuple(min(max(count - end + size, 0), size) for size, end in zip(base, ends, strict=True))
+
+    return first
+
+
 def in_shards(
     tables: Tables,
     settings: Run,
-    horizon: int,
-    sampled: Callable[[int], Sequence[int]],
-    ends: tuple[int, int],
+    scenario: Scenario,
+    customers: int,
     before: Outcome | None,
     checkpoint: Checkpoint | None,
     progress: Progress | None,
 ) -> Outcome:
     """Return the outcome of a run whose shards are handed out to a cluster; what is added up so far is kept under way.
 
-    sampled: customers of each cell, of so many new ones; ends: new customers done, and to be done in all; before: what is done of them.
-    The first shard is run here: it says how many customers are a second's work, and leaves compiled code for workers that share this disk.
+    customers: new ones to be done in all; before: what is done already; progress: called with customers done and those in all, over
+    replicates. The first shard is run here: it says how many customers are a second's work, and leaves compiled code for workers that
+    share this disk. Rows of customers are kept of few only (``KEPT``). Raises ScenarioError before anything runs where more are asked
+    for, or there is no cluster, and with what is done kept where it goes away.
     """
-    alone = settings.model_copy(update={"threads": 1, "driver": "group"})
-    first = min(ends[0] + max(FIRST_STEP // settings.replicates, 1), ends[1])
-    nobody = (0,) * len(sampled(first))
-    whole = shard(tables, alone, horizon, nobody if before is None else before.sampled, sampled(first))
-    seconds = whole.seconds
+    at, horizon, replicates = in_line(scenario), int(scenario.horizon), settings.replicates
+    end = sum(cell.sampled for cell in cells(scenario, customers))
+    refuse_rows(settings, scenario)
+    reach(settings)
+    if settings.keep_customers:
+        return run(tables, at(end), settings, horizon, None, before)
+    start, alone = 0 if before is None else sum(before.sampled), settings.model_copy(update={"threads": 1, "driver": "group"})
+    shard(tables, alone, horizon, at(start), at(start))  # compiles
+    first = min(start + max(FIRST_STEP // replicates, 1), end)
+    whole = shard(tables, alone, horizon, at(start), at(first))
+    pace = int((first - start) / max(whole.seconds, 1e-3))
+    told = _told(progress, end * replicates, replicates)
     if before is not None:
         whole = _added(whole, before)
-    step = max(int((first - ends[0]) / max(seconds, 1e-3)), FIRST_STEP // 8 // settings.replicates, 1)
-    stops = [first, *range(first + step, ends[1], step), ends[1]]
-    if first == ends[1]:
+    told(whole)
+    if first == end:
         return whole
-    pieces = [(sampled(low), sampled(high)) for low, high in pairwise(stops)]
     with connected(settings, settings.threads or available_threads()) as client:
-        for k, added in _in_order(whole, handed_out(client, _work, (tables, alone, horizon), pieces)):
-            whole = added
-            if checkpoint is not None and k + 1 < len(pieces):
-                checkpoint.save(whole)
-            if progress is not None:
-                progress(sum(whole.sampled) * settings.replicates, sum(pieces[-1][1]) * settings.replicates)
-    return whole
+        step = max(min(pace, -(-(end - first) // (4 * hands(client)))), FIRST_STEP // 8 // replicates, 1)
+        stops = itertools.pairwise(itertools.chain(range(first, end, step), [end]))
+        pieces = ((at(low), at(high)) for low, high in stops)
+        return _gathered(whole, handed_out(client, _work, (tables, alone, horizon), pieces), checkpoint, told)
 
 
-def _in_order(whole: Outcome, found: Iterator[tuple[int, Outcome]]) -> Iterator[tuple[int, Outcome]]:
-    """Yield the sum of the shards up to each, as soon as all before it are there: what is kept must be of the first customers."""
-    early: dict[int, Outcome] = {}
+def refuse_rows(settings: Run, scenario: Scenario) -> None:
+    """Raise ScenarioError where rows would be kept of customers that are handed out."""
+    count = sum(cell.sampled for cell in cells(scenario)) * settings.replicates
+    if settings.keep_customers and count > KEPT:
+        rule = f"must be off with run.executor=dask above {KEPT:,} customers over all replicates; these are {count:,}"
+        raise ScenarioError([Fault("run.keep_customers", "true", rule, "take run.executor=threads, or fewer run.customers")])
+
+
+def _told(progress: Progress | None, total: int, replicates: int) -> Callable[[Outcome], None]:
+    def told(whole: Outcome) -> None:
+        if progress is not None:
+            progress(sum(whole.sampled) * replicates, total)
+
+    return told
+
+
+def _gathered(
+    whole: Outcome, found: Iterator[tuple[int, Outcome]], checkpoint: Checkpoint | None, told: Callable[[Outcome], None]
+) -> Outcome:
+    """Return the sum of the first shard and those found, kept every second, and where their cluster goes away."""
+    last = kept = whole
+    since = time.perf_counter()
+    try:
+        for last in in_order(whole, found):
+            if checkpoint is not None and time.perf_counter() - since >= KEPT_EVERY:
+                checkpoint.save(last)
+                kept, since = last, time.perf_counter()
+            told(last)
+    except BaseException:
+        if checkpoint is not None and (last is whole or kept is not last):
+            checkpoint.save(last)
+        raise
+    return last
+
+
+def in_order(whole: Outcome, found: Iterator[tuple[int, Outcome]]) -> Iterator[Outcome]:
+    """Yield the sum of the shards up to each, as soon as all before it are there: what is kept must be of the first customers.
+
+    Those that come early are added to their neighbours: as many sums are held as there are gaps between them.
+    """
+    early, firsts = dict[int, tuple[int, Outcome]](), dict[int, int]()  # one past the last, and sum, by first; first by one past the last
     wanted = 0
     for number, one in found:
-        early[number] = one
-        while wanted in early:
-            whole = _added(early.pop(wanted), whole)
-            yield wanted, whole
-            wanted += 1
+        first, end = number, number + 1
+        if end in early:
+            end, later = early.pop(end)
+            one = _added(later, one)
+        if first in firsts:
+            first = firsts.pop(first)
+            one = _added(one, early.pop(first)[1])
+        early[first], firsts[end] = (end, one), first
+        if wanted in early:
+            wanted, one = early.pop(wanted)
+            del firsts[wanted]
+            whole = _added(one, whole)
+            yield whole
 
 
 def _added(last: Outcome, before: Outcome) -> Outcome:

@@ -114,11 +114,12 @@ def _curve(frame: pd.DataFrame, name: str, what: str, alone: bool) -> list[dict[
 
 def _answering(axes: "Axes", drawn: pd.DataFrame, scale: float) -> None:
     words_on_axis = not _measured(drawn["at"])
+    places = list(dict.fromkeys(drawn["at"]))
+    if words_on_axis:
+        axes.set_xticks(range(len(places)), [str(value) for value in places])
     for k, (arm, rows) in enumerate(drawn.groupby("arm", sort=False)):
         colour, dashes = STYLES[k % len(STYLES)]
-        at = np.arange(len(rows)) if words_on_axis else rows["at"].to_numpy(dtype=float)
-        if words_on_axis:
-            axes.set_xticks(at, [str(value) for value in rows["at"]])
+        at = np.array([places.index(value) for value in rows["at"]] if words_on_axis else rows["at"], dtype=float)
         low, high = (rows[name].to_numpy() / scale for name in ("low", "high"))
         axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
         axes.plot(at, rows["mean"] / scale, color=colour, linestyle=dashes, linewidth=1.6, marker="o", markersize=3, label=called(str(arm)))

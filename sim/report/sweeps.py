@@ -69,7 +69,8 @@ def notes(found: "Sweep") -> list[str]:
             where = f"{name} from {first['at']:.3g} to {last['at']:.3g}"
             ends = f"{words.money(unit, first['value'])} to {words.money(unit, last['value'])}"
             said.append(f"{where}: {f'{called(str(arm))}, ' if arm else ''}{MEASURES[what]} from {ends}{rest}.")
-    return said[:6]
+    losing = [f"On average {called(found.favoured)} is best. {found.where}"] if found.scattered else []
+    return [*losing, *said[:6]]
 
 
 def _ends(found: "Sweep", table: pd.DataFrame) -> Table:

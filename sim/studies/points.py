@@ -195,7 +195,7 @@ def plan(scenario: Scenario, study: Study, configs: str | Path | None = None, ma
         told = _cost(scenario, error.count, len(arms) if study.crossed else 2)
         raise TooMany(error.where, error.count, told, "design=sobol with points=1024 covers the same ranges") from None
     made = Plan(scenario, study, every, bodies, arms)
-    _judge(made)
+    judge(made)
     return made
 
 
@@ -277,7 +277,7 @@ def _numeric(value: Any) -> bool:
     return bool(listed) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in listed)
 
 
-def _judge(made: Plan) -> None:
+def judge(made: Plan) -> None:
     """Read every point; raise ScenarioError with what is wrong with any, and with how many of them it is."""
     from sim.studies.compare import refuse
     from sim.studies.simulate import refuse_endless

@@ -1,5 +1,6 @@
 """From a Scenario to its Result, in one call."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -27,7 +28,8 @@ def simulate(
     Where ``run.precision`` is set, customers are added until it is reached or ``run.customers`` is; the Result is that of one run of all.
     progress: called now and then with the customers done and those in all (by precision: until the next look at it); functions: those that
     policies name in ``who.trigger`` and ``rank.score``, see ``sim.studies.functions``; checkpoint: where the run is kept every second, and
-    taken up from; not one of customers who are coupled, whose periods cannot be taken apart.
+    taken up from; not one of customers who are coupled, whose periods cannot be taken apart. Neither are those handed out to a cluster, nor
+    those of a policy that cannot treat everybody: under ``run.executor=dask`` they are simulated here, with a warning.
     """
     given = functions or {}
     check({scenario.name: scenario}, given)
@@ -35,6 +37,7 @@ def simulate(
     if scenario.rationed:
         return Result(scenario, ration(tables, [scenario], progress, given), tables, given)
     if scenario.coupled:
+        in_one_piece(scenario.run)
         return Result(scenario, run_waves(tables, coupling(scenario), scenario.run, int(scenario.horizon), progress), tables)
     for outcome in outcomes(tables, scenario, scenario.run, progress, checkpoint):
         result = Result(scenario, outcome, tables)
@@ -65,11 +68,7 @@ def outcomes(
             return run(tables, sampled, settings, horizon, told if progress else None, before)
 
         if settings.executor == "dask":
-
-            def of(upto: int) -> list[int]:
-                return [cell.sampled for cell in cells(scenario, upto)]
-
-            outcome = in_shards(tables, settings, horizon, of, (done, customers), outcome, checkpoint, progress)
+            outcome = in_shards(tables, settings, scenario, customers, outcome, checkpoint, progress)
         else:
             outcome = in_steps(checkpoint, outcome, (done, customers), replicates, go_on)
         yield outcome
@@ -82,6 +81,7 @@ def ration(
     functions: Mapping[str, Trigger | Score],
 ) -> Outcome:
     """Simulate cases of which some have a policy that cannot treat everybody; scenarios: of each case, alike but for their policies."""
+    in_one_piece(scenarios[0].run)
     for scenario in scenarios:
         refuse_beside(scenario)
     first, everywhere = scenarios[0], cells(scenarios[0])
@@ -108,6 +108,13 @@ def _judges(scenario: Scenario, key: str, tables: Tables, k: int, functions: Map
     if score is not None:
         return Judges(chooses, judge(functions[score], names, score, policy.rank.lowest))
     return Judges(chooses, predictor(scenario, key, policy, tables, k) if policy.rank.judged else None)
+
+
+def in_one_piece(settings: Run) -> None:
+    """Warn where a cluster was asked for, and is of no use."""
+    if settings.executor == "dask":
+        told = "run.executor=dask is of no use where what happens to one customer depends on the others: this runs here, on run.threads"
+        warnings.warn(told, stacklevel=3)
 
 
 def prepare(scenario: Scenario) -> Tables:

@@ -27,7 +27,7 @@ from sim.studies.folder import (
     table_of,
     told_otherwise,
 )
-from sim.studies.points import Plan, plan
+from sim.studies.points import Plan, judge, plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,4 +177,6 @@ def _plan(written: Any, scenario: Any) -> tuple[str, Mapping[str, Any], Plan]:
     study, bodies = read_study(written["study"]), dict(written.get("policies") or {})
     arms = {"none": ()} | {entry: tuple(part for part in entry.split("+") if part in bodies) for entry in study.policies}
     every = importlib.import_module(KINDS[kind]).points(study, asked)
-    return kind, asked, Plan(scenario, study, every, bodies, arms if study.policies else {})
+    made = Plan(scenario, study, every, bodies, arms if study.policies else {})
+    judge(made)
+    return kind, asked, made

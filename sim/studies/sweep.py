@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sim.engine import Checkpoint
-from sim.engine.cluster import connected, handed_out
+from sim.engine.cluster import connected, handed_out, hands, reach
 from sim.engine.run import available_threads
 from sim.measures.row import ERRORS, MEASURES, Row, row, rows
 from sim.measures.sums import Floats
@@ -26,6 +26,7 @@ from sim.studies import design
 from sim.studies.arms import NONE, Arm
 from sim.studies.compare import compared
 from sim.studies.design import Point
+from sim.studies.discovery import Discovery, discover, told
 from sim.studies.folder import parquet
 from sim.studies.points import Plan, plan
 from sim.studies.simulate import simulate
@@ -40,6 +41,9 @@ KEPT_EVERY = 1.0
 """Seconds after which the points that are done are written."""
 
 ENDING = ".parquet"
+
+ENOUGH = 100
+"""Points from which conditions are sought."""
 
 ASKED: Mapping[str, Any] = {}
 """What can be asked for beside the design: nothing."""
@@ -92,7 +96,7 @@ class Sweep:
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
-        return {"points": self.table}
+        return {"points": self.table} | ({"conditions": self.conditions.frame} if self.scattered else {})
 
     def summary(self) -> dict[str, Any]:
         """Return what ``study.json`` holds: plain values."""
@@ -116,6 +120,31 @@ class Sweep:
             one = every[place]
             found.append(np.asarray(one.get(f"{measure}_paths", [one[measure]]), dtype=np.float64))
         return np.stack(found)
+
+    @cached_property
+    def favoured(self) -> str:
+        """The arm with the highest mean customer equity over the points."""
+        return str(self.table.groupby("arm", sort=False)["equity"].mean().idxmax())
+
+    @property
+    def scattered(self) -> bool:
+        """Whether there are arms at enough points all over the ranges to seek conditions under which the favoured one loses."""
+        study = self.plan.study
+        return len(self.plan.arms) > 1 and study.crossed and study.plan in ("lhs", "sobol") and len(self.plan.points) >= ENOUGH
+
+    @cached_property
+    def conditions(self) -> Discovery:
+        """Under which conditions the favoured arm is not the best; see ``sim.studies.discovery``."""
+        import pandas as pd
+
+        equity = self.table.pivot_table(index="point", columns="arm", values="equity", sort=False)
+        loses = equity.drop(columns=self.favoured).max(axis=1) > equity[self.favoured]
+        return discover(pd.DataFrame(list(self.plan.points)), loses.to_numpy())
+
+    @property
+    def where(self) -> str:
+        """The conditions in a sentence or two."""
+        return told(self.conditions)
 
     def __repr__(self) -> str:
         design = f"{self.plan.study.plan} design of {', '.join(self.factors)}"
@@ -251,16 +280,18 @@ def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int) 
 
 def _on_cluster(made: Plan, missing: Sequence[tuple[str, int]], workers: int) -> Each:
     """Hand points out to a cluster, as many at once as take about a second; the first is run here, and says how many that are."""
+    reach(made.scenario.run)
     (key, k), *rest = missing
     yield key, *measured(made.at(made.points[k], 1), made.study.comparator)
-    started = perf_counter()
-    measured(made.at(made.points[k], 1), made.study.comparator)
-    size = max(1, min(int(1.0 / (perf_counter() - started)), -(-len(rest) // (4 * workers))))
-    batches = [rest[first : first + size] for first in range(0, len(rest), size)]
-    if not batches:
+    if not rest:
         return
-    pieces = [([(key, made.points[k]) for key, k in batch],) for batch in batches]
+    started = perf_counter()
+    if len(rest) > 4 * workers:  # else one at a time
+        measured(made.at(made.points[k], 1), made.study.comparator)
+    second = int(1.0 / (perf_counter() - started))
     with connected(made.scenario.run, workers) as client:
+        size = max(1, min(second, -(-len(rest) // (4 * max(workers, hands(client))))))
+        pieces = (([(key, made.points[k]) for key, k in rest[first : first + size]],) for first in range(0, len(rest), size))
         for _, found in handed_out(client, on_worker, replace(made, points=[]), pieces):
             yield from found
 

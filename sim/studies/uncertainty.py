@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from sim.scenario.study import Study, read_study
 from sim.studies import information, sweep
 from sim.studies.arms import NONE
 from sim.studies.design import Point, at, sobol
-from sim.studies.discovery import Discovery, discover, told
+from sim.studies.discovery import Discovery
 from sim.studies.points import Plan, plan
 from sim.studies.sensitivity import groups, in_replicates
 from sim.studies.sweep import Progress, Sweep
@@ -156,20 +157,20 @@ class Uncertainty:
 
         return float(sum(cell.firm for cell in cells(self.plan.scenario)))
 
-    @cached_property
+    @property
     def favoured(self) -> str:
         """The arm with the highest mean customer equity."""
-        return self.arms[int(self.net.mean(axis=(0, 1)).argmax())]
+        return self.sweep.favoured if self.plan.arms else NONE
 
-    @cached_property
+    @property
     def conditions(self) -> Discovery:
         """Under which conditions the favoured arm is not the best; see ``sim.studies.discovery``."""
-        return lost(self.sweep, self.favoured)
+        return self.sweep.conditions
 
     @property
     def where(self) -> str:
         """The conditions in a sentence or two."""
-        return told(self.conditions)
+        return self.sweep.where
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return every frame by name."""
@@ -194,15 +195,6 @@ class Uncertainty:
 
 def _plain(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def lost(found: Sweep, favoured: str) -> Discovery:
-    """Return under which conditions an arm is not the best of a sweep's; see ``sim.studies.discovery``."""
-    import pandas as pd
-
-    equity = found.table.pivot_table(index="point", columns="arm", values="equity", sort=False)
-    frame = pd.DataFrame(list(found.plan.points))
-    return discover(frame, (equity.drop(columns=favoured).max(axis=1) > equity[favoured]).to_numpy())
 
 
 def uncertainty(
@@ -290,6 +282,10 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
         found.append(Fault("trial_price", show(asked["trial_price"]), "must be a number from 0 on"))
     if asked["seconds"] is not None and not (_number(asked["seconds"], 0) and asked["seconds"] > 0):
         found.append(Fault("seconds", show(asked["seconds"]), "must be above 0", "seconds=60"))
+    if study.policies and find_spec("sklearn") is None:
+        found.append(
+            Fault("policies", show(list(study.policies)), "needs scikit-learn, to say where one loses", "pip install 'clvsim[studies]'")
+        )
     if asked["seconds"] is not None and study.points is not None:
         found.append(Fault("seconds", show(asked["seconds"]), "chooses how many points there are", "leave out points, or seconds"))
     return found

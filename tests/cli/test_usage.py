@@ -95,7 +95,10 @@ def test_one_line_a_fault_and_all_at_once(clvsim: Clvsim, tmp_path: Path, verb: 
         assert any(re.match(pattern, line) for line in lines), lines
 
 
-@pytest.mark.parametrize("verb", ["simulate", "exact", "explain", "scenarios", "verify", "sweep", "sensitivity", "uncertainty", "optimise", "results"])
+VERBS = ["simulate", "exact", "explain", "scenarios", "verify", "sweep", "sensitivity", "uncertainty", "optimise", "results"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_help_has_examples(clvsim: Clvsim, verb: str) -> None:
     done = clvsim(verb, "--help")
     assert done.code == 0

@@ -103,9 +103,13 @@ def beside(axes: "Axes", x: float, y: float, text: str) -> None:
 
 
 def wrapped(label: str) -> str:
-    """Break a long label into two lines, at the arrow where that helps."""
+    """Break a long label into two lines, at the arrow, or a dot of a path, where that helps."""
     if width_of(label) <= 24:
         return label
+    dots = [place for place, letter in enumerate(label) if letter == "."]
+    if dots and " " not in label:
+        middle = min(dots, key=lambda place: abs(place - len(label) / 2))
+        return f"{shortened(label[: middle + 1], 28)}\n{shortened(label[middle + 1 :], 28)}"
     source, arrow, target = label.partition(" → ")
     if not arrow:
         return "\n".join(shortened(line, 28) for line in textwrap.wrap(label, 28)[:2])

@@ -14,6 +14,9 @@ from sim.report.sweep_figures import STYLES, called
 if TYPE_CHECKING:
     from sim.studies.uncertainty import Uncertainty
 
+NOISY = 0.1
+"""Standard error of a probability of being best from which a reader is told to simulate more."""
+
 SOURCES = {
     "parameter": ("parameters not known", BLUE, ""),
     "market": ("the market", ORANGE, "////"),
@@ -34,7 +37,9 @@ def story(found: "Uncertainty") -> Story:
         ("Seed of the customers", f"{plan.scenario.run.seed}, the same luck in every draw"),
     ]
     tables = [_arms(found), *([_lost(found)] if several and len(found.conditions.frame) else [])]
-    mind = ["what is believed of the parameters is assumed: a wider belief makes information worth more"]
+    noisy = found.means["best_se"].max() > NOISY
+    mind = ["the customers simulated leave open which arm is best: simulate more of them"] if noisy else []
+    mind += ["what is believed of the parameters is assumed: a wider belief makes information worth more"]
     return Story("how sure?", answer(found), notes(found), figures, tables, told(plan.study.vary), receipt, mind)
 
 
@@ -46,7 +51,7 @@ def answer(found: "Uncertainty") -> str:
         low, high = (words.money(scenario, row[end]) for end in ("low", "high"))
         return f"Customer equity is {words.money(scenario, row['equity'], row['se'])} on average; in 95 of 100 draws from {low} to {high}."
     row = rows[rows["arm"] == found.favoured].iloc[0]
-    said = f"{called(found.favoured).capitalize()} is best on average, and with a probability of {words.percent(row['best'])}"
+    said = f"{called(found.favoured).capitalize()} is best on average, and with a probability of {_chance(row['best'], row['best_se'])}"
     if not matters(found):
         return f"{said} whatever the parameters are: knowing them would not change the choice."
     value = words.money(scenario, found.perfect.corrected, found.perfect.se)
@@ -174,7 +179,7 @@ def trials(found: "Uncertainty") -> Drawn:
     frame, scenario, title = found.trials, found.plan.scenario, "What a trial is worth"
     with drawing(scenario):
         figure, (axes,) = new_figure(3.2)
-        scale, power = scaled(float(max(frame["value"].abs().max(), found.perfect.corrected, frame["cost"].max())))
+        scale, power = scaled(float(max(frame["value"].abs().max(), found.perfect.corrected)))
         half = np.nan_to_num(words.LEVEL * frame["se"].to_numpy() / scale)
         axes.errorbar(
             frame["customers"], frame["value"] / scale, yerr=half, color=BLUE, marker="o", capsize=3, linewidth=1.6, label="worth"
@@ -183,7 +188,10 @@ def trials(found: "Uncertainty") -> Drawn:
             axes.plot(frame["customers"], frame["cost"] / scale, color=ORANGE, linestyle="--", linewidth=1.4, label="costs")
         axes.axhline(found.perfect.corrected / scale, color=GREY, linestyle=":", linewidth=1.2, label="perfect information")
         axes.set_xscale("log")
-        axes.set_ylim(min(0.0, float((frame["value"] / scale - half).min())), None)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.xaxis.set_minor_formatter(lambda *_: "")
+        low, high = float((frame["value"] / scale - half).min()), float((frame["value"] / scale + half).max())
+        axes.set_ylim(min(0.0, low), 1.3 * max(high, found.perfect.corrected / scale) or None)  # dear trials run out of the picture
         axes.set_xlabel("customers in each arm of the trial")
         axes.set_ylabel(f"{power}{words.unit(scenario)}")
         ticks(axes.yaxis)
@@ -203,12 +211,17 @@ def _arms(found: "Uncertainty") -> Table:
             called(row["arm"]),
             words.money(scenario, row["equity"], row["se"]),
             f"{words.plain(row['low'])} to {words.plain(row['high'])}",
-            words.percent(row["best"], row["best_se"]),
+            _chance(row["best"], row["best_se"]),
         ]
         for row in found.means.to_dict("records")
     ]
     head = ["", "customer equity", "95 of 100 draws", "probability of being best"]
     return Table("Each arm over all draws", head, rows, "±: half of a 95 % interval of the mean over draws.")
+
+
+def _chance(best: float, se: float) -> str:
+    """Return a probability with half of its interval, which ends at 0 and 1."""
+    return words.percent(best) if not np.isfinite(se) or se == 0 else words.percent(best, min(se, 0.5 / words.LEVEL))
 
 
 def _lost(found: "Uncertainty") -> Table:

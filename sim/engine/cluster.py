@@ -71,7 +71,11 @@ def connected(settings: Run, workers: int) -> Iterator[Any]:
         )
         address: Any = settings.cluster
         if address == "local":
-            address = stack.enter_context(_local(distributed, settings.workers or workers))
+            try:
+                address = stack.enter_context(_local(distributed, settings.workers or workers))
+            except RuntimeError as error:
+                hint = "a script must call this under: if __name__ == '__main__':"
+                raise ScenarioError([Fault("run.cluster", "local", "its processes could not be started", hint)]) from error
         elif address == "slurm":
             address = stack.enter_context(_slurm(settings))
             address.scale(jobs=settings.workers or 1)

@@ -223,9 +223,6 @@ def _list_faults(study: Study) -> Iterator[Fault]:
 
 
 def _correlation_faults(study: Study) -> Iterator[Fault]:
-    if study.correlations and study.plan in ("grid", "list"):
-        yield Fault("correlations", "", f"say nothing in a {study.plan}, whose points are given", "design=sobol with points=256")
-        return
     for first, others in study.correlations.items():
         for second, value in others.items():
             where = f"correlations.{first}.{second}"

@@ -29,8 +29,11 @@ class TooMany(ScenarioError):
 def points(study: Study) -> list[Point]:
     """Return the points of a study in order. Those of a longer design begin with these (a Latin hypercube's, where it is doubled).
 
-    Raises TooMany before any is made.
+    Raises TooMany before any is made, and ScenarioError where correlations are given of points that are listed.
     """
+    if study.correlations and study.plan in ("grid", "list"):
+        rule = f"say nothing in a {study.plan}, whose points are given"
+        raise ScenarioError([Fault("correlations", "", rule, "design=sobol with points=256")])
     if study.size > MOST_POINTS:
         raise TooMany("points" if study.plan in ("lhs", "sobol") else "design", study.size)
     lists = {name: _levels(factor) for name, factor in study.vary.items()} if study.plan in ("grid", "list") else {}

@@ -13,10 +13,10 @@ from sim.measures.sums import Floats
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.raw import show
 from sim.scenario.sample import DEFAULT_CUSTOMERS
-from sim.scenario.study import Study, read_study
+from sim.scenario.study import MOST_POINTS, Study, read_study
 from sim.studies import indices, sweep
 from sim.studies.arms import NONE
-from sim.studies.design import Point, at
+from sim.studies.design import Point, TooMany, at
 from sim.studies.points import Plan, plan
 from sim.studies.sweep import Progress, Sweep
 
@@ -174,6 +174,9 @@ def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:
     if found:
         raise ScenarioError(found)
     method, together = asked["method"], groups(study)
+    count = (study.points or ROWS.get(method, 1)) * (len(together) + (2 if method == "sobol" else 1))
+    if count > MOST_POINTS:
+        raise TooMany("points", count)
     if method == "sobol":
         return at(study, np.clip(indices.saltelli(study.points or ROWS[method], together, study.design_seed), 2.0**-53, 1 - 2.0**-53))
     if method == "morris":

@@ -14,10 +14,10 @@ import numpy as np
 from sim.measures.sums import Floats
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.raw import show
-from sim.scenario.study import Study, read_study
+from sim.scenario.study import MOST_POINTS, Study, read_study
 from sim.studies import information, sweep
 from sim.studies.arms import NONE
-from sim.studies.design import Point, at, sobol
+from sim.studies.design import Point, TooMany, at, sobol
 from sim.studies.discovery import Discovery
 from sim.studies.points import Plan, plan
 from sim.studies.sensitivity import groups, in_replicates
@@ -263,6 +263,8 @@ def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:
     found = _faults(study, asked)
     if found:
         raise ScenarioError(found)
+    if (study.points or DRAWS) > MOST_POINTS:
+        raise TooMany("points", study.points or DRAWS)
     return at(study, sobol(study.points or DRAWS, len(study.vary), study.design_seed))
 
 

@@ -1,0 +1,107 @@
+"""Reports of sensitivity, uncertainty and optimisation: figures draw their frames, pages stand alone and are the same twice."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sim
+from sim.report import optimum, sensitivity, uncertainty
+from sim.report.study import files
+from sim.studies.optimise import optimise
+from sim.studies.sensitivity import sensitivity as sense
+from sim.studies.uncertainty import uncertainty as doubt
+from tests.report.reading import Reader
+
+pytestmark = pytest.mark.jit
+
+RATE, PRICE = "discount_rate_annual", "stages.renewed.price"
+VARY: dict[str, Any] = {RATE: {"low": 0.05, "high": 0.2}, PRICE: {"low": 60, "high": 90}}
+
+
+def publisher() -> sim.Scenario:
+    return sim.load("publisher", "run.customers=320")
+
+
+@cache
+def mine() -> str:
+    folder = Path(mkdtemp())
+    (folder / "policy").mkdir()
+    text = "label: <b>Free\neffects: {price: 1.01}\ncost: {per_period: 50}\n"
+    (folder / "policy" / "free.yaml").write_text(text, encoding="utf-8")
+    return str(folder)
+
+
+@cache
+def found(kind: str) -> Any:
+    if kind in ("sobol", "morris", "tornado"):
+        more: dict[str, Any] = {} if kind == "tornado" else {"points": 8}
+        return sense(publisher(), VARY, method=kind, **more)
+    if kind == "doubt":
+        vary = {**VARY, "policies.free.cost.per_period": {"distribution": "normal", "mean": 250, "sd": 100, "low": 0}}
+        return doubt(publisher(), vary, points=40, policies=["free"], configs=mine(), trials=[10, 100], trial_price=1.0)
+    if kind == "alone":
+        return doubt(publisher(), VARY, points=32)
+    several = {"equity": "max", "downside": "min"} if kind == "front" else {"equity": "max"}
+    return optimise(publisher(), {PRICE: [60, 70, 80]} if kind == "front" else VARY, trials=4, objectives=several, aspiration=30_000)
+
+
+REPORT = dict.fromkeys(("sobol", "morris", "tornado"), sensitivity) | dict.fromkeys(("doubt", "alone"), uncertainty)
+REPORT |= dict.fromkeys(("best", "front"), optimum)
+
+
+@pytest.mark.parametrize("kind", REPORT)
+def test_the_page_stands_alone_and_is_the_same_twice(kind: str) -> None:
+    study = found(kind)
+    made = files(REPORT[kind].story(study), study.plan.scenario, 2)
+    page = made["report.html"].decode()
+    assert made == files(REPORT[kind].story(study), study.plan.scenario, 2)
+    reader = Reader(page)
+    assert not [link for name in ("src", "href") for link in reader.all(name) if "//" in link]
+    assert "<b>Free" not in page
+    assert REPORT[kind].answer(study) in page.replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">")
+    assert not any(word in page for word in ("nan", "None", "inf "))
+
+
+@pytest.mark.parametrize("kind", REPORT)
+def test_axes_have_words_and_units(kind: str) -> None:
+    for drawn in REPORT[kind].story(found(kind)).figures:
+        for axes in drawn.figure.axes:
+            assert axes.get_xlabel()
+            assert axes.get_ylabel() or all(label.get_text() for label in axes.get_yticklabels())
+        assert len(drawn.frame) > 0
+        assert drawn.title
+        assert drawn.caption.endswith(".")
+
+
+def test_bars_are_the_indices() -> None:
+    figure = sensitivity.shares(found("sobol"))
+    pd.testing.assert_frame_equal(figure.frame, sensitivity.ordered(found("sobol")))
+    bars: list[Any] = list(figure.figure.axes[0].patches)
+    widths = sorted(bar.get_width() for bar in bars)
+    assert widths == pytest.approx(sorted([*figure.frame["total"], *figure.frame["first"]]))
+
+
+def test_tornado_is_of_changes_from_the_middle() -> None:
+    table = found("tornado").table
+    values = found("tornado").values.mean(axis=1)
+    row = table.set_index("factor").loc[PRICE]
+    assert [row["low"], row["high"]] == pytest.approx([values[3], values[4]])
+    assert row["swing"] == pytest.approx(abs(values[4] - values[3]))
+
+
+def test_where_information_is_worth_nothing_it_says_so() -> None:
+    vary = {"policies.free.effects.price": [1.01, 1.02]}
+    sure = doubt(publisher(), vary, points=32, policies=["free"], configs=mine())
+    assert uncertainty.answer(sure).endswith("knowing them would not change the choice.")
+    assert not any("worth knowing" in note for note in uncertainty.notes(sure))
+
+
+def test_variance_bars_fill_the_axis() -> None:
+    bars: list[Any] = list(uncertainty.spread(found("doubt")).figure.axes[0].patches)
+    ends = np.array([bar.get_width() for bar in bars]).reshape(3, 2).sum(axis=0)
+    assert ends == pytest.approx(1.0)

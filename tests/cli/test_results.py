@@ -13,6 +13,8 @@ from sim.studies.results import runs
 from tests.cli.running import Clvsim, refused
 from tests.measures import cases
 
+pytestmark = pytest.mark.jit
+
 CLV = "select run, mean, se from clv where \"by\" = 'all' and measure = 'clv' order by run"
 
 
@@ -26,8 +28,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(made: Path, tmp_path: Path) -> Path:
-    """Return results/ in the folder that commands run in."""
+def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return results/ in the folder that commands run in, with room for tables."""
+    monkeypatch.setenv("COLUMNS", "200")
     return Path(shutil.copytree(made, tmp_path / "results"))
 
 

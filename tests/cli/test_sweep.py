@@ -12,6 +12,8 @@ from sim.parts import Parts
 from sim.studies import sweep as sweeps
 from tests.cli.running import SMALL, Clvsim, refused
 
+pytestmark = pytest.mark.jit
+
 RATE = "vary.discount_rate_annual={low: 0.05, high: 0.2}"
 
 GOOD = """\

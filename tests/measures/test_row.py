@@ -18,6 +18,8 @@ from tests import base, zoo
 from tests.measures import cases
 from tests.studies.test_compare import zoo_arms
 
+pytestmark = pytest.mark.jit
+
 
 def same(one: Any, other: Any) -> bool:
     return bool(one == other or (math.isnan(one) and math.isnan(other)))

@@ -22,6 +22,8 @@ from sim.studies.sweep import Sweep, sweep
 from tests.report import cases
 from tests.report.reading import Reader
 
+pytestmark = pytest.mark.jit
+
 GIFTS: dict[str, Any] = {"label": "礼物 <b>&\"'", "cost": {"per_contact": 1.0}, "effects": {"causes": {"rival": 0.5}}, "lasts": 6}
 
 

@@ -13,6 +13,8 @@ from scipy import stats
 from sim.scenario.errors import ScenarioError
 from sim.studies.discovery import COLUMNS, Condition, Discovery, Flags, discover, rounded, told
 
+pytestmark = pytest.mark.jit
+
 INSIDE, OUTSIDE = 0.9, 0.03
 RANGES = {"rate": (0.0, 0.2), "margin": (0.0, 10.0), "churn": (0.0, 1.0), "size": (100.0, 1000.0)}
 

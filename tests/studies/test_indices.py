@@ -26,6 +26,8 @@ from sim.studies.indices import (
     tornado_points,
 )
 
+pytestmark = pytest.mark.jit
+
 N = 1024
 SLOPES = np.array([3.0, 2.0, 1.0, 0.0])
 SHARES = SLOPES**2 / 14.0

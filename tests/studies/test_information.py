@@ -14,6 +14,8 @@ from scipy import stats
 
 from sim.studies.information import acceptability, best, evpi, evppi, evsi, split
 
+pytestmark = pytest.mark.jit
+
 Floats = NDArray[np.float64]
 
 

@@ -24,6 +24,8 @@ from sim.studies.folder import parquet
 from sim.studies.results import query, runs
 from tests.measures import cases
 
+pytestmark = pytest.mark.jit
+
 ODD = "an odd [1] it's \\ 客户?"
 CLV = "select run, mean, se from clv where \"by\" = 'all' and measure = 'clv'"
 

@@ -14,6 +14,8 @@ from sim.scenario.errors import ScenarioError
 from sim.studies.axes import Axis, Floats, Limit, Point, Runs
 from sim.studies.search import Found, front, search
 
+pytestmark = pytest.mark.jit
+
 CEILING, SPEED, MARGIN = 0.4, 0.05, 200.0
 BEST = math.log(SPEED * CEILING * MARGIN) / SPEED
 """Acquisition spending a prospect that is worth most (Blattberg and Deighton 1996): the rate is c (1 - exp(-k A)), so that

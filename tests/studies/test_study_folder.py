@@ -21,6 +21,8 @@ from sim.studies.study_folder import default_folder, study_of, write_study
 from sim.studies.sweep import Sweep, sweep
 from tests import base
 
+pytestmark = pytest.mark.jit
+
 VARY: dict[str, Any] = {
     "discount_rate_annual": {"low": 1e-5, "high": 0.2, "log": True},
     "serving": {"values": [0.9, 1.1], "scale": True, "paths": ["stages.formation.cost_to_serve", "stages.stability.cost_to_serve"]},

@@ -24,6 +24,8 @@ from sim.studies import sweep as sweeps
 from sim.studies.points import plan
 from sim.studies.sweep import Sweep, kept, sweep
 
+pytestmark = pytest.mark.jit
+
 ROOT = Path(__file__).resolve().parents[2]
 
 VARY: dict[str, Any] = {"discount_rate_annual": {"low": 0.02, "high": 0.2}, "stages.renewed.price": {"low": 60, "high": 90}}

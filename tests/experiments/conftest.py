@@ -12,10 +12,10 @@ Called = Callable[..., str]
 
 @pytest.fixture
 def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Called:
-    """Call it in a folder of its own, on a terminal of 150 columns, and return what it prints."""
+    """Call it in a folder of its own, on a terminal of 100 columns, and return what it prints."""
     mpl.use("agg")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "150")
+    monkeypatch.setenv("COLUMNS", "100")
 
     def call(main: Callable[..., None], *settings: str, points: int) -> str:
         with mpl.rc_context():

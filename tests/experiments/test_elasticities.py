@@ -39,12 +39,12 @@ def test_finding(tmp_path: Path) -> None:
         for by_hand, simulated, error, _ in rows:
             assert abs(simulated - by_hand) < 5 * error + 0.002
             assert error < 0.4
-    ratio = exact.rdiv(exact.loc["retention"])
+    ratio = exact.loc["retention"] / exact
     assert 5 <= ratio["a customer, 90 %"]["margin"] < 5.5
     assert 50 <= ratio["a customer, 90 %"]["acquisition cost"] < 55
     assert ratio["a customer, 80 %"]["margin"] < 4
     assert 20 < ratio["a customer, 80 %"]["acquisition cost"] < 25
-    assert ratio.loc["discount rate"].tolist()[:2] == pytest.approx([(1 + RATE) / RATE] * 2, rel=0.05)
+    assert [ratio[f"a customer, {stay} %"]["discount rate"] for stay in (80, 90)] == pytest.approx([(1 + RATE) / RATE] * 2, rel=0.05)
     assert ratio["newcomers, 90 %"]["discount rate"] == pytest.approx(5, abs=0.2)
 
 

@@ -33,7 +33,9 @@ def test_finding(tmp_path: Path, called: Called) -> None:
     )  # between a customer of one arm and one of the other
     mean, sd = gain.mean(), gain.std()
 
-    said = re.search(r"Gain: (-?[\d,]+) thousand USD .* chance of (\d+)%; .* worth ([\d,]+) \(SE ([\d,]+)\)", " ".join(out.split()))
+    said = re.search(
+        r"Gain: (-?[\d,]+) thousand USD .* chance of (\d+)% .* worth ([\d,]+) thousand USD \(SE ([\d,]+)\)", " ".join(out.split())
+    )
     assert said is not None
     told_mean, chance, whole, se = map(number, said.groups())
     assert told_mean == pytest.approx(mean, abs=0.51)

@@ -77,17 +77,22 @@ def in_shards(
     first = min(start + max(FIRST_STEP // replicates, 1), end)
     whole = shard(tables, alone, horizon, at(start), at(first))
     pace = int((first - start) / max(whole.seconds, 1e-3))
-    told = _told(progress, end * replicates, replicates)
     if before is not None:
         whole = _added(whole, before)
-    told(whole)
+
+    def told(count: int) -> None:
+        if progress is not None:
+            progress(min(count, end) * replicates, end * replicates)
+
+    told(first)
     if first == end:
         return whole
     with connected(settings, settings.threads or available_threads()) as client:
         step = max(min(pace, -(-(end - first) // (4 * hands(client)))), FIRST_STEP // 8 // replicates, 1)
         stops = itertools.pairwise(itertools.chain(range(first, end, step), [end]))
         pieces = ((at(low), at(high)) for low, high in stops)
-        return _gathered(whole, handed_out(client, _work, (tables, alone, horizon), pieces), checkpoint, told)
+        found = handed_out(client, _work, (tables, alone, horizon), pieces)
+        return _gathered(whole, _counted(found, lambda count: told(first + count * step)), checkpoint)
 
 
 def refuse_rows(settings: Run, scenario: Scenario) -> None:
@@ -98,17 +103,14 @@ def refuse_rows(settings: Run, scenario: Scenario) -> None:
         raise ScenarioError([Fault("run.keep_customers", "true", rule, "take run.executor=threads, or fewer run.customers")])
 
 
-def _told(progress: Progress | None, total: int, replicates: int) -> Callable[[Outcome], None]:
-    def told(whole: Outcome) -> None:
-        if progress is not None:
-            progress(sum(whole.sampled) * replicates, total)
+def _counted(found: Iterator[tuple[int, Outcome]], told: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+    """Yield what is found, and tell how many shards that were."""
+    for count, one in enumerate(found, 1):
+        yield one
+        told(count)
 
-    return told
 
-
-def _gathered(
-    whole: Outcome, found: Iterator[tuple[int, Outcome]], checkpoint: Checkpoint | None, told: Callable[[Outcome], None]
-) -> Outcome:
+def _gathered(whole: Outcome, found: Iterator[tuple[int, Outcome]], checkpoint: Checkpoint | None) -> Outcome:
     """Return the sum of the first shard and those found, kept every second, and where their cluster goes away."""
     last = kept = whole
     since = time.perf_counter()
@@ -117,7 +119,6 @@ def _gathered(
             if checkpoint is not None and time.perf_counter() - since >= KEPT_EVERY:
                 checkpoint.save(last)
                 kept, since = last, time.perf_counter()
-            told(last)
     except BaseException:
         if checkpoint is not None and (last is whole or kept is not last):
             checkpoint.save(last)

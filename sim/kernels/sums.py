@@ -23,9 +23,13 @@ def add(total: Array, amount: np.int64) -> None:
 
 @jit
 def add_square(total: Array, amount: np.int64) -> None:
-    """Add a non-negative amount below 2**62 to a two-word total ``hi * 2**52 + lo``."""
-    total[0] += amount >> np.int64(52)
-    total[1] += amount & SQUARE_WORD
+    """Add a non-negative amount below 2**62 to a two-word total ``hi * 2**52 + lo``, with lo below 2**53 before and 2**52 after.
+
+    It carries at once: some two thousand groups fill an int64 by their lower words.
+    """
+    low = total[1] + (amount & SQUARE_WORD)
+    total[0] += (amount >> np.int64(52)) + (low >> np.int64(52))
+    total[1] = low & SQUARE_WORD
 
 
 @jit

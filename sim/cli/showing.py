@@ -280,9 +280,9 @@ def show_study(found: "Found", folder: Path) -> None:
     """Print what a study found, and where it lies."""
     from sim.studies.study_folder import reporting
 
-    told, scenario, points = reporting(found), found.plan.scenario, len(found.plan.points)
+    told, scenario, points = reporting(found), found.plan.scenario, getattr(found, "tried", len(found.plan.points))
     line("scenario", scenario.name, scenario.label)
-    line("points", f"{points:,}", f"seed {scenario.run.seed}, the same luck at each")
+    line("points", f"{points:,}", f"seed {found.plan.luck}")
     line("found", told.answer(found))
     for note in told.notes(found):
         line("", note)

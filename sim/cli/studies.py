@@ -121,8 +121,11 @@ def optimise(settings: Settings = None, configs: Configs = None, no_report: NoRe
       aspiration=N      downside counts from it
       trials=N          points to search by (64)
       policies=[A]      whose parameters
-      scenario=NAME, study=NAME, out=DIR,
-      KEY=VALUE         as for sweep
+      out=DIR           its folder; a search
+                        that was killed begins
+                        anew
+      scenario=NAME, study=NAME, KEY=VALUE
+                        as for sweep
     \b
     Example:
       clvsim optimise policies=[win_back] \\
@@ -143,6 +146,8 @@ def _study(kind: str, settings: list[str] | None, configs: str | None, *, report
 
         scenario, study, asked, out = read_asked(settings or [], configs, study_folder.asking(kind))
         made, more = study_folder.planned(kind, scenario, study, asked, configs)
+        for warning in made.warnings:
+            complain(f"warning: {warning}")
         folder = store.check(out if out is not None else study_folder.default_folder(made, kind, more))
         with progress_bar() as progress:
             found = study_folder.run(kind, made, more, folder, progress)

@@ -106,6 +106,8 @@ def _file(name: Any, configs: str | None) -> dict[str, Any]:
     """Return what the file of a study says, nothing without a name."""
     if name is None:
         return {}
+    if not isinstance(name, str):
+        raise ScenarioError([Fault("study", show(name), "must be a name", "study=NAME of a file study/NAME.yaml")])
     files = files_in(folders_of(configs, "study"))
     if name not in files:
         raise ScenarioError([Fault("study", show(name), "no such study", suggest(str(name), files) or "a file study/NAME.yaml")])

@@ -47,8 +47,12 @@ def path_error(values: Floats) -> float:
 
 def widening(sample: Sample) -> float:
     """Return how much wider 95 % intervals of means are than normal ones: by Student's t where few paths were simulated."""
-    paths = sample.replicates
-    if sample.independent or not 1 < paths < FEW_PATHS:
+    return 1.0 if sample.independent else student(sample.replicates)
+
+
+def student(paths: int) -> float:
+    """Return how much wider 95 % intervals from an error over a few paths, or replicates, are than normal ones."""
+    if not 1 < paths < FEW_PATHS:
         return 1.0
     from scipy.special import stdtrit
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sim.measures.paths import student
 from sim.report import words
 from sim.report.panels import new_figure, scaled, ticks
 from sim.report.study import Story, Table, told
@@ -27,10 +28,10 @@ CURVES = 4
 
 def story(found: "Optimum") -> Story:
     """Return what the report of an optimisation says."""
-    plan, trials = found.plan, found.found.trials
+    plan = found.plan
     several = len(found.asked["objectives"]) > 1
     receipt = [
-        ("Points searched", f"{int((trials['step'].isin(['search', 'polish'])).sum()):,}"),
+        ("Points searched", f"{found.tried:,}"),
         ("Replicates of each", str(plan.scenario.run.replicates)),
         ("Seed of the search", f"{plan.scenario.run.seed}; the best were tried again on other seeds, see tables/search.csv"),
     ]
@@ -47,7 +48,7 @@ def answer(found: "Optimum") -> str:
     name = next(iter(found.asked["objectives"]))
     best: Any = found.found
     where = ", ".join(f"{key} {_value(value)}" for key, value in found.point.items())
-    return f"Best is {where}: {MEASURES[name]} of {words.money(scenario, best.mean, best.se)}."
+    return f"Best is {where}: {MEASURES[name]} of {words.money(scenario, best.mean, best.se * _wide(found))}."
 
 
 def notes(found: "Optimum") -> list[str]:
@@ -55,17 +56,34 @@ def notes(found: "Optimum") -> list[str]:
     best: Any = found.found
     if found.point is None:
         return []
-    scenario, said = found.plan.scenario, []
+    scenario, said, wide = found.plan.scenario, [], _wide(found)
     if best.difference is not None:
-        said.append(f"Against what the scenario has now: {words.money(scenario, best.difference.mean, best.difference.se)}.")
-    way = "better" if best.optimism >= 0 else "worse"
-    said.append(
-        f"On the luck of the search it had looked {words.money(scenario, abs(best.optimism))} {way}. The best of many is often "
-        "the luckiest, so all figures told here are of customers simulated anew, on luck that no choice has seen."
-    )
+        gap = words.money(scenario, best.difference.mean, best.difference.se * wide)
+        looked = words.money(scenario, _looked(found))
+        said.append(f"Against what the scenario has now: {gap}; on the luck of the search it had looked like {looked}.")
+    said.append("The best of many is often the luckiest: all figures told here are of customers simulated anew, whom no choice has seen.")
     for name, most in found.asked["limits"].items():
-        said.append(f"{MEASURES[name].capitalize()}: {words.money(scenario, best.means[name], best.ses[name])}, of {most:,.0f} at most.")
+        said.append(
+            f"{MEASURES[name].capitalize()}: {words.money(scenario, best.means[name], best.ses[name] * wide)}, of {most:,.0f} at most."
+        )
     return said
+
+
+def _wide(found: "Optimum") -> float:
+    """Return how much wider intervals over few replicates are than normal ones."""
+    return student(found.plan.scenario.run.replicates)
+
+
+def _looked(found: "Optimum") -> float:
+    """Return by how much the best point had beaten the start on the luck of the search; NaN where the start was not run there."""
+    name, trials = next(iter(found.asked["objectives"])), found.found.trials
+    assert found.point is not None
+    searched = trials[trials["step"].isin(["search", "polish"])]
+    values = []
+    for point in (found.point, {key: found.plan.standing(key) for key in found.point}):
+        same = np.logical_and.reduce([(searched[key] == value).to_numpy() for key, value in point.items()])
+        values.append(float(searched[name][same].iloc[0]) if same.any() else float("nan"))
+    return values[0] - values[1]
 
 
 def searched(found: "Optimum") -> Drawn:
@@ -86,7 +104,13 @@ def searched(found: "Optimum") -> Drawn:
             if found.point is not None:
                 best: Any = found.found
                 axes.errorbar(
-                    found.point[key], best.mean / scale, yerr=words.LEVEL * best.se / scale, fmt="D", color=ORANGE, ecolor=INK, label="best"
+                    found.point[key],
+                    best.mean / scale,
+                    yerr=_wide(found) * words.LEVEL * best.se / scale,
+                    fmt="D",
+                    color=ORANGE,
+                    ecolor=INK,
+                    label="best",
                 )
             axes.set_xlabel(shortened(key, 46))
             axes.set_ylabel(f"{power}{words.unit(scenario)}")
@@ -113,8 +137,8 @@ def front(found: "Optimum") -> Drawn:
         axes.errorbar(
             frame[second].to_numpy()[order] / x_scale,
             frame[first].to_numpy()[order] / y_scale,
-            xerr=words.LEVEL * frame[f"{second}_se"].to_numpy()[order] / x_scale,
-            yerr=words.LEVEL * frame[f"{first}_se"].to_numpy()[order] / y_scale,
+            xerr=_wide(found) * words.LEVEL * frame[f"{second}_se"].to_numpy()[order] / x_scale,
+            yerr=_wide(found) * words.LEVEL * frame[f"{first}_se"].to_numpy()[order] / y_scale,
             fmt="o-",
             color=BLUE,
             ecolor=GREY,
@@ -138,7 +162,7 @@ def _front(found: "Optimum") -> Table:
         [
             f"point {k + 1}",
             *(_value(row[name]) for name in names),
-            *(words.money(found.plan.scenario, row[name], row[f"{name}_se"]) for name in every),
+            *(words.money(found.plan.scenario, row[name], row[f"{name}_se"] * _wide(found)) for name in every),
         ]
         for k, row in enumerate(frame.to_dict("records"))
     ]

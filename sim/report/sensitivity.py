@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sim.measures.paths import student
 from sim.report import words
 from sim.report.panels import beside, new_figure, scaled, ticks, wrapped
 from sim.report.study import Story, Table, told
@@ -33,26 +34,40 @@ def story(found: "Sensitivity") -> Story:
         ("Seed of the customers", str(plan.scenario.run.seed)),
         ("Seed of the design", str(plan.study.design_seed)),
     ]
-    mind = ["bars are of the ranges and distributions given: a wider range makes a parameter matter more"]
+    mind = [*plan.warnings, "bars are of the ranges and distributions given: a wider range makes a parameter matter more"]
     return Story("what matters?", answer(found), notes(found), [figure], [_table(found)], told(plan.study.vary), receipt, mind)
 
 
 def ordered(found: "Sensitivity") -> pd.DataFrame:
-    """Return the table, those first that matter most."""
-    return found.table.sort_values(SIZE[found.asked["method"]], ascending=False, kind="stable").reset_index(drop=True)
+    """Return the table, those first of which it can be told that they matter, and of them those that matter most."""
+    rows = found.table.sort_values(SIZE[found.asked["method"]], ascending=False, kind="stable")
+    told = np.array([tells(found, row) for _, row in rows.iterrows()])
+    return pd.concat([rows[told], rows[~told]], ignore_index=True)
+
+
+def tells(found: "Sensitivity", row: "pd.Series[Any]") -> bool:
+    """Return whether a parameter moves the outcome by more than luck."""
+    if found.asked["method"] != "tornado":
+        return not str(row["told"]).startswith(("cannot be told", "the outcome does not vary"))
+    return any(abs(row[f"{end}_change"]) > words.LEVEL * _wide(found) * np.nan_to_num(row[f"{end}_change_se"]) for end in ("low", "high"))
+
+
+def _wide(found: "Sensitivity") -> float:
+    """Return how much wider intervals over few replicates are than normal ones."""
+    return student(found.plan.scenario.run.replicates)
 
 
 def answer(found: "Sensitivity") -> str:
     """Return the answer in a sentence or two."""
     rows, what, scenario = ordered(found), MEASURES[found.asked["measure"]], found.plan.scenario
     first = rows.iloc[0]
+    if not tells(found, first):
+        return f"Of no parameter can it be told that it moves {what} over these ranges."
     if found.asked["method"] == "tornado":
         low, high = (words.money(scenario, first[end]) for end in ("low", "high"))
         return f"{first['factor']} moves {what} most: {low} at its low end, {high} at its high end."
     if found.asked["method"] == "morris":
-        return f"{first['factor']} moves {what} most: {words.money(scenario, first['mu_star'])} over its range, on average."
-    if not np.isfinite(first["total"]):
-        return f"Over these ranges {what} does not vary, as far as can be told."
+        return f"{first['factor']} moves {what} most: {words.money(scenario, first['mu_star'])} from low to high, on average."
     share = words.percent(max(min(first["total"], 1.0), 0.0))
     return f"{first['factor']} matters most: it has a part in {share} of the variance of {what} over these ranges."
 
@@ -65,6 +80,8 @@ def notes(found: "Sensitivity") -> list[str]:
         said = [f"{row['factor']}: {row['told']}." for row in rows.to_dict("records")]
     if np.isfinite(found.noise):
         said.append(f"Of the variance between points {words.percent(max(found.noise, 0.0))} is luck, which is taken out.")
+    if found.asked["method"] == "morris":
+        said.append("Low and high are the 12.5 % and the 87.5 % quantiles: the middles of the first and the last quarter of each range.")
     if any(" + " in name for name in found.names):
         said.append("Correlated parameters are told together: what each of them does alone cannot be taken apart.")
     return said
@@ -111,7 +128,7 @@ def screening(found: "Sensitivity") -> Drawn:
             axes.annotate(name, (at, up), textcoords="offset points", fontsize=SMALL, **side)
         axes.set_xlim(0, 1.15 * float((x + half[1]).max()))
         axes.set_ylim(0, 1.25 * max(float(y.max()), 1e-12))
-        axes.set_xlabel(f"mean absolute effect over the range, {power}{words.unit(scenario)}")
+        axes.set_xlabel(f"mean absolute effect from low to high, {power}{words.unit(scenario)}")
         axes.set_ylabel(f"its spread, {power}{words.unit(scenario)}")
         axes.grid(axis="both")
         ticks(axes.xaxis)
@@ -131,7 +148,7 @@ def tornado(found: "Sensitivity") -> Drawn:
         places = np.arange(len(frame))[::-1]
         for end, colour, hatch in (("low", ORANGE, "////"), ("high", BLUE, "")):
             value = frame[f"{end}_change"].to_numpy() / scale
-            half = np.nan_to_num(words.LEVEL * frame[f"{end}_change_se"].to_numpy() / scale)
+            half = np.nan_to_num(_wide(found) * words.LEVEL * frame[f"{end}_change_se"].to_numpy() / scale)
             axes.barh(places, value, color=colour, edgecolor="white", hatch=hatch, height=0.62, linewidth=0, label=f"at its {end} end")
             axes.errorbar(value, places, xerr=half, fmt="none", ecolor=INK, capsize=2.5, linewidth=1.0)
         _sized(axes, frame, scale, places)
@@ -168,7 +185,7 @@ def _table(found: "Sensitivity") -> Table:
         cells = [
             [row["factor"], *(words.plain(row[key]) for key in ("mu", "mu_star", "sigma")), row["told"]] for row in rows.to_dict("records")
         ]
-        return Table("Effects over the range", head, cells)
+        return Table("Effects from low to high", head, cells)
     head = ["", f"low end, {unit}", f"high end, {unit}", f"apart, {unit}"]
     cells = [[row["factor"], *(words.plain(row[key]) for key in ("low", "high", "swing"))] for row in rows.to_dict("records")]
     return Table("Each parameter alone", head, cells)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sim.measures.paths import student
 from sim.measures.row import ERRORS
 from sim.report import words
 from sim.report.panels import new_figure, scaled, ticks
@@ -62,6 +63,11 @@ def influence(found: "Sweep") -> list[str]:
     return sorted(numeric(found), key=lambda name: -np.nan_to_num(spread(name)))
 
 
+def opening(text: str) -> str:
+    """Return a text as it opens a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def called(arm: str) -> str:
     """Return what an arm is called within a sentence."""
     return "doing nothing" if arm == "none" else arm.replace("_", " ")
@@ -79,7 +85,7 @@ def curves(found: "Sweep") -> Drawn:
     frame, what = shown(found), measure(found)
     names = influence(found)[:CURVES] or found.factors[:1]
     alone = len(found.factors) == 1
-    rows = [row for name in names for row in _curve(frame, name, what, alone)]
+    rows = [row for name in names for row in _curve(frame, name, what, alone, _wide(found))]
     drawn = pd.DataFrame(rows)
     title = f"How {MEASURES[what]} answers"
     with drawing(found.plan.scenario):
@@ -100,12 +106,19 @@ def curves(found: "Sweep") -> Drawn:
     return Drawn("curves", figure, drawn, title, said)
 
 
-def _curve(frame: pd.DataFrame, name: str, what: str, alone: bool) -> list[dict[str, Any]]:
+def _wide(found: "Sweep") -> float:
+    """Return how much wider 95 % intervals are than normal ones: where customers share few paths."""
+    scenario = found.plan.scenario
+    shared = scenario.market is not None or scenario.coupled or scenario.learning is not None
+    return student(scenario.run.replicates) if shared else 1.0
+
+
+def _curve(frame: pd.DataFrame, name: str, what: str, alone: bool, wide: float) -> list[dict[str, Any]]:
     found = []
     for arm, rows in frame.groupby("arm", sort=False) if "arm" in frame else [("", frame)]:
         for _, part in rows.groupby(bins(rows[name], BINS) if _measured(rows[name]) else name, sort=True):
             mean = float(part[what].mean())
-            half = words.LEVEL * float(part[f"{what}_se"].iloc[0]) if what in ERRORS else math.nan
+            half = wide * words.LEVEL * float(part[f"{what}_se"].iloc[0]) if what in ERRORS else math.nan
             ends = (mean - half, mean + half) if alone else tuple(np.quantile(part[what], [0.1, 0.9]).tolist())
             at = part[name].mean() if _measured(part[name]) else part[name].iloc[0]
             found.append({"factor": name, "arm": arm, "at": at, "mean": mean, "low": ends[0], "high": ends[1]})

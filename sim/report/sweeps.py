@@ -6,7 +6,21 @@ import pandas as pd
 
 from sim.report import words
 from sim.report.study import Story, Table, told
-from sim.report.sweep_figures import BINS, CURVES, MEASURES, bins, called, curves, heat, influence, measure, numeric, parallel, shown
+from sim.report.sweep_figures import (
+    BINS,
+    CURVES,
+    MEASURES,
+    bins,
+    called,
+    curves,
+    heat,
+    influence,
+    measure,
+    numeric,
+    opening,
+    parallel,
+    shown,
+)
 
 if TYPE_CHECKING:
     from sim.studies.sweep import Sweep
@@ -24,10 +38,12 @@ def story(found: "Sweep") -> Story:
             "Points",
             f"{len(plan.points):,}, {NAMES[plan.study.plan]}" + (f", seed {plan.study.design_seed}" if plan.study.plan in SEEDED else ""),
         ),
-        ("Seed of the customers", f"{plan.scenario.run.seed}, the same luck at every point"),
+        ("Seed of the customers", plan.luck),
         *([("Replicates of each point", f"{simulated:,}")] if simulated > 1 else []),
     ]
-    return Story("what varies with what?", answer(found), notes(found), every, [_ends(found, table)], told(plan.study.vary), receipt)
+    return Story(
+        "what varies with what?", answer(found), notes(found), every, [_ends(found, table)], told(plan.study.vary), receipt, plan.warnings
+    )
 
 
 NAMES = {"grid": "every combination", "list": "as listed", "lhs": "Latin hypercube", "sobol": "Sobol sequence"}
@@ -45,16 +61,11 @@ def answer(found: "Sweep") -> str:
         return (
             f"Which policy has the highest customer equity depends on the point: {told} of {n:,} points."
             if len(best) > 1
-            else (f"{_opening(called(str(best.index[0])))} has the highest customer equity at every one of {n:,} points.")
+            else (f"{opening(called(str(best.index[0])))} has the highest customer equity at every one of {n:,} points.")
         )
     rows = table.iloc[int(table["equity"].argmin())], table.iloc[int(table["equity"].argmax())]
     least, most = (words.money(scenario, row["equity"], row["equity_se"]) for row in rows)
     return f"Customer equity runs from {least} to {most} over {len(found.plan.points):,} points."
-
-
-def _opening(text: str) -> str:
-    """Return a text as it opens a sentence."""
-    return text[:1].upper() + text[1:]
 
 
 def notes(found: "Sweep") -> list[str]:

@@ -9,7 +9,7 @@ from sim.report import words
 from sim.report.panels import beside, new_figure, scaled, ticks, wrapped
 from sim.report.study import Story, Table, told
 from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out
-from sim.report.sweep_figures import STYLES, called
+from sim.report.sweep_figures import STYLES, called, opening
 
 if TYPE_CHECKING:
     from sim.studies.uncertainty import Uncertainty
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 NOISY = 0.1
 """Standard error of a probability of being best from which a reader is told to simulate more."""
 
+SURE = 0.95
+"""Probability of being best from which an arm counts as the best whatever the parameters are."""
+
 SOURCES = {
     "parameter": ("parameters not known", BLUE, ""),
-    "market": ("the market", ORANGE, "////"),
+    "market": ("paths of the market, or of arrivals", ORANGE, "////"),
     "luck": ("luck of the firm's own customers", SKY, "...."),
 }
 """Name, colour and hatch of each source of variance."""
@@ -36,10 +39,9 @@ def story(found: "Uncertainty") -> Story:
         ("Replicates of each", f"{plan.scenario.run.replicates}"),
         ("Seed of the customers", f"{plan.scenario.run.seed}, the same luck in every draw"),
     ]
-    tables = [_arms(found), *([_lost(found)] if several and len(found.conditions.frame) else [])]
-    noisy = found.means["best_se"].max() > NOISY
-    mind = ["the customers simulated leave open which arm is best: simulate more of them"] if noisy else []
-    mind += ["what is believed of the parameters is assumed: a wider belief makes information worth more"]
+    tables = [_arms(found), *([_lost(found)] if several and not noisy(found) and len(found.conditions.frame) else [])]
+    mind = ["the customers simulated leave open which arm is best: simulate more of them"] if several and noisy(found) else []
+    mind += [*plan.warnings, "what is believed of the parameters is assumed: a wider belief makes information worth more"]
     return Story("how sure?", answer(found), notes(found), figures, tables, told(plan.study.vary), receipt, mind)
 
 
@@ -51,11 +53,19 @@ def answer(found: "Uncertainty") -> str:
         low, high = (words.money(scenario, row[end]) for end in ("low", "high"))
         return f"Customer equity is {words.money(scenario, row['equity'], row['se'])} on average; in 95 of 100 draws from {low} to {high}."
     row = rows[rows["arm"] == found.favoured].iloc[0]
-    said = f"{called(found.favoured).capitalize()} is best on average, and with a probability of {_chance(row['best'], row['best_se'])}"
+    said = f"{opening(called(found.favoured))} is best on average, and with a probability of {_chance(row['best'], row['best_se'])}"
+    if noisy(found):
+        return f"{said}: the customers simulated leave open which arm is best. Simulate more of them."
     if not matters(found):
-        return f"{said} whatever the parameters are: knowing them would not change the choice."
+        alike = "no arm is told apart from it, and" if row["best"] < SURE else "whatever the parameters are:"
+        return f"{said}; {alike} knowing them would not change the choice."
     value = words.money(scenario, found.perfect.corrected, found.perfect.se)
     return f"{said} once the parameters are known. Knowing them all before choosing would be worth {value}."
+
+
+def noisy(found: "Uncertainty") -> bool:
+    """Return whether the simulation's own noise leaves open which arm is best."""
+    return bool(found.means["best_se"].max() > NOISY)
 
 
 def matters(found: "Uncertainty") -> bool:
@@ -71,6 +81,8 @@ def notes(found: "Uncertainty") -> list[str]:
     shares = ", ".join(f"{words.percent(row[key] / whole)} {name}" for key, (name, _, _) in SOURCES.items() if whole > 0 and row[key] > 0)
     said = [f"Why customer equity may turn out otherwise: {shares}."] if shares else []
     if len(found.arms) == 1:
+        return said
+    if noisy(found):
         return said
     if not matters(found):
         return [*said, found.where]

@@ -222,13 +222,18 @@ def _list_faults(study: Study) -> Iterator[Fault]:
         yield Fault("design", "list", "needs lists of the same length", f"they have {told}")
 
 
+TRAITS = ("wallet", "rate", "frailty", "influence", "knowledge", "satisfaction")
+"""What a scenario's own correlations are of."""
+
+
 def _correlation_faults(study: Study) -> Iterator[Fault]:
     for first, others in study.correlations.items():
         for second, value in others.items():
             where = f"correlations.{first}.{second}"
             for name in (first, second):
                 if name not in study.vary:
-                    yield Fault(where, show(value), f"{name} does not vary", suggest(name, study.vary))
+                    own = f"for the scenario's own traits write {where}={value:g}" if name in TRAITS else ""
+                    yield Fault(where, show(value), f"{name} does not vary", suggest(name, study.vary) or own)
                 elif study.vary[name].values is not None:
                     yield Fault(where, show(value), f"{name} is a list of values, which has no order", "give it a range")
             if first == second or not -1 < value < 1:

@@ -128,7 +128,9 @@ def _levels(factor: Factor) -> list[Value]:
 def values(factor: Factor, shares: Floats) -> list[Value]:
     """Return the values at shares (n,) within (0, 1) of a factor's distribution."""
     if factor.values is not None:
-        return [factor.values[int(place)] for place in np.minimum(shares * len(factor.values), len(factor.values) - 1)]
+        numbers = all(isinstance(value, int | float) for value in factor.values)
+        listed = sorted(factor.values, key=float) if numbers else factor.values  # the low end is that of the numbers
+        return [listed[int(place)] for place in np.minimum(shares * len(listed), len(listed) - 1)]
     found = _quantiles(factor, shares)
     return [int(one) for one in found.tolist()] if factor.integer else found.tolist()
 

@@ -62,9 +62,9 @@ def code() -> str:
     """Return a hash of the code that numbers depend on, and of the map of draws: what other code left half-done is not gone on with."""
     whole = hashlib.sha256(str(DRAWS).encode())
     here = Path(__file__).resolve().parents[1]
-    for part in ("scenario", "compile", "kernels", "engine", "measures"):
-        for source in sorted((here / part).glob("*.py")):
-            whole.update(source.read_bytes())
+    parts = [source for part in ("scenario", "compile", "kernels", "engine", "measures") for source in sorted((here / part).glob("*.py"))]
+    for source in (*parts, *(here / "studies" / f"{name}.py" for name in ("arms", "compare", "points", "predictors", "simulate"))):
+        whole.update(source.read_bytes())
     return whole.hexdigest()
 
 
@@ -261,7 +261,7 @@ def _rerun(
     if "summary.json" not in told and not _same_summary(folder / "summary.json", summary):
         differing.append("summary.json")
     for name, frame in frames.items():
-        if (stored := f"tables/{name}.parquet") not in told and not _same_parquet(folder / stored, frame):
+        if (stored := f"tables/{name}.parquet") not in told and not same_parquet(folder / stored, frame):
             differing.append(stored)
     found += [f"{name}: comes out differently" for name in differing]
     if not found and manifest.get("result_hash") != result_hash(texts, summary):
@@ -291,7 +291,7 @@ def _same_summary(path: Path, summary: Mapping[str, Any]) -> bool:
     return isinstance(stored, dict) and json_bytes({**stored, "timing": None}) == json_bytes({**summary, "timing": None})
 
 
-def _same_parquet(path: Path, frame: "pd.DataFrame") -> bool:
+def same_parquet(path: Path, frame: "pd.DataFrame") -> bool:
     """Return whether a Parquet file holds what this frame comes to in Parquet; another version may have packed it otherwise."""
     import duckdb
 

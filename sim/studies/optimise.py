@@ -1,5 +1,6 @@
 """The best values of parameters that the firm can choose, under limits: searched by simulation, told from luck that no choice has seen."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +14,12 @@ import numpy as np
 from sim.measures.sums import Floats
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.raw import show
-from sim.scenario.study import Factor, Study, read_study
+from sim.scenario.study import MOST_POINTS, Factor, Study, read_study
 from sim.studies import search, sweep
-from sim.studies.arms import NONE
 from sim.studies.axes import Axis, Limit
 from sim.studies.design import Point, at, sobol
-from sim.studies.points import Plan, plan
-from sim.studies.sensitivity import REPLICATES, fit, in_replicates
+from sim.studies.points import Plan, judge, plan
+from sim.studies.sensitivity import REPLICATES, in_replicates, own_faults
 from sim.studies.sweep import Progress
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ class Optimum:
     kind = "optimise"
 
     @property
+    def tried(self) -> int:
+        """Points that the search has run."""
+        return int(self.found.trials["step"].isin(["search", "polish"]).sum())
+
+    @property
     def point(self) -> Point | None:
         """The best point, None where none keeps to the limits, or several objectives were sought."""
         return dict(self.found.found) if isinstance(self.found, search.Found) and self.found.found is not None else None
@@ -106,8 +111,23 @@ def optimise(
     run of one replicate is taken apart into several, for their errors. Raises ScenarioError with every fault, before anything runs.
     """
     asked = {key: rest.pop(key, value) for key, value in ASKED.items()}
-    made = plan(in_replicates(scenario, REPLICATES), read_study({"vary": vary, **rest}), configs, partial(points, asked=asked))
-    return study(made, asked, None, progress)
+    ready, given, wanted = fit(scenario, read_study({"vary": vary, **rest}), asked, configs)
+    return study(plan(ready, given, configs, partial(points, asked=wanted)), wanted, None, progress)
+
+
+def fit(
+    scenario: Scenario, study: Study, asked: Mapping[str, Any], configs: str | Path | None
+) -> tuple[Scenario, Study, Mapping[str, Any]]:
+    """Return scenario and study as they are run: in several replicates; raise ScenarioError where ``downside`` would tell of nothing."""
+    sought = [*_mapping(asked["objectives"]), *_mapping(asked["limits"])]
+    if "downside" in sought and scenario.market is None and not scenario.coupled:
+        rule = "needs a market, or arrivals that depend on customers: else what differs between replicates is whom they happen to simulate"
+        raise ScenarioError([Fault("objectives", "downside", rule)])
+    return in_replicates(scenario, REPLICATES), study, asked
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:
@@ -118,11 +138,13 @@ def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:
     width = len(study.vary)
     corners = np.array(list(product((2.0**-53, 1.0 - 2.0**-53), repeat=min(width, MOST_CORNERS))))
     corners = np.concatenate([corners, np.full((len(corners), width - corners.shape[1]), 0.5)], axis=1)
-    return at(study, np.concatenate([corners, sobol(CHECKED, width, 0)]))
+    every = at(study, np.concatenate([corners, sobol(CHECKED, width, 0)]))
+    lists = {name: factor.values for name, factor in study.vary.items() if factor.values is not None}
+    return [*every, *({**every[-1], name: value} for name, values in lists.items() for value in values)]
 
 
 def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
-    found = []
+    found = own_faults(study)
     for name, factor in study.vary.items():
         if factor.values is None and factor.distribution != "uniform":
             found.append(Fault(f"vary.{name}", factor.distribution, "must be a range or a list: what is chosen is not drawn"))
@@ -138,18 +160,23 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
     for key in (*objectives, *limits):
         if key not in MEASURES:
             found.append(Fault("objectives", show(key), f"must be one of {', '.join(MEASURES)}"))
-        elif key == "gain" and not study.policies:
-            found.append(Fault("objectives", "gain", "needs a policy, whose gain it is", "policies=[win_back]"))
+        elif key in ("gain", "spent") and not study.policies:
+            found.append(
+                Fault("objectives", key, f"needs a policy, whose {'gain' if key == 'gain' else 'cost'} it is", "policies=[win_back]")
+            )
     found += [Fault(f"objectives.{key}", show(way), "must be max or min") for key, way in objectives.items() if way not in ("max", "min")]
     found += [
         Fault(f"limits.{key}", show(most), "must be a number")
         for key, most in limits.items()
-        if isinstance(most, bool) or not isinstance(most, int | float)
+        if isinstance(most, bool) or not isinstance(most, int | float) or math.isnan(most)
     ]
     if not objectives:
         found.append(Fault("objectives", "{}", "must name what is sought", "objectives={equity: max}"))
-    if isinstance(asked["trials"], bool) or not isinstance(asked["trials"], int | float) or asked["trials"] < 1:
-        found.append(Fault("trials", show(asked["trials"]), "must be a whole number from 1 on", "trials=64"))
+    trials, aspiration = asked["trials"], asked["aspiration"]
+    if isinstance(trials, bool) or not isinstance(trials, int | float) or not 1 <= trials <= MOST_POINTS or trials != int(trials):
+        found.append(Fault("trials", show(trials), f"must be a whole number from 1 to {MOST_POINTS:,}", "trials=64"))
+    if isinstance(aspiration, bool) or not isinstance(aspiration, int | float) or not math.isfinite(aspiration):
+        found.append(Fault("aspiration", show(aspiration), "must be a number"))
     return found
 
 
@@ -165,12 +192,13 @@ def study(made: Plan, asked: Mapping[str, Any], out: str | os.PathLike[str] | No
         nonlocal done, threads
         run = made.scenario.run.model_copy(update={"seed": seed})
         ready = replace(made, points=[dict(point) for point in points], scenario=made.scenario.model_copy(update={"run": run}))
+        judge(ready)
         found = sweep.run(ready)
         done, threads = done + len(points), found.threads
         if progress is not None:
             progress(min(done, trials), trials)
         arm = made.study.policies[0] if made.study.policies else None
-        return np.stack([_measured(found, name, arm, float(asked["aspiration"])) for name in objectives], axis=2)
+        return np.stack([_measured(found, name, arm, made.study.comparator, float(asked["aspiration"])) for name in objectives], axis=2)
 
     seed = made.scenario.run.seed
     if several:
@@ -178,10 +206,10 @@ def study(made: Plan, asked: Mapping[str, Any], out: str | os.PathLike[str] | No
     return Optimum(made, asked, search.search(axes, evaluate, objectives, trials, seed, limits=limits, start=start), threads)
 
 
-def _measured(found: sweep.Sweep, name: str, arm: str | None, aspiration: float) -> Floats:
+def _measured(found: sweep.Sweep, name: str, arm: str | None, comparator: str, aspiration: float) -> Floats:
     """Return a measure of each replicate at every point (points, replicates)."""
     if name == "gain":
-        return found.paths("equity", arm) - found.paths("equity", NONE)
+        return found.paths("equity", arm) - found.paths("equity", comparator)
     if name == "downside":
         return np.maximum(aspiration - found.paths("equity", arm), 0.0)
     return found.paths(name, arm)

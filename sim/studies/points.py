@@ -60,8 +60,8 @@ class Plan:
         """Return the arms that are run at a point."""
         if self.study.crossed:
             return self.arms
-        one = str(point[POLICIES])
-        return {NONE: (), one: self.arms[one]} if one != NONE else {NONE: ()}
+        other = self.study.comparator
+        return {one: self.arms[one] for one in (other, str(point[POLICIES]))}
 
     def at(self, point: Point, threads: int | None = None, judge: bool = False) -> tuple[Arm, ...]:
         """Return the arms at a point; without policies one.
@@ -87,9 +87,12 @@ class Plan:
         if factor.scale:
             return 1.0
         try:
-            found = _find(self.whole, (factor.paths or (name,))[0].split("."))
+            every = [_find(self.whole, path.split(".")) for path in factor.paths or (name,)]
         except (KeyError, IndexError, TypeError):
             return None
+        if any(one != every[0] for one in every):
+            return None
+        found = every[0]
         found = found[0] if isinstance(found, list | tuple) and len(found) == 1 else found
         return found if isinstance(found, int | float | str) else None
 
@@ -103,6 +106,26 @@ class Plan:
         if parts[0] == POLICIES and parts[1] in bodies:
             return raw, put(bodies, parts[1:], value, self.whole[POLICIES])
         return put(raw, parts, value, self.whole), bodies
+
+    @property
+    def luck(self) -> str:
+        """Which luck the points are run on, in words."""
+        if any("run.seed" in (factor.paths or (name,)) for name, factor in self.study.vary.items()):
+            return "varies from point to point"
+        return f"{self.scenario.run.seed}, the same luck at every point"
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of what varies: segments with numbers of their own, which a path at the top does not reach."""
+        segments = self.raw.get("segments", {})
+        found = []
+        for name, factor in self.study.vary.items():
+            for path in factor.paths or (name,):
+                own = [key for key, body in segments.items() if _stands(body, path.split("."))]
+                if own:
+                    others = ", ".join(f"segments.{key}.{path}" for key in own)
+                    found.append(f"{name} does not reach segment {', '.join(own)}, which has its own: vary {others} too, by paths")
+        return found
 
     @cached_property
     def digest(self) -> str:
@@ -162,6 +185,17 @@ def _find(raw: Any, path: Sequence[str]) -> Any:
     for part in path:
         raw = raw[int(part)] if isinstance(raw, list | tuple) else raw[part]
     return raw
+
+
+def _stands(body: Any, path: Sequence[str]) -> bool:
+    """Return whether a segment gives a value at a path, or along it."""
+    for part in path:
+        if not isinstance(body, Mapping):
+            return True
+        if part not in body:
+            return False
+        body = body[part]
+    return True
 
 
 def plan(scenario: Scenario, study: Study, configs: str | Path | None = None, make: Callable[[Study], Sequence[Point]] = points) -> Plan:

@@ -87,7 +87,7 @@ def query(sql: str, folder: str | os.PathLike[str] = RESULTS) -> "pd.DataFrame":
             connection.execute(f"SET allowed_paths = {_list(names)}")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-            lost = [names[file] for name, files in left.items() if name in sql.lower() for file in files]
+            lost = [names[file] for name, files in left.items() if _asked(name, sql) for file in files]
             if lost:
                 warnings.warn(f"missing or changed, so left out: {_some(lost)}", UserWarning, stacklevel=2)
             return _answer(connection, sql)
@@ -171,11 +171,16 @@ def _tables(listed: Sequence[_Place], sql: str, place: Path) -> tuple[dict[str, 
             names[copy] = f"{row['folder']}/{_text(file)}"
             tables.setdefault(name, []).append(copy)
             with suppress(FileNotFoundError, IsADirectoryError, PermissionError):  # told below
-                if name not in sql.lower():
+                if not _asked(name, sql):
                     os.symlink(real, copy)
                 elif _digest(copyfile(real, copy)) != files[file]:
                     os.unlink(copy)
     return dict(sorted(tables.items())), names
+
+
+def _asked(name: str, sql: str) -> bool:
+    """Return whether SQL may read a table: it names it, or names what it reads by a text."""
+    return name in sql.lower() or "query_table" in sql.lower()
 
 
 def _digest(path: str) -> str:

@@ -191,10 +191,13 @@ def front(
     columns = [axis.name for axis in axes] + [f"{name}{end}" for name in objectives for end in ("", "_se")]
     sought = [runs.names[k] for k in runs.signs]
     frame = pd.DataFrame(rows, columns=columns).sort_values(sought[0], ascending=objectives[sought[0]] == "min", ignore_index=True)
+    if not len(frame):
+        kept = ", ".join(f"{limit.objective} at most {limit.most:.4g}" for limit in limits)
+        return Front(frame, runs.frame(), f"None of {len(runs.means)} points kept to the limits ({kept}) on every seed.")
     within = " within the limits" if limits else ""
-    return Front(
-        frame, runs.frame(), f"Of {len(runs.means)} points{within}, {len(frame)} are not beaten in {' and '.join(sought)} at once."
-    )
+    verb = "is" if len(frame) == 1 else "are"
+    told = f"Of {len(runs.means)} points{within}, {len(frame)} {verb} not beaten in {' and '.join(sought)} at once."
+    return Front(frame, runs.frame(), told)
 
 
 @contextmanager

@@ -12,10 +12,9 @@ import numpy as np
 from sim.measures.sums import Floats
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.raw import show
-from sim.scenario.sample import DEFAULT_CUSTOMERS
+from sim.scenario.sample import cells
 from sim.scenario.study import MOST_POINTS, Study, read_study
 from sim.studies import indices, sweep
-from sim.studies.arms import NONE
 from sim.studies.design import Point, TooMany, at
 from sim.studies.points import Plan, plan
 from sim.studies.sweep import Progress, Sweep
@@ -77,7 +76,7 @@ class Sensitivity:
         measure, study = self.asked["measure"], self.plan.study
         if measure != "gain":
             return self.sweep.paths(measure, _arm(study) if study.policies else None)
-        return self.sweep.paths("equity", _arm(study)) - self.sweep.paths("equity", NONE)
+        return self.sweep.paths("equity", _arm(study)) - self.sweep.paths("equity", study.comparator)
 
     @cached_property
     def table(self) -> "pd.DataFrame":
@@ -160,12 +159,24 @@ def fit(
 
 
 def in_replicates(scenario: Scenario, replicates: int) -> Scenario:
-    """Return a scenario of one replicate as one of several, of as many customers together; others as they are."""
+    """Return a scenario of one replicate as one of several, of as many new customers together; others as they are.
+
+    Where arrivals depend on customers a replicate is of the whole firm, and an existing base is in each whole. No segment is left without
+    anybody.
+    """
     if scenario.run.replicates > 1:
         return scenario
-    customers = scenario.run.customers or scenario.firm.customers or DEFAULT_CUSTOMERS
-    run = scenario.run.model_copy(update={"replicates": replicates, "customers": max(1, -(-customers // replicates))})
-    return scenario.model_copy(update={"run": run})
+
+    def of(update: Mapping[str, int]) -> Scenario:
+        return scenario.model_copy(update={"run": scenario.run.model_copy(update={"replicates": replicates, **update})})
+
+    customers = sum(cell.sampled for cell in cells(scenario) if not cell.base)
+    if scenario.coupled or not customers:
+        return of({})
+    each = -(-customers // replicates)
+    while each < customers and any(cell.firm > 0 and cell.sampled == 0 for cell in cells(of({"customers": each}))):
+        each = min(2 * each, customers)
+    return of({"customers": each})
 
 
 def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:
@@ -185,6 +196,14 @@ def points(study: Study, asked: Mapping[str, Any]) -> list[Point]:
     return at(study, indices.tornado_points(len(study.vary)))
 
 
+def own_faults(study: Study) -> list[Fault]:
+    """Return what is wrong with a study whose points are run side by side on the same replicates."""
+    found = [Fault("crossed", "false", "must be true here", "leave it out")] if not study.crossed else []
+    paths = [(name, path) for name, factor in study.vary.items() for path in factor.paths or (name,)]
+    rule, hint = "must be the same at every point", "set it for all of them"
+    return [*found, *(Fault(f"vary.{name}", path, rule, hint) for name, path in paths if path.startswith("run."))]
+
+
 LEVELS = 4
 """Levels of Morris's grid, at the middles of as many equal shares of each factor's distribution: its ends may be infinite."""
 
@@ -201,6 +220,9 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
         found.append(Fault("design", study.design, "is the method's own here", "leave it out; points=N says how large"))
     if len(study.policies) > 1 or (asked["measure"] == "gain" and not study.policies):
         found.append(Fault("policies", show(list(study.policies)), "must be one policy, whose gain varies", "policies=[win_back]"))
+    if asked["measure"] == "spent" and not study.policies:
+        found.append(Fault("measure", "spent", "needs a policy, whose cost it is", "policies=[win_back]"))
+    found += own_faults(study)
     if asked["method"] == "tornado" and study.correlations:
         found.append(
             Fault("correlations", "", "cannot be kept where one factor moves alone", "take method=sobol, which moves them together")

@@ -24,6 +24,7 @@ from sim.studies.folder import (
     manifest_of,
     parquet,
     result_hash,
+    same_parquet,
     table_of,
     told_otherwise,
 )
@@ -83,7 +84,8 @@ def default_folder(plan: Plan, kind: str, asked: Mapping[str, Any]) -> Path:
     """
     study = {key: value for key, value in plan.study.model_dump(mode="json", exclude_unset=True).items() if key != "points"}
     existing = plan.scenario.existing
-    told = [study, dict(asked)] if existing is None else [study, dict(asked), existing.digest]
+    bodies = {name: dict(body) for name, body in plan.bodies.items()}
+    told = [study, dict(asked), bodies, *([] if existing is None else [existing.digest])]
     whole = config_of(plan.scenario) + yaml.safe_dump(told).encode()
     return folder_name(f"{plan.scenario.name}-{kind}", plan.scenario.run.seed, whole)
 
@@ -155,25 +157,38 @@ def verify(folder: Path, manifest: Mapping[str, Any], progress: Callable[[int, i
         again = run(kind, made, asked, None, progress)
     except ScenarioError as error:
         return [*found, *(f"cannot be run again: {fault}" for fault in error.faults)]
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        return [*found, "config.yaml or study.yaml: cannot be run again: is missing or no YAML"]
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, KeyError, TypeError):
+        return [*found, "config.yaml or study.yaml: cannot be run again: is missing, or not as it was written"]
     frames, summary = again.tables(), {"schema_version": SCHEMA_VERSION, "kind": kind, **again.summary()}
     texts = _texts(again, frames)
-    found += told_otherwise(scenario, manifest, {*texts, "study.json"} | {name for name in manifest["files"] if name not in texts})
+    found += told_otherwise(scenario, manifest, _wanted(again, [*texts, *(f"tables/{name}.parquet" for name in frames)], manifest))
     told = {line.partition(": ")[0] for line in found}
     for name, content in {**texts, "study.json": json_bytes(summary)}.items():
         if name not in told and manifest["files"].get(name, "") not in ("", hashlib.sha256(content).hexdigest()):
             found.append(f"{name}: comes out differently")
+    for name, frame in frames.items():
+        if (stored := f"tables/{name}.parquet") not in told and not same_parquet(folder / stored, frame):
+            found.append(f"{stored}: comes out differently")
     if not found and manifest.get("result_hash") != result_hash(texts, summary):
         found.append("manifest.json: result_hash comes out differently")
     return found
+
+
+def _wanted(found: Found, written: Sequence[str], manifest: Mapping[str, Any]) -> set[str]:
+    """Return the names of the files that a study leaves; a report's, where the manifest has one."""
+    from sim.report.files import PAGE
+
+    base = found.plan.scenario.base
+    figures = [figure.name for figure in reporting(found).story(found).figures] if PAGE in manifest["files"] else []
+    drawn = {PAGE, *(f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png", "csv"))} if figures else set()
+    return {*written, "study.json", *([HELD] if base is not None and base.held is not None else []), *drawn}
 
 
 def _plan(written: Any, scenario: Any) -> tuple[str, Mapping[str, Any], Plan]:
     """Return kind, what was asked, and the plan, as ``study.yaml`` tells."""
     if not isinstance(written, dict) or written.get("kind") not in KINDS or not isinstance(written.get("study"), dict):
         raise ScenarioError([Fault("study.yaml", "", "must hold kind and study, as it was written")])
-    kind, asked = str(written["kind"]), dict(written.get("asked") or {})
+    kind, asked = str(written["kind"]), {**asking(str(written["kind"])), **(written.get("asked") or {})}
     study, bodies = read_study(written["study"]), dict(written.get("policies") or {})
     arms = {"none": ()} | {entry: tuple(part for part in entry.split("+") if part in bodies) for entry in study.policies}
     every = importlib.import_module(KINDS[kind]).points(study, asked)

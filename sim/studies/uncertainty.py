@@ -14,13 +14,14 @@ import numpy as np
 from sim.measures.sums import Floats
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.raw import show
+from sim.scenario.sample import cells
 from sim.scenario.study import MOST_POINTS, Study, read_study
 from sim.studies import information, sweep
 from sim.studies.arms import NONE
 from sim.studies.design import Point, TooMany, at, sobol
 from sim.studies.discovery import Discovery
 from sim.studies.points import Plan, plan
-from sim.studies.sensitivity import groups, in_replicates
+from sim.studies.sensitivity import groups, in_replicates, own_faults
 from sim.studies.sweep import Progress, Sweep
 
 if TYPE_CHECKING:
@@ -82,37 +83,42 @@ class Uncertainty:
     def means(self) -> "pd.DataFrame":
         """One row an arm.
 
-        Columns: arm, equity (mean over draws), se, low, high (middle 95 % of the draws' means), best, best_se (probability of being best
+        Columns: arm, equity (mean over draws), se (of draws, and of the luck that they share), low, high (middle 95 % of the draws, luck
+        taken out), best, best_se (probability of being best
         under what is not known of the parameters, inner luck taken out; NaN of one arm), then the variance of the firm's outcome by its
         source: parameter, market, luck (of its own customers), and sd, the root of their sum.
         """
         import pandas as pd
 
-        inner = self.net.mean(axis=1)
+        inner, shared = self.net.mean(axis=1), self.net.mean(axis=0).std(axis=0, ddof=1) / math.sqrt(self.net.shape[1])
         chance = information.best(self.net, self._seed) if len(self.arms) > 1 else None
         rows = []
         for k, arm in enumerate(self.arms):
-            low, high = np.quantile(inner[:, k], [0.025, 0.975]).tolist()
+            parts, spread, mean = self._split(k), float(inner[:, k].std(ddof=1)), float(inner[:, k].mean())
+            narrowed = math.sqrt(parts.parameter) / spread if spread > 0 else 1.0  # luck is taken out of the draws
+            low, high = (mean + min(narrowed, 1.0) * (np.quantile(inner[:, k], [0.025, 0.975]) - mean)).tolist()
             row = {
                 "arm": arm,
-                "equity": inner[:, k].mean(),
-                "se": inner[:, k].std(ddof=1) / math.sqrt(len(inner)),
+                "equity": mean,
+                "se": math.hypot(spread / math.sqrt(len(inner)), float(shared[k])),
                 "low": low,
                 "high": high,
             }
             row |= {"best": chance.probability[k] if chance else math.nan, "best_se": chance.se[k] if chance else math.nan}
-            parts = self._split(k)
             row |= {name: getattr(parts, name) for name in ("parameter", "market", "luck")}
             rows.append(row | {"sd": math.sqrt(parts.parameter + parts.market + parts.luck)})
         return pd.DataFrame(rows)
 
     def _split(self, k: int) -> information.Split:
         """Return the variance of an arm's customer equity by its source."""
+        scenario, replicates = self.plan.scenario, self.net.shape[1]
+        if scenario.coupled or scenario.learning is not None:  # a replicate is the whole firm
+            nothing = np.zeros(self.net.shape[:2])
+            return information.split(self.net[:, :, k], nothing, nothing, market=True)
         rows = [every[k] for every in self.sweep.rows]
-        replicates = self.net.shape[1]
         within = np.array([[float(row["luck"]) ** 2 * replicates] * replicates for row in rows])
         firm = np.array([[float(row["firm_luck"]) ** 2] * replicates for row in rows])
-        return information.split(self.net[:, :, k], within, firm, market=self.plan.scenario.market is not None)
+        return information.split(self.net[:, :, k], within, firm, market=scenario.market is not None)
 
     @property
     def _seed(self) -> int:
@@ -150,12 +156,14 @@ class Uncertainty:
     def trials(self) -> "pd.DataFrame":
         """Expected value of trials with so many customers in each arm; see ``sim.studies.information.evsi``."""
         spread = np.array([[float(row["clv_sd"]) for row in every] for every in self.sweep.rows])
-        return information.evsi(self.net, spread, self.asked["trials"], self._customers(), self.asked["trial_price"], self._seed)
+        firm = self._customers()
+        sizes = [size for size in self.asked["trials"] if size <= firm] or [firm]  # nobody tries on more than there are
+        return information.evsi(self.net, spread, sizes, firm, self.asked["trial_price"], self._seed)
 
     def _customers(self) -> float:
-        from sim.scenario.sample import cells
-
-        return float(sum(cell.firm for cell in cells(self.plan.scenario)))
+        """Return the firm's customers, each discounted from arrival to calendar 0."""
+        factor = self.plan.scenario.discount_factor
+        return float(sum(cell.firm * factor**cell.arrival for cell in cells(self.plan.scenario)))
 
     @property
     def favoured(self) -> str:
@@ -272,8 +280,7 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
     found = []
     if study.design is not None:
         found.append(Fault("design", study.design, "is drawn here", "leave it out; points=N says how many draws"))
-    if not study.crossed:
-        found.append(Fault("crossed", "false", "must be true: every policy meets every draw", "leave it out"))
+    found += own_faults(study)
     if (study.points or DRAWS) < information.LEAST:
         found.append(Fault("points", show(study.points), f"must be at least {information.LEAST} draws", f"points={DRAWS}"))
     for key, least in (("willingness", 0), ("trials", 1)):

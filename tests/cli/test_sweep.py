@@ -58,7 +58,7 @@ def test_it_writes_a_folder_and_says_what_is_in_it(clvsim: Clvsim, tmp_path: Pat
     assert max(len(line) for line in lines if "sw " not in line) <= int(columns)
     out = tmp_path / "sw 客户"
     assert lines[0].startswith("scenario   publisher")
-    assert "points 6 seed 1, the same luck at each" in " ".join(done.out.split())
+    assert "points 6 seed 1, the same luck at every point" in " ".join(done.out.split())
     assert f"folder     {out}" in done.out
     assert f"report     {out / 'report.html'}" in done.out
     assert "Customer equity runs from" in " ".join(done.out.split())

@@ -46,8 +46,8 @@ def found(kind: str) -> Any:
         return doubt(publisher(), vary, points=40, policies=["free"], configs=mine(), trials=[10, 100], trial_price=1.0)
     if kind == "alone":
         return doubt(publisher(), VARY, points=32)
-    several = {"equity": "max", "downside": "min"} if kind == "front" else {"equity": "max"}
-    return optimise(publisher(), {PRICE: [60, 70, 80]} if kind == "front" else VARY, trials=4, objectives=several, aspiration=30_000)
+    several = {"equity": "max", "clv": "max"} if kind == "front" else {"equity": "max"}
+    return optimise(publisher(), {PRICE: [60, 70, 80]} if kind == "front" else VARY, trials=4, objectives=several)
 
 
 REPORT = dict.fromkeys(("sobol", "morris", "tornado"), sensitivity) | dict.fromkeys(("doubt", "alone"), uncertainty)
@@ -105,3 +105,32 @@ def test_variance_bars_fill_the_axis() -> None:
     bars: list[Any] = list(uncertainty.spread(found("doubt")).figure.axes[0].patches)
     ends = np.array([bar.get_width() for bar in bars]).reshape(3, 2).sum(axis=0)
     assert ends == pytest.approx(1.0)
+
+
+def test_where_luck_leaves_the_choice_open_it_says_so() -> None:
+    """Two policies that few customers cannot tell apart: no condition, no certainty."""
+    scenario = sim.load("lifecycle", "run.customers=320", "horizon=12")
+    vary = {"policies.gifts.cost.per_contact": {"low": 0.5, "high": 2.0}}
+    open_ = doubt(scenario, vary, points=32, policies=["gifts", "win_back"])
+    assert uncertainty.noisy(open_)
+    assert uncertainty.answer(open_).endswith("the customers simulated leave open which arm is best. Simulate more of them.")
+    assert not any("loses" in note for note in uncertainty.notes(open_))
+
+
+def test_what_cannot_be_told_is_not_said_to_matter() -> None:
+    flat = sense(publisher(), {"fair_share": {"low": 0.4, "high": 0.6}}, method="tornado")
+    assert sensitivity.answer(flat) == "Of no parameter can it be told that it moves customer equity over these ranges."
+    mixed = sense(publisher(), {"fair_share": {"low": 0.4, "high": 0.6}, PRICE: {"low": 60, "high": 90}}, points=16)
+    assert sensitivity.ordered(mixed)["factor"].iloc[0] == PRICE
+
+
+def test_the_gain_over_the_start_is_told_on_both_lucks() -> None:
+    study = found("best")
+    (said, *_) = optimum.notes(study)
+    trials = study.found.trials
+    start = trials[(trials["step"] == "search") & (trials[PRICE] == 75.9)].iloc[0]
+    at_best = trials[
+        trials["step"].isin(["search", "polish"]) & (trials[PRICE] == study.point[PRICE]) & (trials[RATE] == study.point[RATE])
+    ]
+    assert optimum._looked(study) == pytest.approx(at_best["equity"].iloc[0] - start["equity"])
+    assert said.startswith("Against what the scenario has now: ")

@@ -297,7 +297,7 @@ def test_a_front_within_a_limit() -> None:
     none = front([Axis("x"), Axis("y")], bow, {"a": "max", "b": "max", "c": "limited"}, 20, 4, limits=[Limit("c", -1.0)])
     assert none.frame.empty
     assert list(none.frame) == list(found.frame)
-    assert none.told == "Of 20 points within the limits, 0 are not beaten in a and b at once."
+    assert none.told == "None of 20 points kept to the limits (c at most -1) on every seed."
 
 
 def test_optuna_is_quiet_and_left_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import sim
-from sim.scenario import ScenarioError
+from sim.scenario import ScenarioError, read
+from sim.scenario.sample import cells
 from sim.scenario.study import read_study
 from sim.studies import optimise, sensitivity, uncertainty
 from sim.studies.optimise import optimise as best
@@ -207,7 +208,7 @@ def test_a_limit_and_several_objectives(mine: str) -> None:
     found = best(publisher(), vary, trials=8, objectives={"spent": "max"}, limits={"spent": 400}, policies=["free"], configs=mine)
     assert found.point is not None
     assert 300 < float(found.point["policies.free.cost.setup"]) <= 400
-    front = best(publisher(), {PRICE: [60, 70, 80]}, trials=6, objectives={"equity": "max", "downside": "min"}, aspiration=20_000)
+    front = best(publisher(), {PRICE: [60, 70, 80]}, trials=6, objectives={"equity": "max", "clv": "max"})
     assert front.tables()["front"][PRICE].tolist() == [80]
     assert front.point is None
 
@@ -218,12 +219,16 @@ def test_a_limit_and_several_objectives(mine: str) -> None:
         ({"objectives": {"profit": "max"}}, ["objectives: must be one of equity"]),
         (
             {"objectives": {"equity": "up"}, "trials": 0},
-            ["objectives.equity: must be max or min", "trials: must be a whole number from 1 on"],
+            ["objectives.equity: must be max or min", "trials: must be a whole number from 1 to"],
         ),
         ({"objectives": {}}, ["objectives: must name what is sought"]),
         ({"objectives": {"gain": "max"}}, ["objectives: needs a policy"]),
-        ({"limits": {"spent": "much"}}, ["limits.spent: must be a number"]),
+        ({"limits": {"clv": "much"}}, ["limits.clv: must be a number"]),
         ({"points": 8}, ["points: is no part of a search"]),
+        ({"limits": {"spent": 5}}, ["objectives: needs a policy, whose cost it is"]),
+        ({"aspiration": "high"}, ["aspiration: must be a number"]),
+        ({"trials": 2.5}, ["trials: must be a whole number"]),
+        ({"objectives": {"downside": "min"}}, ["objectives: needs a market"]),
     ],
 )
 def test_what_an_optimisation_refuses(asked: dict[str, Any], lines: list[str]) -> None:
@@ -258,3 +263,68 @@ def test_a_folder_is_verified(kind: str, tmp_path: Path, mine: str) -> None:
 def test_every_kind_is_a_verb() -> None:
     assert set(KINDS) == {"sweep", "sensitivity", "uncertainty", "optimise"}
     assert set(KINDS) <= set(sim.__all__)
+
+
+def test_replicates_of_a_firm_that_is_coupled_or_has_cohorts() -> None:
+    from tests.zoo import COUPLED
+
+    for name in ("crowd", "busy_recruits"):
+        coupled = read(COUPLED[name])
+        assert in_replicates(coupled, 4).run.model_dump(exclude_unset=True) == {
+            **coupled.run.model_dump(exclude_unset=True),
+            "replicates": 4,
+        }
+    cohorts = sim.load("publisher_cohorts", "run.customers=null")
+    assert in_replicates(cohorts, 8).run.customers == 625  # of 5,000
+    few = in_replicates(sim.load("lifecycle", "run.customers=60"), 16)
+    assert all(cell.sampled for cell in cells(few))
+
+
+@pytest.mark.jit
+def test_the_luck_that_draws_share_is_in_the_error() -> None:
+    """Between seeds the mean over draws differs as its error says."""
+    narrow = {RATE: {"low": 0.149, "high": 0.151}}
+    rows = [doubt(publisher(f"run.seed={seed}"), narrow, points=32).means.iloc[0] for seed in range(24)]
+    between = np.std([row["equity"] for row in rows], ddof=1)
+    told = np.sqrt(np.mean([row["se"] ** 2 for row in rows]))
+    assert 0.6 < between / told < 1.6
+    assert np.mean([row["high"] - row["low"] for row in rows]) < between  # of the parameter alone, whose range is small
+
+
+@pytest.mark.jit
+def test_a_start_stands_at_one_value() -> None:
+    vary = {"both": {"low": 30, "high": 80, "paths": ["stages.introductory.price", PRICE]}}
+    found = best(publisher(), vary, trials=3)
+    assert found.plan.standing("both") is None  # 35.90 and 75.90
+    assert found.summary()["against_start"] is None
+
+
+def test_points_are_run_on_the_same_replicates() -> None:
+    for path in ("run.replicates", "run.seed", "run.customers"):
+        for verb in (sense, doubt):
+            (line,) = refused(lambda path=path, verb=verb: verb(publisher(), {path: {"low": 32, "high": 64, "integer": True}}, points=32))
+            assert line.startswith(f"vary.{path}: must be the same at every point")
+
+
+def test_a_segment_with_numbers_of_its_own_is_told() -> None:
+    made = sense(
+        sim.load("lifecycle", "run.customers=240", "horizon=12"), {"acquisition.cost": {"low": 50, "high": 60}}, method="tornado"
+    ).plan
+    (line,) = made.warnings
+    assert line.startswith(
+        "acquisition.cost does not reach segment budget, premium, which has its own: vary segments.budget.acquisition.cost,"
+    )
+
+
+@pytest.mark.jit
+def test_a_comparator_at_every_point(mine: str) -> None:
+    found = sim.sweep(publisher(), {}, policies=["free", "free+none"], crossed=False, comparator="free", design="list", configs=mine)
+    assert found.table["arm"].tolist() == ["free", "free", "free+none"]
+    assert found.table["gain"].tolist() == [0, 0, 0]
+
+
+@pytest.mark.jit
+def test_what_lies_low_in_a_tornado() -> None:
+    found = sense(publisher(), {PRICE: [90, 60]}, method="tornado")
+    row = found.table.iloc[0]
+    assert row["low"] < row["high"]

@@ -150,7 +150,8 @@ def test_a_change_in_a_policy_is_told(folder: Path) -> None:
     whole = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
     whole["policies"]["win_back"]["cost"]["per_contact"] += 1.0
     (folder / "study.yaml").write_text(yaml.safe_dump(whole), encoding="utf-8")
-    assert sim.verify(folder) == ["study.yaml: was changed after it was written", "tables/points.csv: comes out differently"]
+    changed = [f"tables/points.{kind}: comes out differently" for kind in ("csv", "parquet")]
+    assert sim.verify(folder) == ["study.yaml: was changed after it was written", *changed]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_what_cannot_be_run_again_is_told(folder: Path, old: str, new: str, said
     first, *rest = sim.verify(folder)
     assert first == "study.yaml: was changed after it was written"
     if said is None:
-        assert rest == ["config.yaml or study.yaml: cannot be run again: is missing or no YAML"]
+        assert rest == ["config.yaml or study.yaml: cannot be run again: is missing, or not as it was written"]
     else:
         assert rest[0].startswith(f"cannot be run again: {said}")
         assert all(line.startswith("cannot be run again: ") for line in rest)
@@ -247,3 +248,20 @@ def test_numbers_survive_the_yaml() -> None:
     made = plan(sim.load("publisher", "run.customers=40"), read_study({"vary": {"horizon": [10]}}))
     told = yaml.safe_load(study_of(type(made)(made.scenario, study, [], {}, {}), "sweep", {}))
     assert read_study(told["study"]) == study
+
+
+def test_a_table_that_was_changed_and_signed_anew_is_found(folder: Path) -> None:
+    """Parquet files are what SQL reads; a file that no study writes is told."""
+    from sim.studies.folder import parquet
+
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    frame = pd.read_csv(folder / "tables" / "points.csv")
+    parquet(frame.assign(equity=2 * frame["equity"]))(folder / "tables" / "points.parquet")
+    (folder / "extra.txt").write_text("more")
+    for name in ("tables/points.parquet", "extra.txt"):
+        manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert sim.verify(folder) == [
+        "extra.txt: is in the manifest, and no such run writes it",
+        "tables/points.parquet: comes out differently",
+    ]

@@ -109,9 +109,8 @@ def test_variance_bars_fill_the_axis() -> None:
 
 def test_where_luck_leaves_the_choice_open_it_says_so() -> None:
     """Two policies that few customers cannot tell apart: no condition, no certainty."""
-    scenario = sim.load("lifecycle", "run.customers=320", "horizon=12")
-    vary = {"policies.gifts.cost.per_contact": {"low": 0.5, "high": 2.0}}
-    open_ = doubt(scenario, vary, points=32, policies=["gifts", "win_back"])
+    scenario = sim.load("lifecycle", "run.customers=480")
+    open_ = doubt(scenario, {RATE: {"low": 0.08, "high": 0.12}}, points=32, policies=["special_treatment"])
     assert uncertainty.noisy(open_)
     assert uncertainty.answer(open_).endswith("the customers simulated leave open which arm is best. Simulate more of them.")
     assert not any("loses" in note for note in uncertainty.notes(open_))

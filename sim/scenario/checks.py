@@ -7,7 +7,7 @@ checks_policy.py and checks_policy_limits.py;
 ``faults`` and ``whole_faults`` run them all.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sim.scenario.checks_arrivals import WHOLE as ARRIVALS_WHOLE
@@ -27,6 +27,7 @@ from sim.scenario.checks_policy import idle
 from sim.scenario.checks_policy_limits import WHOLE as POLICY_LIMITS
 from sim.scenario.checks_spread import EACH as SPREAD_EACH
 from sim.scenario.errors import Fault
+from sim.scenario.memory import Ask, Rule, ask
 from sim.scenario.model import Scenario
 from sim.scenario.raw import (
     Raw,
@@ -48,8 +49,6 @@ from sim.scenario.raw import (
 from sim.scenario.sample import cohorts
 from sim.scenario.stages import RATES, Edge
 
-Rule = Callable[[Raw], Iterator[Fault]]
-
 SLACK = 1e-12
 """How far probabilities may pass 1 by rounding."""
 
@@ -57,12 +56,12 @@ LISTS_OF_STAGE = ("price", "margin", "cost_to_serve", "orders", "information", "
 LISTS_OF_EDGE = ("probability", "hazard")
 
 
-def faults(raw: Raw) -> list[Fault]:
+def faults(raw: Raw, ask: Ask = ask) -> list[Fault]:
     """Return what is wrong between the values of one segment's scenario (its overrides laid over)."""
-    return [fault for rule in (*EACH, *CUSTOMERS_EACH, *SPREAD_EACH, *BEHAVIOUR_EACH, *OFFER_EACH) for fault in rule(raw)]
+    return [fault for rule in (*EACH, *CUSTOMERS_EACH, *SPREAD_EACH, *BEHAVIOUR_EACH, *OFFER_EACH) for fault in ask(rule, raw)]
 
 
-def whole_faults(raw: Raw) -> list[Fault]:
+def whole_faults(raw: Raw, ask: Ask = ask) -> list[Fault]:
     """Return what is wrong between the values that segments share."""
     return [
         fault
@@ -76,7 +75,7 @@ def whole_faults(raw: Raw) -> list[Fault]:
             *POLICY_WHOLE,
             *POLICY_LIMITS,
         )
-        for fault in rule(raw)
+        for fault in ask(rule, raw)
     ]
 
 

@@ -14,6 +14,7 @@ from sim.scenario.checks import whole_faults
 from sim.scenario.checks_customers import MAX_CUSTOMERS, segment_view
 from sim.scenario.customers import HELD, Acquisition, Base, Frailty
 from sim.scenario.errors import Fault, ScenarioError
+from sim.scenario.memory import Ask, ask
 from sim.scenario.model import Scenario
 from sim.scenario.raw import mapping, show, suggest
 from sim.scenario.sample import cells, cohorts
@@ -51,11 +52,11 @@ RULES = {
 """A rule in plain words for each of pydantic's error types that these models can raise."""
 
 
-def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = None) -> Scenario:
+def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = None, ask: Ask = ask) -> Scenario:
     """Return the Scenario that a mapping describes, or raise ScenarioError with every fault in it.
 
     raw: as it comes from YAML: mappings, lists, numbers, text; name: for a mapping that has none; table: of the firm's existing customers,
-    a Parquet file's content, in place of what the mapping says under ``base``.
+    a Parquet file's content, in place of what the mapping says under ``base``; ask: puts rules to it, ``Memory`` where many are alike.
     """
     plain, found = _plain(raw, ())
     if table is not None:
@@ -64,8 +65,8 @@ def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = N
     told = {fault.where for fault in found}
     scenario, wrong = _model_faults(plain)
     found += [fault for fault in wrong if fault.where not in told]
-    found += whole_faults(plain)
-    found += _view_faults(plain, found)
+    found += whole_faults(plain, ask)
+    found += _view_faults(plain, found, ask)
     if scenario is None or found:
         raise ScenarioError(sorted(found))
     if table is not None:
@@ -227,14 +228,14 @@ def _place(raw: Any, loc: Sequence[Any]) -> list[str]:
     return place
 
 
-def _view_faults(raw: dict[str, Any], before: list[Fault]) -> list[Fault]:
+def _view_faults(raw: dict[str, Any], before: list[Fault], ask: Ask) -> list[Fault]:
     """Return what is wrong in the scenario as its segments see it; what all see is said once, at its own place."""
-    base = cross_faults(raw)
+    base = cross_faults(raw, ask)
     segments = [key for key in mapping(raw, "segments") if mapping(raw, "segments", key)]
     if not segments:
         return base
     views = {key: segment_view(raw, key) for key in segments}
-    seen = {key: {*_model_faults(view)[1], *cross_faults(view)} for key, view in views.items()}
+    seen = {key: {*_model_faults(view)[1], *cross_faults(view, ask)} for key, view in views.items()}
     shared = [fault for fault in base if all(fault in found for found in seen.values())]
     told = {*before, *shared}
     own = (

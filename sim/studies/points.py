@@ -16,6 +16,7 @@ from sim.measures.row import ERRORS, MEASURES
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.customers import OVERRIDABLE
 from sim.scenario.gate import read_again
+from sim.scenario.memory import Memory
 from sim.scenario.policy import Policy
 from sim.scenario.raw import show, suggest
 from sim.scenario.sample import cells
@@ -63,10 +64,11 @@ class Plan:
         other = self.study.comparator
         return {one: self.arms[one] for one in (other, str(point[POLICIES]))}
 
-    def at(self, point: Point, threads: int | None = None, judge: bool = False) -> tuple[Arm, ...]:
+    def at(self, point: Point, threads: int | None = None, memory: Memory | None = None) -> tuple[Arm, ...]:
         """Return the arms at a point; without policies one.
 
-        threads: for each of them, where given; judge: raise ScenarioError with every fault, as was done of each point of the plan.
+        threads: for each of them, where given; memory: judge them, with every rule (raises ScenarioError with every fault), as was done of
+        each point of the plan.
         """
         raw, bodies = self.raw, dict(self.bodies)
         for name, factor in self.study.vary.items():
@@ -78,7 +80,8 @@ class Plan:
         found = []
         for key, names in (self.arms_at(point) or {NONE: ()}).items():
             mine = {**raw, "policies": {**raw.get("policies", {}), **{name: bodies[name] for name in names}}} if names else raw
-            found.append(Arm(key, names, (read if judge else read_again)(mine, self.scenario.name, table)))
+            name = self.scenario.name
+            found.append(Arm(key, names, read_again(mine, name, table) if memory is None else read(mine, name, table, memory)))
         return tuple(found)
 
     def standing(self, name: str) -> Any:
@@ -316,11 +319,11 @@ def judge(made: Plan) -> None:
     from sim.studies.compare import refuse
     from sim.studies.simulate import refuse_endless
 
-    wrong: dict[tuple[str, str, str], list[int]] = {}
+    memory, wrong = Memory(), dict[tuple[str, str, str], list[int]]()
     first: dict[tuple[str, str, str], Fault] = {}
     for k, point in enumerate(made.points):
         try:
-            found = made.at(point, judge=True)
+            found = made.at(point, memory=memory)
             for arm in found:
                 refuse_endless(arm.scenario)
             if len(found) > 1:

@@ -283,6 +283,9 @@ def show_study(found: "Found", folder: Path) -> None:
     told, scenario, points = reporting(found), found.plan.scenario, getattr(found, "tried", len(found.plan.points))
     line("scenario", scenario.name, scenario.label)
     line("points", f"{points:,}", f"seed {found.plan.luck}")
+    taken = getattr(getattr(found, "sweep", found), "taken", 0)
+    if taken:
+        line("kept", f"{taken:,} points were there already")
     line("found", told.answer(found))
     for note in told.notes(found):
         line("", note)

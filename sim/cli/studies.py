@@ -149,6 +149,7 @@ def _study(kind: str, settings: list[str] | None, configs: str | None, *, report
         for warning in made.warnings:
             complain(f"warning: {warning}")
         folder = store.check(out if out is not None else study_folder.default_folder(made, kind, more))
+        study_folder.refuse_other(folder, kind, scenario.name)
         with progress_bar() as progress:
             found = study_folder.run(kind, made, more, folder, progress)
         for name in found.damaged:

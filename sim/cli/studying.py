@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sim.cli.reading import read
@@ -33,22 +34,8 @@ def read_asked(settings: Sequence[str], configs: str | None, verb: Mapping[str, 
     """
     from sim.scenario.study import Study, read_study
 
-    known = {*Study.model_fields, *verb, "study"}
     faults: list[Fault] = []
-    given, varied = dict[str, Any](), dict[str, Any]()
-    rest: list[str] = []
-    for setting in settings:
-        key, separator, text = setting.partition("=")
-        if not separator or not (key in known or key.startswith("vary.")):
-            rest.append(setting)
-            continue
-        value = _value(key, text)
-        if isinstance(value, Fault):
-            faults.append(value)
-        elif key.startswith("vary."):
-            varied[key.removeprefix("vary.")] = value
-        else:
-            given[key] = value
+    given, varied, rest = _sorted(settings, {*Study.model_fields, *verb, "study"}, faults)
     try:
         body = _file(given.pop("study", None), configs)
     except ScenarioError as error:
@@ -70,6 +57,48 @@ def read_asked(settings: Sequence[str], configs: str | None, verb: Mapping[str, 
     if faults or scenario is None or study is None:
         raise ScenarioError(faults)
     return Asked(scenario, study, more, out)
+
+
+def _sorted(settings: Sequence[str], known: set[str], faults: list[Fault]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Return what is asked of the study, what varies, and the other settings; a Fault for each that cannot be read."""
+    given, varied, rest = dict[str, Any](), dict[str, Any](), list[str]()
+    for setting in _whole(settings, faults):
+        key, separator, text = setting.partition("=")
+        strange = separator and "." not in key and key not in {*known, *Scenario.model_fields, "out"}
+        near = get_close_matches(key, [*known, "out"], 1, 0.75) if strange else []
+        if near:
+            faults.append(Fault(key, text, "no such setting", f"did you mean {near[0]}?"))
+        elif not separator or not (key in known or key.startswith("vary.")):
+            rest.append(setting)
+        elif isinstance(value := _value(key, text), Fault):
+            faults.append(value)
+        elif key.startswith("vary."):
+            varied[key.removeprefix("vary.")] = value
+        else:
+            given[key] = value
+    return given, varied, rest
+
+
+def _whole(settings: Sequence[str], faults: list[Fault]) -> list[str]:
+    """Return the settings that came whole; of one that the shell took apart at its blanks a Fault says so, once."""
+    found, rest = list[str](), list(settings)
+    while rest:
+        first = rest.pop(0)
+        more = next((k + 1 for k in range(len(rest)) if _closed(" ".join([first, *rest[: k + 1]]))), 0)
+        if _OPEN.match(first) and not _closed(first) and more:
+            whole = " ".join([first, *rest[:more]])
+            del rest[:more]
+            faults.append(Fault(first.partition("=")[0], "", "was taken apart at its blanks by the shell", f'put it in quotes: "{whole}"'))
+        else:
+            found.append(first)
+    return found
+
+
+def _closed(text: str) -> bool:
+    return all(text.count(first) == text.count(last) for first, last in ("{}", "[]"))
+
+
+_OPEN = re.compile(r"[\w.-]+=[\[{]")
 
 
 def _mapping(body: Mapping[str, Any], key: str, faults: list[Fault]) -> dict[str, Any]:

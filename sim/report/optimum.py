@@ -32,7 +32,7 @@ def story(found: "Optimum") -> Story:
     several = len(found.asked["objectives"]) > 1
     receipt = [
         ("Points searched", f"{found.tried:,}"),
-        ("Replicates of each", str(plan.scenario.run.replicates)),
+        ("Customers simulated at each", plan.customers),
         ("Seed of the search", f"{plan.scenario.run.seed}; the best were tried again on other seeds, see tables/search.csv"),
     ]
     figures = [front(found)] if several else [searched(found)]
@@ -60,13 +60,24 @@ def notes(found: "Optimum") -> list[str]:
     if best.difference is not None:
         gap = words.money(scenario, best.difference.mean, best.difference.se * wide)
         looked = words.money(scenario, _looked(found))
-        said.append(f"Against what the scenario has now: {gap}; on the luck of the search it had looked like {looked}.")
+        said.append(f"More than with what the scenario has now: {gap}; on the luck of the search it had looked like {looked}.")
+    ends = [name for name, value in found.point.items() if _at_an_end(found, name, value)]
+    if ends:
+        said.append(f"Best lies at the end of the range of {' and '.join(ends)}: a wider one may do better still.")
     said.append("The best of many is often the luckiest: all figures told here are of customers simulated anew, whom no choice has seen.")
     for name, most in found.asked["limits"].items():
         said.append(
             f"{MEASURES[name].capitalize()}: {words.money(scenario, best.means[name], best.ses[name] * wide)}, of {most:,.0f} at most."
         )
     return said
+
+
+def _at_an_end(found: "Optimum", name: str, value: Any) -> bool:
+    """Return whether a value lies within a hundredth of its range's ends."""
+    factor = found.plan.study.vary[name]
+    if factor.low is None or factor.high is None:
+        return False
+    return bool(min(value - factor.low, factor.high - value) <= 0.01 * (factor.high - factor.low))
 
 
 def _wide(found: "Optimum") -> float:

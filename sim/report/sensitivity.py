@@ -31,6 +31,7 @@ def story(found: "Sensitivity") -> Story:
     receipt = [
         ("Method", METHODS[method]),
         ("Points", f"{len(plan.points):,}, of {plan.scenario.run.replicates} replicates, the same luck at each"),
+        ("Customers simulated at each point", plan.customers),
         ("Seed of the customers", str(plan.scenario.run.seed)),
         ("Seed of the design", str(plan.study.design_seed)),
     ]
@@ -65,11 +66,17 @@ def answer(found: "Sensitivity") -> str:
         return f"Of no parameter can it be told that it moves {what} over these ranges."
     if found.asked["method"] == "tornado":
         low, high = (words.money(scenario, first[end]) for end in ("low", "high"))
-        return f"{first['factor']} moves {what} most: {low} at its low end, {high} at its high end."
+        return f"{first['factor']} moves {what} most, as far as can be told: {low} at its low end, {high} at its high end."
     if found.asked["method"] == "morris":
         return f"{first['factor']} moves {what} most: {words.money(scenario, first['mu_star'])} from low to high, on average."
-    share = words.percent(max(min(first["total"], 1.0), 0.0))
-    return f"{first['factor']} matters most: it has a part in {share} of the variance of {what} over these ranges."
+    if len(rows) == 1:
+        return f"{first['factor']} alone varies: all of the variance of {what} over its range is its own."
+    close = rows[(rows["total_high"] >= first["total_low"]) & (rows.index > 0)]
+    close = close[[tells(found, row) for _, row in close.iterrows()]]
+    if len(close):
+        names = " and ".join([first["factor"], *close["factor"]]) if len(close) < 3 else f"{first['factor']} and {len(close)} more"
+        return f"{names} matter most; which of them more cannot be told from so few points. {first['factor']}: {_share(first, 'total')}."
+    return f"{first['factor']} matters most: it has a part in {_share(first, 'total')} of the variance of {what} over these ranges."
 
 
 def notes(found: "Sensitivity") -> list[str]:
@@ -77,7 +84,7 @@ def notes(found: "Sensitivity") -> list[str]:
     said = []
     rows = ordered(found)
     if "told" in rows:
-        said = [f"{row['factor']}: {row['told']}." for row in rows.to_dict("records")]
+        said = [f"{row['factor']}: {row['told']}{_size(found, row)}." for row in rows.to_dict("records")]
     if np.isfinite(found.noise):
         said.append(f"Of the variance between points {words.percent(max(found.noise, 0.0))} is luck, which is taken out.")
     if found.asked["method"] == "morris":
@@ -85,6 +92,13 @@ def notes(found: "Sensitivity") -> list[str]:
     if any(" + " in name for name in found.names):
         said.append("Correlated parameters are told together: what each of them does alone cannot be taken apart.")
     return said
+
+
+def _size(found: "Sensitivity", row: dict[Any, Any]) -> str:
+    """Return how large the part of a parameter is, with its interval, nothing where it does not vary."""
+    if found.asked["method"] != "sobol" or not np.isfinite(row["total"]) or len(found.names) == 1:
+        return ""
+    return f", {_share(row, 'total')} of the variance with all it does together with others"
 
 
 def shares(found: "Sensitivity") -> Drawn:
@@ -104,6 +118,9 @@ def shares(found: "Sensitivity") -> Drawn:
         axes.set_yticks(places, [wrapped(name) for name in frame["factor"]], fontsize=SMALL)
         axes.tick_params(axis="y", length=0)
         axes.axvline(0, color=INK, linewidth=0.9)
+        ends = frame[["first_low", "total_low", "first_high", "total_high"]].to_numpy()
+        low, high = min(0.0, float(np.nanmin(ends))), max(1.0, float(np.nanmax(ends)))
+        axes.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
         axes.set_xlabel(f"share of the variance of {MEASURES[found.asked['measure']]}")
         ticks(axes.xaxis, 100.0, f"{words.SPACE}%")
         figure.legend(loc="outside lower center", ncols=1)
@@ -178,7 +195,7 @@ def _table(found: "Sensitivity") -> Table:
     if found.asked["method"] == "sobol":
         head = ["", "by itself", "with others too", "in words"]
         cells = [[row["factor"], _share(row, "first"), _share(row, "total"), row["told"]] for row in rows.to_dict("records")]
-        note = f"Shares of the variance of {MEASURES[found.asked['measure']]}, with the ends of their intervals."
+        note = f"Shares of the variance of {MEASURES[found.asked['measure']]}, with the ends of their intervals. What is below 0 is noise."
         return Table("Shares of the variance", head, cells, note)
     if found.asked["method"] == "morris":
         head = ["", f"mean effect, {unit}", f"absolute, {unit}", f"spread, {unit}", "in words"]
@@ -191,6 +208,6 @@ def _table(found: "Sensitivity") -> Table:
     return Table("Each parameter alone", head, cells)
 
 
-def _share(row: dict[Any, Any], name: str) -> str:
+def _share(row: Any, name: str) -> str:
     value, low, high = (words.percent(row[key]) for key in (name, f"{name}_low", f"{name}_high"))
     return f"{value} ({low} to {high})" if value != words.DASH else words.DASH

@@ -38,6 +38,7 @@ def story(found: "Sweep") -> Story:
             "Points",
             f"{len(plan.points):,}, {NAMES[plan.study.plan]}" + (f", seed {plan.study.design_seed}" if plan.study.plan in SEEDED else ""),
         ),
+        ("Customers simulated at each point", plan.customers),
         ("Seed of the customers", plan.luck),
         *([("Replicates of each point", f"{simulated:,}")] if simulated > 1 else []),
     ]

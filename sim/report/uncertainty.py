@@ -31,17 +31,19 @@ SOURCES = {
 def story(found: "Uncertainty") -> Story:
     """Return what the report of an uncertainty analysis says."""
     plan, several = found.plan, len(found.arms) > 1
-    figures = [spread(found)]
+    figures = [outcomes(found), spread(found)]
     if several:
-        figures = [acceptability(found), partial(found), figures[0], trials(found)]
+        figures = [acceptability(found), partial(found), figures[1], trials(found)]
     receipt = [
         ("Draws of the parameters", f"{len(plan.points):,}, seed {plan.study.design_seed}"),
-        ("Replicates of each", f"{plan.scenario.run.replicates}"),
+        ("Customers simulated in each", plan.customers),
         ("Seed of the customers", f"{plan.scenario.run.seed}, the same luck in every draw"),
     ]
     tables = [_arms(found), *([_lost(found)] if several and not noisy(found) and len(found.conditions.frame) else [])]
-    mind = ["the customers simulated leave open which arm is best: simulate more of them"] if several and noisy(found) else []
-    mind += [*plan.warnings, "what is believed of the parameters is assumed: a wider belief makes information worth more"]
+    mind = [
+        *plan.warnings,
+        "what is believed of the parameters is assumed" + (": a wider belief makes information worth more" if several else ""),
+    ]
     return Story("how sure?", answer(found), notes(found), figures, tables, told(plan.study.vary), receipt, mind)
 
 
@@ -55,7 +57,7 @@ def answer(found: "Uncertainty") -> str:
     row = rows[rows["arm"] == found.favoured].iloc[0]
     said = f"{opening(called(found.favoured))} is best on average, and with a probability of {_chance(row['best'], row['best_se'])}"
     if noisy(found):
-        return f"{said}: the customers simulated leave open which arm is best. Simulate more of them."
+        return f"{said}: the customers simulated leave open which arm is best. Simulate more (run.customers)."
     if not matters(found):
         alike = "no arm is told apart from it, and" if row["best"] < SURE else "whatever the parameters are:"
         return f"{said}; {alike} knowing them would not change the choice."
@@ -93,7 +95,8 @@ def notes(found: "Uncertainty") -> list[str]:
         one = best.iloc[0]
         worth, cost = words.money(scenario, one["value"], one["se"]), words.money(scenario, one["cost"])
         size = f"A trial with {one['customers']:,.0f} customers in each arm"
-        said.append(f"{size} is worth {worth} and costs {cost}, if its outcomes are seen over the whole horizon.")
+        costs = f" and costs {cost}" if one["cost"] > 0 else ""
+        said.append(f"{size} is worth {worth}{costs}, if its outcomes are seen over the whole horizon.")
     return [*said, f"The favoured arm is {called(found.favoured)}. {found.where}"]
 
 
@@ -151,7 +154,7 @@ def partial(found: "Uncertainty") -> Drawn:
         axes.set_yticks(places, [wrapped(name) for name in frame["group"]], fontsize=SMALL)
         axes.axvline(0, color=INK, linewidth=0.9)
         low, high = min(0.0, float((value - half).min())), max(float((value + half).max()), 1e-12)
-        axes.set_xlim(low, high + 0.2 * (high - low))
+        axes.set_xlim(low - 0.04 * (high - low), high + 0.2 * (high - low))
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(f"worth to know before choosing, {power}{words.unit(scenario)}")
         ticks(axes.xaxis)
@@ -159,6 +162,29 @@ def partial(found: "Uncertainty") -> Drawn:
         laid_out(figure)
     said = "Expected value of perfect information about each parameter, the others still unknown; luck taken out; intervals: 95 %."
     return Drawn("information", figure, frame, title, said)
+
+
+def outcomes(found: "Uncertainty") -> Drawn:
+    """Draw how customer equity differs over the draws, luck taken out. Frame: left, right, share (of the draws)."""
+    scenario, title = found.plan.scenario, "What it may turn out to be"
+    values = found.draws
+    counts, edges = np.histogram(values, bins=min(30, max(5, int(2 * values.size ** (1 / 3)))))
+    frame = pd.DataFrame({"left": edges[:-1], "right": edges[1:], "share": counts / values.size})
+    with drawing(scenario):
+        figure, (axes,) = new_figure(3.0)
+        scale, power = scaled(float(np.abs(edges).max()))
+        axes.stairs(frame["share"], edges / scale, fill=True, facecolor=SKY, edgecolor=SKY, linewidth=0)
+        for level, dashes in ((0.025, ":"), (0.5, "-"), (0.975, ":")):
+            axes.axvline(float(np.quantile(values, level)) / scale, color=INK, linewidth=1.0, linestyle=dashes)
+        axes.set_ylim(0, None)
+        axes.set_xlabel(f"customer equity, {power}{words.unit(scenario)}")
+        axes.set_ylabel("share of the draws")
+        ticks(axes.yaxis, 100.0, f"{words.SPACE}%")
+        ticks(axes.xaxis)
+        axes.set_title(title)
+        laid_out(figure)
+    loss = f" In {words.percent(float((values < 0).mean()))} of them it is a loss." if (values < 0).any() else ""
+    return Drawn("outcomes", figure, frame, title, f"Line: median; dotted: the middle 95 % of the draws.{loss}")
 
 
 def spread(found: "Uncertainty") -> Drawn:
@@ -203,7 +229,7 @@ def trials(found: "Uncertainty") -> Drawn:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.xaxis.set_minor_formatter(lambda *_: "")
         low, high = float((frame["value"] / scale - half).min()), float((frame["value"] / scale + half).max())
-        axes.set_ylim(min(0.0, low), 1.3 * max(high, found.perfect.corrected / scale) or None)  # dear trials run out of the picture
+        axes.set_ylim(min(0.0, 1.1 * low), 1.3 * max(high, found.perfect.corrected / scale) or None)  # dear trials run out of the picture
         axes.set_xlabel("customers in each arm of the trial")
         axes.set_ylabel(f"{power}{words.unit(scenario)}")
         ticks(axes.yaxis)
@@ -222,18 +248,25 @@ def _arms(found: "Uncertainty") -> Table:
         [
             called(row["arm"]),
             words.money(scenario, row["equity"], row["se"]),
+            words.DASH if row["arm"] == found.plan.study.comparator else words.money(scenario, *found.gain(row["arm"])),
             f"{words.plain(row['low'])} to {words.plain(row['high'])}",
             _chance(row["best"], row["best_se"]),
         ]
         for row in found.means.to_dict("records")
     ]
-    head = ["", "customer equity", "95 of 100 draws", "probability of being best"]
+    against = called(found.plan.study.comparator)
+    head = ["", "customer equity", f"more than {against}", f"95 of 100 draws, {words.unit(scenario)}", "probability of being best"]
+    if len(found.arms) == 1:
+        head, rows = [head[0], head[1], head[3]], [[cells[0], cells[1], cells[3]] for cells in rows]
     return Table("Each arm over all draws", head, rows, "±: half of a 95 % interval of the mean over draws.")
 
 
 def _chance(best: float, se: float) -> str:
-    """Return a probability with half of its interval, which ends at 0 and 1."""
-    return words.percent(best) if not np.isfinite(se) or se == 0 else words.percent(best, min(se, 0.5 / words.LEVEL))
+    """Return a probability with the ends of its interval, within 0 and 1."""
+    if not np.isfinite(se) or se < 0.0005:
+        return words.percent(best)
+    low, high = max(best - words.LEVEL * se, 0.0), min(best + words.LEVEL * se, 1.0)
+    return f"{100 * best:.0f}{words.SPACE}% ({100 * low:.0f} to {100 * high:.0f}{words.SPACE}%)"
 
 
 def _lost(found: "Uncertainty") -> Table:

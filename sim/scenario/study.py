@@ -118,6 +118,9 @@ def _told(raw: Mapping[str, Any], error: ValidationError) -> Iterator[Fault]:
     for one in error.errors(include_url=False):
         place = [str(part) for part in one["loc"] if not (isinstance(part, str) and "[" in part)]
         rule = RULES.get(one["type"], one["msg"])
+        if place[:1] == ["vary"] and len(place) == 2 and one["type"] in ("model_type", "model_attributes_type"):
+            yield Fault(".".join(place), show(one["input"]), "must be a list of values or a range", "[0.1, 0.2] or {low: 0.1, high: 0.2}")
+            continue
         context = {key: f"{item:g}" if isinstance(item, float) else item for key, item in one.get("ctx", {}).items()}
         hint = ""
         if one["type"] == "extra_forbidden":

@@ -157,13 +157,11 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
         if not isinstance(value, Mapping):
             found.append(Fault(key, show(value), "must be a mapping", "objectives={equity: max} limits={spent: 100000}"))
             return found
-    for key in (*objectives, *limits):
+    for where, key in (*(("objectives", key) for key in objectives), *(("limits", key) for key in limits)):
         if key not in MEASURES:
-            found.append(Fault("objectives", show(key), f"must be one of {', '.join(MEASURES)}"))
+            found.append(Fault(where, show(key), f"must be one of {', '.join(MEASURES)}"))
         elif key in ("gain", "spent") and not study.policies:
-            found.append(
-                Fault("objectives", key, f"needs a policy, whose {'gain' if key == 'gain' else 'cost'} it is", "policies=[win_back]")
-            )
+            found.append(Fault(where, key, f"needs a policy, whose {'gain' if key == 'gain' else 'cost'} it is", "policies=[win_back]"))
     found += [Fault(f"objectives.{key}", show(way), "must be max or min") for key, way in objectives.items() if way not in ("max", "min")]
     found += [
         Fault(f"limits.{key}", show(most), "must be a number")

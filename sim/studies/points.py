@@ -111,6 +111,13 @@ class Plan:
         return put(raw, parts, value, self.whole), bodies
 
     @property
+    def customers(self) -> str:
+        """How many customers are simulated at each point, in words."""
+        replicates = self.scenario.run.replicates
+        several = f" in each of {replicates:,} replicates" if replicates > 1 else ""
+        return f"{sum(cell.sampled for cell in cells(self.scenario)):,}{several}"
+
+    @property
     def luck(self) -> str:
         """Which luck the points are run on, in words."""
         if any("run.seed" in (factor.paths or (name,)) for name, factor in self.study.vary.items()):

@@ -146,6 +146,16 @@ def write_study(found: Found, out: str | os.PathLike[str] | None = None, report:
     return store.write(out, files, {**manifest, "kind": found.kind})
 
 
+def refuse_other(folder: Path, kind: str, scenario: str) -> None:
+    """Raise ScenarioError where a folder holds anything but a study of this kind and scenario, which would be replaced."""
+    if not folder.is_dir():
+        return
+    manifest = store.read_manifest(folder)
+    there = manifest.get("kind", "run"), manifest.get("scenario")
+    if there != (kind, scenario):
+        raise ScenarioError([Fault("out", str(folder), f"holds a {there[0]} of {there[1]}, which stays as it is", "name another")])
+
+
 def verify(folder: Path, manifest: Mapping[str, Any], progress: Callable[[int, int], None] | None) -> list[str]:
     """Run again what a study's folder says; return each difference in words."""
     found = [*changed(folder, manifest)]

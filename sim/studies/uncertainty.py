@@ -166,6 +166,20 @@ class Uncertainty:
         return float(sum(cell.firm * factor**cell.arrival for cell in cells(self.plan.scenario)))
 
     @property
+    def draws(self) -> Floats:
+        """Customer equity of the first arm in every draw, luck taken out (draws,)."""
+        inner = self.net[:, :, 0].mean(axis=1)
+        spread = float(inner.std(ddof=1))
+        narrowed = min(math.sqrt(self._split(0).parameter) / spread, 1.0) if spread > 0 else 1.0
+        return np.asarray(inner.mean() + narrowed * (inner - inner.mean()))
+
+    def gain(self, arm: str) -> tuple[float, float]:
+        """Return how much more customer equity an arm has than the comparator, on the same luck, and its standard error."""
+        apart = self.net[:, :, self.arms.index(arm)] - self.net[:, :, self.arms.index(self.plan.study.comparator)]
+        shared = apart.mean(axis=0).std(ddof=1) / math.sqrt(apart.shape[1])
+        return float(apart.mean()), math.hypot(apart.mean(axis=1).std(ddof=1) / math.sqrt(len(apart)), float(shared))
+
+    @property
     def favoured(self) -> str:
         """The arm with the highest mean customer equity."""
         return self.sweep.favoured if self.plan.arms else NONE

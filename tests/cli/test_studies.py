@@ -11,7 +11,7 @@ DOUBT = "vary.discount_rate_annual={distribution: normal, mean: 0.1, sd: 0.02}"
 
 DRAWN = {
     "sensitivity": ({"indices"}, {"sobol", "points"}, (RATE, "points=8")),
-    "uncertainty": ({"spread"}, {"uncertainty", "points"}, (DOUBT, "points=32")),
+    "uncertainty": ({"outcomes", "spread"}, {"uncertainty", "points"}, (DOUBT, "points=32")),
     "optimise": ({"search"}, {"search"}, (RATE, "trials=3")),
 }
 
@@ -49,7 +49,7 @@ def test_they_write_a_folder_and_say_what_is_in_it(
         ("uncertainty", (DOUBT, "policies=[gift]"), [r"policies: no such policy \(got 'gift'\); did you mean gifts"]),
         ("optimise", (RATE, "objectives=equity"), [r"objectives: must be a mapping"]),
         ("optimise", (DOUBT,), [r"vary.discount_rate_annual: must be a range or a list"]),
-        ("optimise", (RATE, "limits={spend: 5}"), [r"objectives: must be one of equity"]),
+        ("optimise", (RATE, "limits={spend: 5}"), [r"limits: must be one of equity"]),
         (
             "optimise",
             ("vary.discount_rate={low: 0.1, high: 0.2}",),

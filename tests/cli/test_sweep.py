@@ -163,7 +163,7 @@ BIG = (
         ),
         (["vary.discount_rate_annual={low: 0, high: 1, log: true}"], "vary.discount_rate_annual.low: must be above 0 on a log scale"),
         (["vary.horizon=[]"], "vary.horizon.values: must list a value"),
-        (["vary.horizon="], "vary.horizon: must be a mapping of keys to values (got null); give a list of values, or a range such as"),
+        (["vary.horizon="], "vary.horizon: must be a list of values or a range (got null)"),
         ([], "vary: must name something that varies; for example vary.discount_rate_annual=[0.05,0.1]"),
         (["vary=none"], "vary: must be a mapping of parameters to values or ranges (got 'none')"),
         (["vary=3", "vary.horizon=[10]"], "vary: must be a mapping of parameters to values or ranges (got 3)"),

@@ -112,7 +112,7 @@ def test_where_luck_leaves_the_choice_open_it_says_so() -> None:
     scenario = sim.load("lifecycle", "run.customers=480")
     open_ = doubt(scenario, {RATE: {"low": 0.08, "high": 0.12}}, points=32, policies=["special_treatment"])
     assert uncertainty.noisy(open_)
-    assert uncertainty.answer(open_).endswith("the customers simulated leave open which arm is best. Simulate more of them.")
+    assert uncertainty.answer(open_).endswith("the customers simulated leave open which arm is best. Simulate more (run.customers).")
     assert not any("loses" in note for note in uncertainty.notes(open_))
 
 
@@ -132,4 +132,4 @@ def test_the_gain_over_the_start_is_told_on_both_lucks() -> None:
         trials["step"].isin(["search", "polish"]) & (trials[PRICE] == study.point[PRICE]) & (trials[RATE] == study.point[RATE])
     ]
     assert optimum._looked(study) == pytest.approx(at_best["equity"].iloc[0] - start["equity"])
-    assert said.startswith("Against what the scenario has now: ")
+    assert said.startswith("More than with what the scenario has now: ")

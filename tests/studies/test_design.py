@@ -249,7 +249,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"vary": 3}, "vary: must be a mapping of keys to values (got 3)"),
     (
         {"vary": {"x": 3}},
-        "vary.x: must be a mapping of keys to values (got 3); give a list of values, or a range such as {low: 1, high: 2}",
+        "vary.x: must be a list of values or a range (got 3); [0.1, 0.2] or {low: 0.1, high: 0.2}",
     ),
     ({"vary": {"x": []}}, "vary.x.values: must list a value"),
     ({"vary": {"x": [1, [2]]}}, "vary.x.values.1: must be a finite number, text, true or false (got [2])"),

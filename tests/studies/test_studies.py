@@ -225,7 +225,7 @@ def test_a_limit_and_several_objectives(mine: str) -> None:
         ({"objectives": {"gain": "max"}}, ["objectives: needs a policy"]),
         ({"limits": {"clv": "much"}}, ["limits.clv: must be a number"]),
         ({"points": 8}, ["points: is no part of a search"]),
-        ({"limits": {"spent": 5}}, ["objectives: needs a policy, whose cost it is"]),
+        ({"limits": {"spent": 5}}, ["limits: needs a policy, whose cost it is"]),
         ({"aspiration": "high"}, ["aspiration: must be a number"]),
         ({"trials": 2.5}, ["trials: must be a whole number"]),
         ({"objectives": {"downside": "min"}}, ["objectives: needs a market"]),

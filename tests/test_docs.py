@@ -116,7 +116,7 @@ def frames_of_studies() -> dict[str, pd.DataFrame]:
     (folder / "policy").mkdir()
     (folder / "policy" / "free.yaml").write_text(body, encoding="utf-8")
     doubt = uncertainty(scenario, low, points=32, policies=["free"], configs=folder).tables()
-    rows = {"sobol": {"points": 8}, "morris": {"points": 4}, "tornado": {}}
+    rows: dict[str, dict[str, Any]] = {"sobol": {"points": 8}, "morris": {"points": 4}, "tornado": {}}
     indices = {method: sensitivity(scenario, low, method=method, **more).table for method, more in rows.items()}
     best = optimise(scenario, high, trials=2, objectives={"equity": "max", "clv": "max"}).tables()
     points = doubt.pop("points").drop(columns="discount_rate_annual")

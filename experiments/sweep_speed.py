@@ -1,6 +1,6 @@
 """How fast sweeps are: the share of the time that is spent in kernels, beside Hydra's multirun, and in how much memory.
 
-    python experiments/sweep_speed.py [points=1000] [many=10000] [hydra=50] [out=results/sweep_speed.json] [page=docs/benchmark.md]
+    python experiments/sweep_speed.py [points=1000] [many=10000] [hydra=50] [out=results/sweep_speed.json]
 
 Points of ``lifecycle`` over discount rate and margin, 120 months, on all cores: ``points`` of 100,000 and of 10,000 customers; the share is
 kernel time, over the threads, of wall clock from the plan to the table, so that reading and judging every point is in it. Hydra: the same
@@ -22,7 +22,7 @@ from sim.scenario.study import read_study
 from sim.studies.points import plan
 from sim.studies.sweep import run as run_plan
 
-OPTIONS: dict[str, Any] = {"points": 1000, "many": 10_000, "hydra": 50, "out": "results/sweep_speed.json", "page": ""}
+OPTIONS: dict[str, Any] = {"points": 1000, "many": 10_000, "hydra": 50, "out": "results/sweep_speed.json"}
 
 VARY = {"discount_rate_annual": {"low": 0.05, "high": 0.2}, "stages.stability.margin": {"low": 0.4, "high": 0.7}}
 

@@ -1,7 +1,7 @@
 """What the outcome is sensitive to: a scenario run over a cube of its parameters, and how much of the variance each of them makes."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from sim.scenario.study import MOST_POINTS, Study, read_study
 from sim.studies import indices, sweep
 from sim.studies.design import Point, TooMany, at
 from sim.studies.points import Plan, plan
-from sim.studies.sweep import Progress, Sweep
+from sim.studies.sweep import OnSweep, Progress, Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ ROWS = {"sobol": 64, "morris": 20}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sensitivity:
+class Sensitivity(OnSweep):
     """What a sensitivity analysis found. Made by ``sim.sensitivity``.
 
     plan: the points; asked: method, measure, level; sweep: the runs. Correlated factors go together, as one.
@@ -48,16 +48,6 @@ class Sensitivity:
     sweep: Sweep
 
     kind = "sensitivity"
-
-    @property
-    def threads(self) -> int:
-        """Threads used."""
-        return self.sweep.threads
-
-    @property
-    def damaged(self) -> Sequence[str]:
-        """Names of parts that were thrown away."""
-        return self.sweep.damaged
 
     @property
     def names(self) -> list[str]:

@@ -152,6 +152,22 @@ class Sweep:
         return f"<Sweep of {self.plan.scenario.name}: {len(self.rows):,} points{arms}, {design}>"
 
 
+class OnSweep:
+    """What studies made of a sweep have from it."""
+
+    sweep: Sweep
+
+    @property
+    def threads(self) -> int:
+        """Threads used."""
+        return self.sweep.threads
+
+    @property
+    def damaged(self) -> Sequence[str]:
+        """Names of parts that were thrown away."""
+        return self.sweep.damaged
+
+
 def _held_against(every: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Return the rows of a point's arms; an arm that is alone there has no gain over itself."""
     return every if len(every) > 1 else [{"gain": 0.0, "gain_se": 0.0, **one} for one in every]

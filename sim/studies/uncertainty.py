@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib.util import find_spec
@@ -22,7 +22,7 @@ from sim.studies.design import Point, TooMany, at, sobol
 from sim.studies.discovery import Discovery
 from sim.studies.points import Plan, plan
 from sim.studies.sensitivity import groups, in_replicates, own_faults
-from sim.studies.sweep import Progress, Sweep
+from sim.studies.sweep import OnSweep, Progress, Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ PILOT, LEAST = 32, 50
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Uncertainty:
+class Uncertainty(OnSweep):
     """What doubt about parameters does to a decision. Made by ``sim.uncertainty``.
 
     plan: the draws; asked: willingness, trials, trial_price; sweep: the runs. Money is customer equity of the firm.
@@ -55,16 +55,6 @@ class Uncertainty:
     sweep: Sweep
 
     kind = "uncertainty"
-
-    @property
-    def threads(self) -> int:
-        """Threads used."""
-        return self.sweep.threads
-
-    @property
-    def damaged(self) -> Sequence[str]:
-        """Names of parts that were thrown away."""
-        return self.sweep.damaged
 
     @property
     def arms(self) -> list[str]:
@@ -84,9 +74,9 @@ class Uncertainty:
         """One row an arm.
 
         Columns: arm, equity (mean over draws), se (of draws, and of the luck that they share), low, high (middle 95 % of the draws, luck
-        taken out), best, best_se (probability of being best
-        under what is not known of the parameters, inner luck taken out; NaN of one arm), then the variance of the firm's outcome by its
-        source: parameter, market, luck (of its own customers), and sd, the root of their sum.
+        taken out), best, best_se (probability of being best under what is not known of the parameters, inner luck taken out; NaN of one
+        arm), then the variance of the firm's outcome by its source: parameter,
+        market, luck (of its own customers), and sd, the root of their sum.
         """
         import pandas as pd
 

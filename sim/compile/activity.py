@@ -1,18 +1,18 @@
 """What customers do beside buying, as numbers: contacts that they start, products that they add."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
+from sim.compile.layout import Layout
 from sim.kernels.types import UNIT, Array
 from sim.scenario import Scenario
 from sim.scenario.base import at
 
 
-def activity(scenario: Scenario, by_row: Callable[[Callable[[int, int], float]], Array]) -> dict[str, Array]:
-    """Return contacts and products by row; by_row: lays a value by (stage, stage age) out on the rows."""
-    stages, sold = list(scenario.stages.values()), scenario.products
+def activity(scenario: Scenario, rows: Layout) -> dict[str, Array]:
+    """Return contacts and products by row."""
+    stages, sold, by_row = list(scenario.stages.values()), scenario.products, rows.by_row
     contacts = by_row(lambda s, age: at(stages[s].contacts, age))
     return {
         "contacting": np.array(contacts.any(), np.uint32),

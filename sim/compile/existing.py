@@ -100,10 +100,8 @@ def _standings(scenario: Scenario, variant: Variant, held: Standing, library: Li
     tables = np.tile(variant.beta_table, (n, 1))
     history = np.zeros(n, np.uint64)
     row = variant.first_row[held.stage].astype(np.int64)
-    for s, stage in enumerate(stages):
-        mine = held.stage == s
-        if not mine.any():
-            continue
+    for s in np.unique(held.stage).tolist():
+        stage, mine = stages[s], held.stage == s
         age = held.age[mine]
         exposed = _exposed(scenario, s, int(age.max()))[age]
         row[mine] += np.minimum(age, np.sum(variant.row_stage[: _rows(variant)] == s) - 1)

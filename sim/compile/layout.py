@@ -17,7 +17,7 @@ def edge_ends(scenario: Scenario) -> list[tuple[int, int]]:
     return [(s, ids.index(scenario.target(key, edge))) for s, (key, stage) in enumerate(scenario.stages.items()) for edge in stage.to]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """Where the rows of each stage lie: one a stage age, stage by stage; then one a stage to arrive on; last, ``nowhere``.
 
@@ -32,6 +32,9 @@ class Layout:
     def stage(self) -> Array:
         """Stage of each of the ``total`` rows."""
         return np.repeat(np.arange(self.counts.size), self.counts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and np.array_equal(self.counts, other.counts)
 
     def by_row(self, values: Callable[[int, int], float]) -> Array:
         """Return a value by (stage, age) on every row, 0 on those in which no period is spent."""
@@ -55,14 +58,21 @@ def idle_rows(scenario: Scenario, rows: Layout, parts: Mapping[str, Array]) -> A
     return np.asarray(~earns & (watched == 0))
 
 
-def over(rows: Layout, parts: dict[str, Array]) -> dict[str, Array]:
-    """Say on which rows nothing happens to a customer any more, and whether some stage ages into one.
+def over(scenario: Scenario, rows: Layout, parts: dict[str, Array]) -> dict[str, Array]:
+    """Say on which rows nothing happens to a customer any more, whether some stage ages into one, and which edges lead to such a stage.
 
-    Taken out of ``parts``: still, (r,) bool, idle rows without a way out under any policy; done, (s,) bool, stages done with on arrival.
+    Taken out of ``parts``: locked, (r,) bool, rows without a way out under any policy.
     """
-    still = parts.pop("still")
+    idle = idle_rows(scenario, rows, parts)
+    done = [not stage.to and bool(idle[: rows.total][rows.stage == s].all()) for s, stage in enumerate(scenario.stages.values())]
+    targets = [target for _, target in edge_ends(scenario)] or [0]
+    still = idle & parts.pop("locked")
     aged = still & (parts["stay_row"] == np.arange(still.size)) & ~parts["policy_who"].any(axis=0)
     aged[rows.total :] = False
     found = np.where(aged, OVER_UNTREATED, 0)
-    found[: rows.total][parts.pop("done")[rows.stage]] = OVER
-    return {"over": found.astype(np.uint32), "ends": np.array(np.any(found == OVER_UNTREATED) and parts["ageing"], np.uint32)}
+    found[: rows.total][np.array(done)[rows.stage]] = OVER
+    return {
+        "over": found.astype(np.uint32),
+        "ends": np.array(np.any(found == OVER_UNTREATED) and parts["ageing"], np.uint32),
+        "edge_drops": np.array(done, np.uint32)[targets],
+    }

@@ -2,9 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +17,8 @@ from sim.kernels.addresses import BETA_PURPOSES
 from sim.kernels.life import reached
 from sim.kernels.types import LIMIT, STAGE_KINDS, Array, Tables
 from sim.scenario import Fault, Scenario, ScenarioError
-from sim.scenario.sample import cells, recruited_before
+from sim.scenario.memory import Memory, asking
+from sim.scenario.sample import Cell, cells, recruited_before
 
 AMOUNT_NODES = (*range(1, 33), 40, 48, 64, 96, 128, 256, 1024)
 
@@ -56,43 +55,44 @@ def case_ids(scenario: Scenario, most: int) -> tuple[str, ...]:
     return (*ids, *[""] * (most - len(ids)))
 
 
-def compile_tables(*scenarios: Scenario) -> Tables:
+def compile_tables(*scenarios: Scenario, memory: Memory | None = None) -> Tables:
     """Return the tables of one case, or of several that share graph, horizon and sample: their k axis is in the order given.
 
+    memory: of what is the same in many such tables, where they are compiled of scenarios that differ in few values.
     Raises ScenarioError where an amount could pass what the ledger holds, or a beta edge's draws clash with another's.
     """
     first = scenarios[0]
     horizon = int(first.horizon)
     by_case = [list(scenario.by_segment.values()) for scenario in scenarios]
     everything = [variant for case in by_case for variant in case]
-    betas = beta_edges(everything)
-    library = Library()
-    sampled = cells(first)
+    memory = memory if first.base is None else None  # what is known of existing customers lies in a file
+    asks = [asking(memory, place, view) for place, view in enumerate(everything)]
+    whole = asking(memory, "whole", first)
+    betas, library = beta_edges(everything), Library()
+    sampled: Sequence[Cell] = whole(cells, first)
     last = max(cell.arrival for cell in sampled) + horizon
     nodes = AMOUNT_NODES if any(s.purchases.kind == "poisson" for s in everything) else (1,)
     known = [most(first.existing, segment, view) for case in by_case for segment, view in enumerate(case)]
     limit = LIMIT if len(scenarios) == 1 else LIMIT // 2  # differences between cases must fit too
     ids = [case_ids(scenario, max(len(one.policies) for one in scenarios)) for scenario in scenarios for _ in scenario.by_segment]
-    parts = zip(everything, known, ids, strict=True)
-    variants = [compile_variant(view, betas, library, nodes, last, ends, mine, limit) for view, ends, mine in parts]
+    variants = [
+        compile_variant(view, betas, library, nodes, last, ends, mine, limit, one)
+        for view, ends, mine, one in zip(everything, known, ids, asks, strict=True)
+    ]
     padded = _alike(variants, own_wallets=first.existing is not None and first.existing.wallet.size > 0)
     segments = list(first.segment_shares)
     return Tables(
         variant=np.arange(len(everything), dtype=np.uint32).reshape(len(scenarios), len(segments)),
         reference=np.zeros(1, np.int64),
-        segment=np.array([cell.slot for cell in sampled], np.uint32),
-        cohort=np.array([cell.cohort for cell in sampled], np.uint32),
-        arrival=np.array([cell.arrival for cell in sampled], np.uint32),
-        address=np.array([cell.address for cell in sampled], np.uint64),
-        regime=regime_paths(first, last),
+        **_cells(sampled),
+        regime=whole(regime_paths, first, last),
         recruits=np.empty(0, np.uint64),
-        recruit_first=np.zeros(len(sampled), np.int64),
         recruited_before=np.array([recruited_before(first)], np.int64),
         key=np.array([first.run.seed & 0xFFFFFFFF, first.run.seed >> 32], np.uint64),
-        **_graph(first),
-        **_edges(first),
+        **whole(_graph, first),
+        **whole(_edges, first),
         **_thresholds(padded),
-        **_stacked(padded),
+        **_stacked(padded, memory or Memory()),
         **compile_existing(scenarios, sampled, variants, library),
         beta_purpose=beta_purposes(betas),
         policy_rows=np.full(len(variants), padded[0].row_stage.size, np.uint32),
@@ -103,6 +103,17 @@ def compile_tables(*scenarios: Scenario) -> Tables:
     )
 
 
+def _cells(sampled: Sequence[Cell]) -> dict[str, Array]:
+    """Return whose customers are simulated in each cell."""
+    return {
+        "segment": np.array([cell.slot for cell in sampled], np.uint32),
+        "cohort": np.array([cell.cohort for cell in sampled], np.uint32),
+        "arrival": np.array([cell.arrival for cell in sampled], np.uint32),
+        "address": np.array([cell.address for cell in sampled], np.uint64),
+        "recruit_first": np.zeros(len(sampled), np.int64),
+    }
+
+
 def _alike(variants: list[Variant], *, own_wallets: bool) -> list[Variant]:
     """Return the variants with axes of the same length and amounts found in the same way, so that they can be stacked.
 
@@ -111,7 +122,7 @@ def _alike(variants: list[Variant], *, own_wallets: bool) -> list[Variant]:
     if own_wallets or not all(variant.fixed for variant in variants):
         variants = [variant.unfixed() for variant in variants]
     if not any(variant.timed for variant in variants):
-        variants = [replace(variant, edge_factor=variant.edge_factor[:, :0]) for variant in variants]
+        variants = [variant._replace(edge_factor=variant.edge_factor[:, :0]) for variant in variants]
     rows, copies = max(variant.row_stage.size for variant in variants), max(len(variant.hazard) for variant in variants)
     return [variant.padded(rows, copies) for variant in variants]
 
@@ -165,9 +176,13 @@ def _below(hazards: bytes, certainties: bytes, shape: tuple[int, int, int]) -> t
     return leaves, edge_below(hazard.reshape(-1, hazard.shape[2])).reshape(hazard.shape)
 
 
-STACKED = tuple(field for field in Variant.__dataclass_fields__ if field in Tables._fields)
+STACKED = tuple(field for field in Variant._fields if field in Tables._fields)
+"""Fields that each variant has of its own, stacked along the v axis."""
 
 
-def _stacked(variants: Sequence[Variant]) -> dict[str, Any]:
-    """Return the fields that each variant has of its own, stacked along the v axis."""
-    return {field: np.stack([getattr(variant, field) for variant in variants]) for field in STACKED}
+def _stacked(variants: Sequence[Variant], memory: Memory) -> dict[str, Array]:
+    return {field: memory.of(field, _stack, *(getattr(one, field) for one in variants)) for field in STACKED}
+
+
+def _stack(*arrays: Array) -> Array:
+    return np.concatenate([one[np.newaxis] for one in arrays])

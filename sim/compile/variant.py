@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from sim.compile.activity import activity, most_contacts
 from sim.compile.behaviour import gifts, minds, stream_units
 from sim.compile.hazards import stage_hazards
-from sim.compile.layout import Layout, edge_ends, idle_rows, layout, over
+from sim.compile.layout import Layout, edge_ends, layout, over
 from sim.compile.market import market, named_edges
 from sim.compile.policy import altered, most_lifted, policies
 from sim.compile.posterior import drawable
@@ -19,6 +19,7 @@ from sim.compile.spending import amounts, traits
 from sim.kernels.types import CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, SERVICE_LIFT, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import at
+from sim.scenario.memory import Ask, ask
 from sim.scenario.world import OFFSET
 
 FIXED_CELLS = 2**20
@@ -32,8 +33,7 @@ BY_SECOND = ("fixed_purchase", "fixed_service", "hazard", "certain", "policy_who
 """Fields with their row axis first, and second."""
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """Fields named as in Tables, without the v axis; see there for meanings. ``fixed_*`` are (t, r) or of length 0 on t; hazard and certain
     have an axis m of sets of altering policies before their rows.
     """
@@ -150,7 +150,7 @@ class Variant:
     def unfixed(self) -> "Variant":
         """Return the variant with its amounts to be computed, not looked up: the way of all where one must."""
         empty = self.fixed_purchase[:0]
-        return replace(self, fixed=np.array(0, np.uint32), fixed_purchase=empty, fixed_service=empty)
+        return self._replace(fixed=np.array(0, np.uint32), fixed_purchase=empty, fixed_service=empty)
 
     def padded(self, rows: int, copies: int) -> "Variant":
         """Return the variant with its row axis lengthened, and as many copies of the hazards; no customer ever stands in what is added."""
@@ -163,7 +163,7 @@ class Variant:
             if more or added:
                 longer[name] = np.pad(values, [(0, added), (0, more)] + [(0, 0)] * (values.ndim - 2))
         longer |= {name: longer[name].reshape(-1, *longer[name].shape[2:]) for name in ("hazard", "certain")}
-        return replace(self, **longer)
+        return self._replace(**longer)
 
 
 def _marked(shape: tuple[int, int], places: Sequence[tuple[int, int]]) -> Array:
@@ -182,24 +182,27 @@ def compile_variant(
     most: tuple[int, float, float],
     ids: Sequence[str] = (),
     limit: int = LIMIT,
+    ask: Ask = ask,
 ) -> Variant:
     """Return one variant's numbers.
 
     betas: names of all beta edges; nodes: counts of orders tabled; last: calendar periods; most: highest stage age, largest wallet
     (or order value) and highest ordering rate of existing customers; ids: policies of the case, as the p axis has them; limit: units that
-    no customer's money may pass.
+    no customer's money may pass; ask: puts to the scenario what depends on it alone.
     """
     parts: dict[str, Array] = {}
-    rows = layout(scenario, most[0])
-    parts |= _rows(scenario, rows)
-    parts |= _moves(scenario, rows, parts, most[0])
-    parts |= _leaving(scenario, betas)
-    parts |= market(scenario, last)
-    parts |= minds(scenario, last)
-    parts |= activity(scenario, rows.by_row)
-    parts |= policies(scenario, rows, ids, last)
+    rows: Layout = ask(layout, scenario, most[0])
+    parts |= ask(_rows, scenario, rows)
+    parts |= ask(_sold, scenario, rows)
+    parts |= ask(_beside, scenario, rows)
+    parts |= ask(_moves, scenario, rows, most[0])
+    parts |= ask(_leaving, scenario, betas)
+    parts |= ask(market, scenario, last)
+    parts |= ask(minds, scenario, last)
+    parts |= ask(activity, scenario, rows)
+    parts |= ask(policies, scenario, rows, ids, last)
+    parts |= ask(_time, scenario)
     parts["plain"] = np.array(not (parts.pop("modified") or parts["timed"] or parts["swayed"].any() or parts["steering"]), np.uint32)
-    parts |= _time(scenario)
     parts |= traits(scenario, betas, library, parts["purchase_units"])
     parts |= gifts(scenario, library)
     parts |= amounts(scenario, library, nodes)
@@ -207,26 +210,37 @@ def compile_variant(
     parts["streaming"][INFORMATION] |= np.any(parts["contact_units"] != 0)
     parts |= _fixed(scenario, parts)
     parts["policy_who"] = worth_less(scenario, parts, ids)
-    parts |= over(rows, parts)
+    parts |= over(scenario, rows, parts)
     parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:], limit)
-    return Variant(**{field.name: parts[field.name] for field in fields(Variant)})
+    return Variant(**{name: parts[name] for name in Variant._fields})
 
 
 def _rows(scenario: Scenario, rows: Layout) -> dict[str, Array]:
-    """Lay the stages out in rows, and put on each what its stage is worth at that age."""
-    stages = list(scenario.stages.values())
+    """Lay the stages out in rows."""
     last = (rows.first + rows.counts - 1)[rows.stage]
-    stay = np.concatenate([np.minimum(np.arange(rows.total) + 1, last), rows.first, [rows.total + len(stages)]])
-    price_margin = rows.by_row(lambda s, age: at(stages[s].prices, age) * at(stages[s].margin, age))
-    service = rows.by_row(lambda s, age: -at(stages[s].cost_to_serve, age) * scenario.breadth_factor)
+    stages = np.arange(rows.counts.size)
+    stay = np.concatenate([np.minimum(np.arange(rows.total) + 1, last), rows.first, [rows.total + stages.size]])
     return {
         "start_stage": np.array(list(scenario.stages).index(scenario.start), np.uint32),
-        "row_stage": np.concatenate([rows.stage, np.arange(len(stages)), [0]]).astype(np.uint32),
+        "row_stage": np.concatenate([rows.stage, stages, [0]]).astype(np.uint32),
         "stay_row": stay.astype(np.uint32),
         "first_row": rows.first.astype(np.uint32),
-        "ageing": np.array(rows.total > len(stages), np.uint32),
-        "nowhere": np.array(rows.total + len(stages), np.uint32),
-        "purchase_units": price_margin * UNIT,
+        "ageing": np.array(rows.total > stages.size, np.uint32),
+        "nowhere": np.array(rows.total + stages.size, np.uint32),
+    }
+
+
+def _sold(scenario: Scenario, rows: Layout) -> dict[str, Array]:
+    """Say what is earned on each row by a unit of spending."""
+    stages = list(scenario.stages.values())
+    return {"purchase_units": rows.by_row(lambda s, age: at(stages[s].prices, age) * at(stages[s].margin, age)) * UNIT}
+
+
+def _beside(scenario: Scenario, rows: Layout) -> dict[str, Array]:
+    """Say what each row is worth beside, and how many orders there are on it."""
+    stages = list(scenario.stages.values())
+    service = rows.by_row(lambda s, age: -at(stages[s].cost_to_serve, age) * scenario.breadth_factor)
+    return {
         "service_units": service * UNIT,
         "serving": np.array(np.any(service != 0), np.uint32),
         "orders": rows.by_row(lambda s, age: at(stages[s].order_factors, age)).astype(np.float32),
@@ -234,7 +248,7 @@ def _rows(scenario: Scenario, rows: Layout) -> dict[str, Array]:
     }
 
 
-def _moves(scenario: Scenario, rows: Layout, parts: dict[str, Array], oldest: int) -> dict[str, Array]:
+def _moves(scenario: Scenario, rows: Layout, oldest: int) -> dict[str, Array]:
     """Put on each row the edges out of its stage and their hazards; say of each edge where it leads and what it pays."""
     stages = list(scenario.stages.values())
     shape = (rows.total + len(stages) + 1, max(1, *(len(stage.to) for stage in stages)))
@@ -250,21 +264,16 @@ def _moves(scenario: Scenario, rows: Layout, parts: dict[str, Array], oldest: in
             certain[m, mine] = found[s].certain
         edge[mine, : len(stage.to)] = before + np.arange(len(stage.to))
         before += len(stage.to)
-    idle = idle_rows(scenario, rows, parts)
-    done = [not stage.to and bool(idle[: rows.total][rows.stage == s].all()) for s, stage in enumerate(stages)]
-    entry = rows.total + np.arange(len(stages)) if parts["ageing"] else rows.first
+    entry = rows.total + np.arange(len(stages)) if rows.total > len(stages) else rows.first
     targets = [target for _, target in edge_ends(scenario)] or [0]
-    cash = np.array([edge.cash * UNIT for stage in stages for edge in stage.to.values()] or [0.0])
+    pays = any(edge.cash != 0 for stage in stages for edge in stage.to.values())
     return {
         "hazard": hazard,
         "certain": certain,
         "edge": edge,
         "edge_row": entry[targets].astype(np.uint32),
-        "edge_drops": np.array(done, np.uint32)[targets],
-        "still": idle & ~hazard.any(axis=(0, 2)) & ~certain.any(axis=0),
-        "done": np.array(done),
-        "edge_cash": np.array(np.any(cash != 0), np.uint32),
-        "edge_units": _rounded(np.outer(scenario.discount_factor ** np.arange(1.0, int(scenario.horizon) + 1), cash)),
+        "locked": np.asarray(~hazard.any(axis=(0, 2)) & ~certain.any(axis=0)),
+        "edge_cash": np.array(pays, np.uint32),
     }
 
 
@@ -294,13 +303,15 @@ def _leaving(scenario: Scenario, betas: Sequence[str]) -> dict[str, Array]:
 
 
 def _time(scenario: Scenario) -> dict[str, Array]:
-    """Discount factors by tenure."""
+    """Discount factors by tenure, and what is paid at moves and on arrival."""
     horizon = int(scenario.horizon)
     t = np.arange(horizon)
     factor = scenario.discount_factor
     prospect = scenario.stages[scenario.start].kind == "prospect"
     recruits = scenario.word_of_mouth.recruits if scenario.word_of_mouth else None
+    cash = np.array([edge.cash * UNIT for stage in scenario.stages.values() for edge in stage.to.values()] or [0.0])
     return {
+        "edge_units": _rounded(np.outer(factor ** np.arange(1.0, horizon + 1), cash)),
         "purchase_factor": factor ** (t + OFFSET[scenario.timing.purchase]),
         "service_factor": factor ** (t + OFFSET[scenario.timing.service]),
         "stream_factor": factor ** (t + OFFSET[scenario.timing.streams]),

@@ -134,15 +134,18 @@ def _keep(kept: Kept, sampled: Sequence[int], before: Kept, done: Sequence[int],
 
 
 def chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterator[Array]:
-    """Yield the groups in arrays, each half of a thread's share of those ``left``, so that threads end together."""
+    """Yield the groups in arrays, each half of a thread's share of those ``left``, so that threads end together; one has no other."""
     while left > 0:
-        size = min(max(SMALLEST_CHUNK, min(LARGEST_CHUNK, left // (2 * threads))), left)
+        share = left if threads == 1 else max(SMALLEST_CHUNK, left // (2 * threads))
+        size = min(share, LARGEST_CHUNK, left)
         left -= size
         yield np.array(list(itertools.islice(every, size)), np.int64)
 
 
 def compile_now(driver: Callable[..., None], tables: Tables, kept: Kept, horizon: int, replicates: int, *when: int) -> None:
-    """Run a driver on nobody: what is not compiled yet is compiled in this thread, where Ctrl-C is obeyed."""
+    """Run a driver that is not compiled yet on nobody, so that it is compiled in this thread, where Ctrl-C is obeyed."""
+    if getattr(driver, "signatures", True):  # one suits all tables; without JIT there is none
+        return
     nobody = np.empty((0, FIRST + 1), np.int64)
     driver(
         tables, empty_tally(tables, horizon, replicates), kept, empty_state(tables, 1, timed(kept)), empty_scratch(tables), nobody, *when

@@ -17,6 +17,7 @@ from sim.measures.sums import (
     histogram_quantiles,
     mixture_sd,
     money,
+    ratio,
     share_of,
     spread,
     squares,
@@ -38,7 +39,7 @@ def clv(sample: Sample) -> pd.DataFrame:
     were sampled in other proportions than the firm's, as rounding to whole customers brings, they are not weighted back. Where customers
     share luck, se is that of the mean over replicates; NaN of one replicate, and in rows that replicates are not counted by.
     """
-    all_cells = sample.groups[0]
+    all_cells = sample.whole
     everybody, ever_active = list(range(len(PATTERNS))), [p for p in range(len(PATTERNS)) if p != UNCONVERTED]
     domains = [(all_cells, everybody), (all_cells._replace(by="acquired", id="acquired"), ever_active)]
     domains += [(group, everybody) for group in sample.groups[1:]]
@@ -61,7 +62,8 @@ def clv_row(sample: Sample, group: Group, patterns: list[int], measure: str) -> 
     row = {"by": group.by, "id": group.id, "measure": measure, "customers": int(counts.sum()), "share": share}
     row |= {"mean": float(mean), "se": float(se), "sd": float(sd)}
     row |= dict(zip([*QUANTILE_NAMES, "min", "max"], _distribution(sample, group, patterns, kind), strict=True))
-    return row | {"share_negative": float(share_of(negative, counts, customers, weight)[0])}
+    below, _, _ = ratio(negative.astype(np.float64), counts.astype(np.float64), customers, weight)
+    return row | {"share_negative": float(below)}
 
 
 def _shared_error(sample: Sample, group: Group, kind: int) -> float:
@@ -76,10 +78,13 @@ def estimate(total: Array, square: Array, counts: Array, customers: Array, weigh
 
     counts: customers of the domain, ``(g, ...)``; customers, weight: of the cells, ``(g,)``.
     """
-    top, base = total.astype(np.float64) / UNIT, counts.astype(np.float64)
-    deviation = spread(total, square, counts) / UNIT**2
-    mean, se = stratified(top, base, deviation, customers, weight)
-    return mean, se, mixture_sd(top, base, deviation, customers, weight)
+    sums = in_currency(total, square, counts)
+    return *stratified(*sums, customers, weight), mixture_sd(*sums, customers, weight)
+
+
+def in_currency(total: Array, square: Array, counts: Array) -> tuple[Floats, Floats, Floats]:
+    """Return what ``stratified`` and ``mixture_sd`` read, in currency units, from exact sums in units: top, base and deviation."""
+    return total.astype(np.float64) / UNIT, counts.astype(np.float64), spread(total, square, counts) / UNIT**2
 
 
 def _distribution(sample: Sample, group: Group, patterns: list[int], kind: int) -> list[float]:
@@ -120,7 +125,7 @@ def density(sample: Sample) -> pd.DataFrame:
     width). Bins are about equally wide, as they are put together from whole bins of the histogram: their shares are exact. Where CLV takes
     few values only, each is a row with left = right, off by at most half of QUANTILE_RELATIVE_ERROR of itself, and its density NaN.
     """
-    histogram = _histogram(sample, sample.groups[0], AFTER)
+    histogram = _histogram(sample, sample.whole, AFTER)
     extremes = sample.tally.extremes[0, sample.customers > 0, AFTER] / UNIT
     low, high = float(extremes[:, 0].min()), float(extremes[:, 1].max())
     edges, filled, customers = bin_edges(), np.flatnonzero(histogram), int(histogram.sum())
@@ -243,7 +248,7 @@ def residual_carried_on(sample: Sample, frame: pd.DataFrame) -> float:
     the horizon per customer active a year (or, in shorter runs, the whole run) earlier. NaN where that does not shrink.
     """
     span = min(sample.scenario.periods_per_year, sample.horizon)
-    whole = sample.groups[0]
+    whole = sample.whole
     ends = sample.active[:, [sample.horizon - span, sample.horizon]]
     counts = np.repeat(sample.customers[:, None], 2, axis=1)
     before, after = share_of(ends, counts, sample.customers, sample.firm)[0].tolist()

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from sim.kernels.types import AFTER, BEFORE, Array
-from sim.measures.clv import estimate
+from sim.measures.clv import in_currency
 from sim.measures.paths import cell_means, cell_totals, path_error, path_means
 from sim.measures.sample import Group, Sample
-from sim.measures.sums import Floats, money, squares
+from sim.measures.sums import Floats, money, squares, stratified
 from sim.scenario.policy import Policy
 from sim.scenario.sample import cohorts
 
@@ -57,13 +57,9 @@ def cell_values(sample: Sample) -> tuple[Floats, Floats]:
     """Return each cell's discounted value and its standard error ``(g,)``; a cell of the firm that nobody was drawn from is worth NaN."""
     moments = sample.tally.moments[0, :, :, AFTER]
     total, square = money(moments[:, :, 2:4]).sum(axis=1), squares(moments[:, :, 4:6]).sum(axis=1)
-    scale = _scale(sample)
-    value, error = np.zeros(len(sample.cells)), np.zeros(len(sample.cells))
-    for g in np.flatnonzero(scale > 0):
-        one = slice(g, g + 1)
-        mean, se, _ = estimate(total[one], square[one], sample.customers[one], sample.customers[one], sample.firm[one])
-        value[g], error[g] = mean * scale[g], se * scale[g]
-    return value, error
+    scale, customers = _scale(sample), sample.customers[None]
+    mean, se = stratified(*in_currency(total[None], square[None], customers), customers, sample.firm[None])
+    return np.where(scale > 0, mean * scale, 0.0), np.where(scale > 0, se * scale, 0.0)
 
 
 def _scale(sample: Sample) -> Floats:
@@ -87,7 +83,7 @@ def _cell_budgets(sample: Sample) -> Floats:
 
 def budgets(sample: Sample) -> float:
     """Return what cohorts bought by a budget cost, discounted to calendar 0."""
-    return _sum(_cell_budgets(sample), sample.groups[0])
+    return _sum(_cell_budgets(sample), sample.whole)
 
 
 def firm_cost(sample: Sample) -> float:
@@ -129,7 +125,7 @@ def replicates(sample: Sample) -> pd.DataFrame:
 def path_clv(sample: Sample, kind: int) -> Floats:
     """Return mean CLV per customer of each replicate ``(replicate,)``; kind: BEFORE or AFTER acquisition cost."""
     weight = np.where(sample.customers > 0, sample.firm, 0.0)
-    return path_means(cell_means(sample, kind), weight) / _sum(weight, sample.groups[0])
+    return path_means(cell_means(sample, kind), weight) / _sum(weight, sample.whole)
 
 
 def path_equity(sample: Sample) -> Floats:

@@ -118,7 +118,7 @@ def class_gains(followed: Sequence[Followed], names: Sequence[str], reference: i
 
 def _in_classes(theirs: Followed, mine: Followed, held: Array) -> pd.DataFrame:
     """Return the differences of those who hold each class ``(year, class, n)``, row by row."""
-    everybody, everyone = theirs.sample.groups[0], np.ones(held.shape[-1], dtype=bool)
+    everybody, everyone = theirs.sample.whole, np.ones(held.shape[-1], dtype=bool)
     gap = (mine.panel.clv[-1] - theirs.panel.clv[-1]) / UNIT
     found, se, _ = theirs.mean(theirs.sums(np.broadcast_to(gap, held.shape), held), everybody)
     columns: dict[str, Any] = {"year": np.repeat(np.arange(held.shape[0]), held.shape[1]), "difference": found.ravel(), "se": se.ravel()}

@@ -46,7 +46,7 @@ def unit_cost(sample: Sample) -> pd.DataFrame:
     Columns: y, active (customers of the firm in active stages), fixed (the firm's fixed cost per active customer; set-up cost is none),
     serve (cost to serve, of all customers, per active one), unit_cost (fixed + serve). NaN where nobody is active.
     """
-    whole, scenario = sample.groups[0], sample.scenario
+    whole, scenario = sample.whole, sample.scenario
     factor = scenario.discount_factor ** (np.arange(sample.horizon) + OFFSET[scenario.timing.service])
     cost = -sample.cash[:, :, SERVICE].astype(np.float64) / UNIT / factor
     active, periods = on_calendar(sample, sample.active[:, :-1].astype(np.float64))

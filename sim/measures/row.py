@@ -11,7 +11,7 @@ from sim.measures.paired import Paired, firm_scale
 from sim.measures.paths import path_error, path_means
 from sim.measures.retention import share_in
 from sim.measures.sample import Sample
-from sim.measures.sums import Floats, divide, money
+from sim.measures.sums import Floats, divide, money, summed
 
 MEASURES = {
     "clv": "mean CLV of a customer",
@@ -40,16 +40,16 @@ def row(sample: Sample) -> Row:
     number of customers are; equity_paths, clv_paths: of each replicate, where there are several. Errors are NaN of one path that customers
     share.
     """
-    everybody = sample.groups[0]
-    found = clv_row(sample, everybody, list(range(len(PATTERNS))), "clv")
+    found = clv_row(sample, sample.whole, list(range(len(PATTERNS))), "clv")
     told: Row = {"clv": found["mean"], "clv_se": found["se"], "clv_sd": found["sd"]}
     told |= {f"clv_{level}": found[level] for level in ("q05", "q50", "q95")} | {"share_negative": found["share_negative"]}
     told["kept"], told["kept_se"] = _kept(sample)
     value, se = cell_values(sample)
-    told["equity"] = float(sum(value.tolist())) - budgets(sample) - firm_cost(sample)
-    luck, paths = float(np.sqrt(sum((se * se).tolist()))), path_equity(sample)
+    told["equity"] = float(summed(value)) - budgets(sample) - firm_cost(sample)
+    luck = float(np.sqrt(summed(se * se)))
+    paths = path_equity(sample) if sample.replicates > 1 else np.full(1, np.nan)  # of one path nothing is told
     told["equity_se"] = luck if sample.independent else path_error(paths)
-    told |= {"luck": luck, "firm_luck": float(np.sqrt(sum((se * se * per_firm(sample)).tolist())))}
+    told |= {"luck": luck, "firm_luck": float(np.sqrt(summed(se * se * per_firm(sample))))}
     told["spent"] = _spent(sample)
     return told | ({"equity_paths": paths.tolist(), "clv_paths": path_clv(sample, AFTER).tolist()} if paths.size > 1 else {})
 
@@ -65,7 +65,7 @@ def _kept(sample: Sample) -> tuple[float, float]:
         return float("nan"), float("nan")
     year = min(sample.scenario.periods_per_year, sample.horizon)
     once = sample.once_active[:, year]
-    share, se = share_in(sample, sample.groups[0], once - sample.lost_by[:, year], once)
+    share, se = share_in(sample, sample.whole, once - sample.lost_by[:, year], once)
     return float(share), float(se)
 
 
@@ -75,7 +75,7 @@ def _spent(sample: Sample) -> float:
         return 0.0
     units = money(sample.tally.policy[0][..., POLICY_COST:].sum(axis=(1, 2))).astype(np.float64)
     each = units / np.maximum(sample.customers, 1) / UNIT
-    return -float(sum((each * firm_scale(sample)).tolist())) + own_cost(sample)
+    return -float(summed(each * firm_scale(sample))) + own_cost(sample)
 
 
 def rows(paired: Paired, comparator: int) -> list[Row]:

@@ -120,12 +120,17 @@ class Sample:
         return (*arriving, *(["base"] if self.scenario.base else []))
 
     @cached_property
+    def whole(self) -> Group:
+        """All cells, the first of ``groups``."""
+        return Group("all", "all", np.arange(len(self.cells)))
+
+    @cached_property
     def groups(self) -> tuple[Group, ...]:
         """All cells; then each segment's and each cohort's, where the scenario lists any; then the base's."""
         return tuple(self._groups())
 
     def _groups(self) -> Iterator[Group]:
-        yield Group("all", "all", np.arange(len(self.cells)))
+        yield self.whole
         if self.scenario.segments:
             for slot, segment in enumerate(self.scenario.segments):
                 yield Group("segment", segment, np.array([g for g, cell in enumerate(self.cells) if cell.slot == slot]))

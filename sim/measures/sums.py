@@ -4,6 +4,8 @@ Floats are added cell by cell in a fixed order, never by a library's blocked sum
 machine.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,9 @@ from sim.kernels.types import BINS, LOWEST_OCTAVE, OCTAVE_BINS, SIDE, UNIT, Arra
 from sim.scenario.world import TWO_SIDED_95
 
 Floats = NDArray[np.float64]
+
+TINY = float(np.finfo(np.float64).tiny)
+"""The least positive normal float."""
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -48,31 +53,46 @@ def stratified(top: Floats, base: Floats, deviation: Floats, customers: Array, w
     top, base: sums over a cell's sampled customers of y and of d, where y is 0 unless d = 1, both ``(g, ...)``: the ratio is the mean
     of y among those with d = 1 (everybody, those acquired, those active at t …);
     deviation: ``(g, ...)`` sum over those with d = 1 of (y - cell mean of y)**2; ``x - x**2/base`` where y is 0 or 1;
-    customers: ``(g,)`` sampled; weight: ``(g,)`` customers of the population.
+    customers: ``(g,)`` sampled; weight: ``(g,)`` customers of the population; or ``(g, ...)``, where each ratio is of cells of its own.
 
     Returns value and standard error ``(...)``: NaN where nobody has d = 1; the error also where a cell of positive weight was sampled
     less than twice. Linearised: Var = sum w**2 s_z**2 / n / D**2 with z = d (y - value) (Cochran 1977, section 6.11), which for means
     of a whole cell is sum share**2 s**2 / n. A cell that nobody was drawn from is left out of the value.
     """
-    total, denominator, variance = np.zeros(top.shape[1:]), np.zeros(top.shape[1:]), np.zeros(top.shape[1:])
-    rates = per_sampled(customers, weight)
-    for g, rate in enumerate(rates):
-        total += top[g] * rate
-        denominator += base[g] * rate
-    value = divide(total, denominator)
-    if np.any((weight > 0) & (customers < 2)):
-        return value, np.full(value.shape, np.nan)
-    for g, n in enumerate(customers):
-        gap = divide(top[g], base[g], 0.0) - np.nan_to_num(value)
-        residual = deviation[g] + base[g] * gap * gap * (1.0 - base[g] / max(n, 1))
-        variance += residual * (rates[g] * rates[g] * (n / max(n - 1, 1)))
-    return value, divide(np.sqrt(variance), denominator)
+    value, denominator, rates = ratio(top, base, customers, weight)
+    n, gap = _along(top, customers), _apart(top, base, value)
+    residual = deviation + base * gap * gap * (1.0 - base / np.maximum(n, 1))
+    variance = summed(residual * (rates * rates * (n / np.maximum(n - 1, 1))))
+    few = ((weight > 0) & (customers < 2)).any(axis=0)
+    return value, np.where(few, np.nan, divide(np.sqrt(variance), denominator))
+
+
+def ratio(top: Floats, base: Floats, customers: Array, weight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the value of ``stratified``, its denominator ``(...)``, and ``per_sampled`` with the axes of ``top``."""
+    rates = _along(top, per_sampled(customers, weight))
+    denominator = summed(base * rates)
+    return divide(summed(top * rates), denominator), denominator, rates
+
+
+def _along(values: Floats, cells: Array) -> Array:
+    """Return numbers of cells with as many axes as values by cell have."""
+    return cells.reshape(cells.shape + (1,) * (values.ndim - cells.ndim))
+
+
+def _apart(top: Floats, base: Floats, value: Floats) -> Floats:
+    """Return by how much each cell's own ratio is above that of all ``(g, ...)``; what is not defined counts as 0."""
+    return np.asarray(divide(top, base, 0.0) - np.where(np.isnan(value), 0.0, value))
+
+
+def summed(values: Floats) -> Floats:
+    """Return sums over cells of ``(g, ...)``, one after the other, from 0.0 on (so that no sum is -0.0)."""
+    return np.asarray(np.cumsum(values, axis=0)[-1] + 0.0)
 
 
 def per_sampled(customers: Array, weight: Floats) -> Floats:
-    """Return how many of the population a sampled customer of each cell stands for ``(g,)``, the most being 1; 0 for empty cells."""
+    """Return how many of the population a sampled customer of each cell stands for ``(g, ...)``, the most being 1; 0 for empty cells."""
     rates = divide(weight, customers.astype(np.float64), 0.0)
-    return rates / max(float(rates.max()), np.finfo(float).tiny)
+    return np.asarray(rates / np.maximum(rates.max(axis=0), TINY))
 
 
 def share_of(top: Array, base: Array, customers: Array, weight: Floats) -> tuple[Floats, Floats]:
@@ -103,13 +123,9 @@ def mixture_sd(top: Floats, base: Floats, deviation: Floats, customers: Array, w
     Between and within cells, times N / (N - 1) for N customers in all: where the sample has the population's proportions this is the
     standard deviation of the whole sample, and it is defined also where some cell has one customer.
     """
-    value, _ = stratified(top, base, deviation, customers, weight)
-    total, denominator, counted = np.zeros(value.shape), np.zeros(value.shape), np.zeros(value.shape)
-    for g, rate in enumerate(per_sampled(customers, weight)):
-        gap = divide(top[g], base[g], 0.0) - np.nan_to_num(value)
-        total += (deviation[g] + base[g] * gap * gap) * rate
-        denominator += base[g] * rate
-        counted += base[g] * (rate > 0)
+    value, denominator, rates = ratio(top, base, customers, weight)
+    gap = _apart(top, base, value)
+    total, counted = summed((deviation + base * gap * gap) * rates), summed(base * (rates > 0))
     return np.asarray(np.sqrt(divide(total, denominator) * divide(counted, counted - 1.0)))
 
 
@@ -119,8 +135,9 @@ def divide(top: Floats, bottom: Floats, undefined: float = np.nan) -> Floats:
     return np.where(positive, np.asarray(top) / np.where(positive, bottom, 1.0), undefined)
 
 
+@cache
 def bin_edges() -> Floats:
-    """Return the lower edges of the histogram's bins and the last one's upper edge, in currency units ``(BINS + 1,)``.
+    """Return the lower edges of the histogram's bins and the last one's upper edge, in currency units ``(BINS + 1,)``, read-only.
 
     The middle bin holds what is nearer to 0 than 2**LOWEST_OCTAVE units; the side above it has OCTAVE_BINS equal steps an octave.
     """
@@ -128,6 +145,7 @@ def bin_edges() -> Floats:
     upper = np.ldexp(1.0 + (step % OCTAVE_BINS) / OCTAVE_BINS, LOWEST_OCTAVE + step // OCTAVE_BINS) / UNIT
     edges = np.concatenate([-upper[::-1], upper])
     assert edges.size == BINS + 1
+    edges.flags.writeable = False
     return edges
 
 
@@ -137,23 +155,16 @@ def histogram_quantiles(histogram: Array, low: float, high: float, levels: tuple
     Between order statistics as numpy's default (type 7 of Hyndman and Fan 1996), each put at its place among the equal steps inside
     its bin, and never outside the known extremes ``low`` and ``high``. Error: QUANTILE_RELATIVE_ERROR.
     """
-    cumulative = np.cumsum(histogram)
+    cumulative, edges = np.cumsum(histogram), bin_edges()
     n = int(cumulative[-1])
     if n == 0:
         return np.full(len(levels), np.nan)
-    edges = bin_edges()
-
-    def order_statistic(k: int) -> float:
-        b = int(np.searchsorted(cumulative, k, side="right"))
-        inside = (k - (int(cumulative[b]) - int(histogram[b])) + 0.5) / int(histogram[b])
-        return float(min(max(edges[b] + inside * (edges[b + 1] - edges[b]), low), high))
-
-    found = []
-    for level in levels:
-        k, part = divmod(level * (n - 1), 1.0)
-        below = order_statistic(int(k))
-        found.append(below if part == 0.0 else below + part * (order_statistic(int(k) + 1) - below))
-    return np.array(found)
+    part, least = np.modf(np.array(levels) * (n - 1))
+    k = least.astype(np.int64) + np.array([[0], [1]])  # the order statistics below and above
+    b = np.searchsorted(cumulative, np.minimum(k, n - 1), side="right")
+    inside = (k - (cumulative[b] - histogram[b]) + 0.5) / histogram[b]
+    below, above = np.clip(edges[b] + inside * (edges[b + 1] - edges[b]), low, high)
+    return np.asarray(below + part * (above - below))
 
 
 def exact_quantiles(units: Array, levels: tuple[float, ...] = QUANTILES) -> Floats:

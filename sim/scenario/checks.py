@@ -7,7 +7,7 @@ checks_policy.py and checks_policy_limits.py;
 ``faults`` and ``whole_faults`` run them all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sim.scenario.checks_arrivals import WHOLE as ARRIVALS_WHOLE
@@ -27,7 +27,7 @@ from sim.scenario.checks_policy import idle
 from sim.scenario.checks_policy_limits import WHOLE as POLICY_LIMITS
 from sim.scenario.checks_spread import EACH as SPREAD_EACH
 from sim.scenario.errors import Fault
-from sim.scenario.memory import Ask, Rule, ask
+from sim.scenario.memory import Ask, ask
 from sim.scenario.model import Scenario
 from sim.scenario.raw import (
     Raw,
@@ -48,6 +48,8 @@ from sim.scenario.raw import (
 )
 from sim.scenario.sample import cohorts
 from sim.scenario.stages import RATES, Edge
+
+Rule = Callable[[Raw], Iterator[Fault]]
 
 SLACK = 1e-12
 """How far probabilities may pass 1 by rounding."""

@@ -107,8 +107,8 @@ def ranks(raw: Raw) -> Iterator[Fault]:
         rank = mapping(policy, "rank")
         if rank.get("score") is not None and rank.get("by") is not None:
             yield Fault(f"policies.{key}.rank.score", show(rank["score"]), "stands in place of by", "leave one of them out")
-        kinds = {mapping(view, "purchases").get("kind", "subscription") for view in views_of(raw, policy).values()}
-        if rank.get("by") == "orders" and kinds == {"subscription"}:
+        kinds = [mapping(view, "purchases").get("kind", "subscription") for view in views_of(raw, policy).values()]
+        if rank.get("by") == "orders" and all(one == "subscription" for one in kinds):
             yield Fault(f"policies.{key}.rank.by", "orders", "needs orders, which a subscription has not", "give purchases of another kind")
 
 

@@ -14,7 +14,7 @@ from sim.scenario.checks import whole_faults
 from sim.scenario.checks_customers import MAX_CUSTOMERS, segment_view
 from sim.scenario.customers import HELD, Acquisition, Base, Frailty
 from sim.scenario.errors import Fault, ScenarioError
-from sim.scenario.memory import Ask, ask
+from sim.scenario.memory import Memory
 from sim.scenario.model import Scenario
 from sim.scenario.raw import mapping, show, suggest
 from sim.scenario.sample import cells, cohorts
@@ -52,21 +52,21 @@ RULES = {
 """A rule in plain words for each of pydantic's error types that these models can raise."""
 
 
-def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = None, ask: Ask = ask) -> Scenario:
+def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = None) -> Scenario:
     """Return the Scenario that a mapping describes, or raise ScenarioError with every fault in it.
 
     raw: as it comes from YAML: mappings, lists, numbers, text; name: for a mapping that has none; table: of the firm's existing customers,
-    a Parquet file's content, in place of what the mapping says under ``base``; ask: puts rules to it, ``Memory`` where many are alike.
+    a Parquet file's content, in place of what the mapping says under ``base``.
     """
-    plain, found = _plain(raw, ())
+    body, found = plain(raw)
     if table is not None:
-        plain["base"] = {"file": HELD}
-    plain.setdefault("name", name)
+        body["base"] = {"file": HELD}
+    body.setdefault("name", name)
     told = {fault.where for fault in found}
-    scenario, wrong = _model_faults(plain)
+    scenario, wrong = _model_faults(body)
     found += [fault for fault in wrong if fault.where not in told]
-    found += whole_faults(plain, ask)
-    found += _view_faults(plain, found, ask)
+    found += whole_faults(body)
+    found += _view_faults(body, found)
     if scenario is None or found:
         raise ScenarioError(sorted(found))
     if table is not None:
@@ -78,16 +78,22 @@ def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = N
     return scenario
 
 
-def read_again(raw: Mapping[str, Any], name: str, table: bytes | None = None) -> Scenario:
-    """Return the Scenario of a mapping that ``read`` has accepted before, without asking for the rules between values once more."""
-    plain = {"name": name, **raw}
-    if table is not None:
-        plain["base"] = {"file": HELD}
-    scenario = Scenario.model_validate(plain)
-    return scenario if table is None else scenario.model_copy(update={"base": Base.holding(table)})
+def sound(raw: dict[str, Any], scenario: Scenario, memory: Memory) -> bool:
+    """Return whether ``read`` would accept a mapping whose models are sound and make this scenario, which has no table.
+
+    memory: of the rules between values, for many mappings that are alike. Raises ValidationError where the models refuse what a segment
+    says of its own.
+    """
+    assert scenario.by_segment
+    views = {"": raw} | {key: segment_view(raw, key) for key in _told_apart(raw)}
+    return (
+        not whole_faults(raw, memory.about("whole", raw))
+        and not any(cross_faults(view, memory.about(("view", key), view)) for key, view in views.items())
+        and not (_crowd(scenario) or _unseen(scenario))
+    )
 
 
-def _plain(value: Any, path: tuple[str, ...]) -> tuple[Any, list[Fault]]:
+def plain(value: Any, path: tuple[str, ...] = ()) -> tuple[Any, list[Fault]]:
     """Return a copy in dicts and lists without keys and values that no model could have, and a fault for each of these."""
     found: list[Fault] = []
     if isinstance(value, Mapping):
@@ -97,7 +103,7 @@ def _plain(value: Any, path: tuple[str, ...]) -> tuple[Any, list[Fault]]:
             if fault:
                 found.append(fault)
                 continue
-            kept[key], inside = _plain(item, (*path, key))
+            kept[key], inside = plain(item, (*path, key))
             found += inside
         return kept, found
     if isinstance(value, list | tuple):
@@ -228,14 +234,18 @@ def _place(raw: Any, loc: Sequence[Any]) -> list[str]:
     return place
 
 
-def _view_faults(raw: dict[str, Any], before: list[Fault], ask: Ask) -> list[Fault]:
+def _told_apart(raw: dict[str, Any]) -> list[str]:
+    """Return the segments that say something of their own."""
+    return [key for key in mapping(raw, "segments") if mapping(raw, "segments", key)]
+
+
+def _view_faults(raw: dict[str, Any], before: list[Fault]) -> list[Fault]:
     """Return what is wrong in the scenario as its segments see it; what all see is said once, at its own place."""
-    base = cross_faults(raw, ask)
-    segments = [key for key in mapping(raw, "segments") if mapping(raw, "segments", key)]
+    base, segments = cross_faults(raw), _told_apart(raw)
     if not segments:
         return base
     views = {key: segment_view(raw, key) for key in segments}
-    seen = {key: {*_model_faults(view)[1], *cross_faults(view, ask)} for key, view in views.items()}
+    seen = {key: {*_model_faults(view)[1], *cross_faults(view)} for key, view in views.items()}
     shared = [fault for fault in base if all(fault in found for found in seen.values())]
     told = {*before, *shared}
     own = (

@@ -1,97 +1,181 @@
-"""Rules put to many mappings that are alike: what a rule has said of what it read is remembered."""
+"""Functions put to many values that are alike: an answer is given again where nothing that it was made from has changed.
 
-from collections.abc import Callable, Iterable, Iterator
+A function of a value is watched as it reads the first of them, a mapping or a model of the scenario. Of another value, it is asked
+again only where that differs from the first in something that it has read, as otherwise it would go the same way to the same answer.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from operator import is_
+from types import FunctionType, MethodType
 from typing import Any
 
-from sim.scenario.errors import Fault
-from sim.scenario.raw import Raw
+from pydantic import BaseModel
 
-Rule = Callable[[Raw], Iterator[Fault]]
+Path = tuple[str, ...]
 
-Ask = Callable[[Rule, Raw], Iterable[Fault]]
-"""Puts a rule to a mapping: by asking it, or by remembering (``Memory``)."""
+Function = Callable[..., Any]
+
+Ask = Callable[..., Any]
+"""Puts a function to a value, and to what else it takes: by calling it, or by remembering what it said (``Memory``)."""
 
 
-def ask(rule: Rule, raw: Raw) -> Iterable[Fault]:
-    """Ask a rule."""
-    return rule(raw)
+def ask(function: Function, value: Any, *rest: Any) -> Any:
+    """Call a function."""
+    return function(value, *rest)
+
+
+def asking(memory: "Memory | None", part: Hashable, value: Any) -> Ask:
+    """Return what puts functions to a value, by memory where there is one."""
+    return ask if memory is None else memory.about(part, value)
+
+
+@dataclass
+class Reads:
+    """What was read of a value: below it by key; all of it where ``whole``."""
+
+    below: dict[str, "Reads"] = field(default_factory=dict)
+    whole: bool = False
+
+    def at(self, key: str) -> "Reads":
+        """Note that a key is read."""
+        return self.below.setdefault(key, Reads())
+
+    def touched(self, path: Path) -> bool:
+        """Return whether what lies at a path, or something above or below it, was read."""
+        here = self
+        for key in path:
+            if here.whole:
+                return True
+            if key not in here.below:
+                return False
+            here = here.below[key]
+        return True
+
+
+def changed(before: Any, now: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield where two mappings, or models, differ; where their keys do, the path of the mapping."""
+    if type(before) is not type(now):
+        yield path
+        return
+    keys: Iterable[str] = ()
+    if isinstance(before, BaseModel) and not before.__private_attributes__:
+        keys, before, now = type(before).model_fields, before.__dict__, now.__dict__
+    elif isinstance(before, dict) and before.keys() == now.keys():
+        keys = before
+    elif before != now:
+        yield path
+    for key in keys:
+        one, other = before[key], now[key]
+        if one is not other:
+            yield from changed(one, other, (*path, key))
+
+
+def _told(answer: Any) -> Any:
+    return list(answer) if isinstance(answer, Iterator) else answer
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and not hasattr(one, "dtype") and bool(one == other))  # arrays: the very same
 
 
 class Memory:
-    """Remembers what rules said, for many mappings that are alike: the points of a sweep.
-
-    A rule is a function of what it reads. What it read at the top of a mapping is noted; where all of that is the same again, so is its
-    answer, as it has gone the same way.
-    """
+    """What functions have said of values that are alike, by the part that is asked about, such as a segment."""
 
     def __init__(self) -> None:
-        self.said: dict[Rule, list[tuple[dict[str, Any], list[Fault]]]] = {}
+        self.first: dict[Hashable, Any] = {}
+        self.said: dict[tuple[Hashable, Function], tuple[Reads, tuple[Any, ...], Any]] = {}
 
-    def __call__(self, rule: Rule, raw: Raw) -> list[Fault]:
-        """Return what a rule says of a mapping."""
-        before = self.said.setdefault(rule, [])
-        for read, found in before:
-            if all(raw.get(key, MISSING) == value for key, value in read.items()):
-                return found
-        watched = _Watched(raw)
-        found = list(rule(watched))
-        if not watched.whole:
-            before.insert(0, ({key: raw.get(key, MISSING) for key in watched.keys_read}, found))
-            del before[KEPT:]
-        return found
+    def about(self, part: Hashable, value: Any) -> Ask:
+        """Return what puts functions to a value; the first one that is given for a part is remembered."""
+        paths = list(changed(self.first.setdefault(part, value), value))
+
+        def remembering(function: Function, value: Any, *rest: Any) -> Any:
+            held = self.said.get((part, function))
+            if held is None and not paths:
+                reads = Reads()
+                answer = _told(function(watched(value, reads), *rest))
+                self.said[part, function] = reads, rest, answer
+                return answer
+            if held is None or any(held[0].touched(path) for path in paths) or not all(map(_same, held[1], rest)):
+                return _told(function(value, *rest))
+            return held[2]
+
+        return remembering
+
+    def of(self, part: Hashable, function: Function, *given: Any) -> Any:
+        """Return what a function makes of what it is given, by memory where all of that is the very same as the first time."""
+        _, first, answer = self.said.get((part, function), (None, None, None))
+        if first is None or len(first) != len(given) or not all(map(is_, first, given)):
+            answer = function(*given)
+            self.said.setdefault((part, function), (Reads(), given, answer))
+        return answer
 
 
-KEPT = 6
-"""Answers of a rule that are remembered: of the scenario, and of some segments."""
+def watched(value: Any, reads: Reads) -> Any:
+    """Return a value whose reading is noted: a mapping or a model; of anything else it is enough that it was come to."""
+    if isinstance(value, dict):
+        return _Mapping(value, reads)
+    return _Model(value, reads) if isinstance(value, BaseModel) else value
 
-MISSING = object()
-"""Stands for a key that is not there."""
 
-
-class _Watched(dict[str, Any]):
-    """A mapping that notes which keys are read, or that it was gone through as a whole."""
-
-    def __init__(self, raw: Raw) -> None:
-        super().__init__(raw)
-        self.keys_read: set[str] = set()
-        self.whole = False
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.keys_read.add(key)
-        return super().get(key, default)
+class _Mapping(dict[str, Any]):
+    def __init__(self, value: dict[str, Any], reads: Reads) -> None:
+        super().__init__(value)
+        self.reads = reads
 
     def __getitem__(self, key: str) -> Any:
-        self.keys_read.add(key)
-        return super().__getitem__(key)
+        return watched(super().__getitem__(key), self.reads.at(key))
 
-    def __contains__(self, key: object) -> bool:
-        self.keys_read.add(str(key))
-        return super().__contains__(key)
-
-    def __iter__(self) -> Iterator[str]:
-        self.whole = True
-        return super().__iter__()
+    def get(self, key: str, default: Any = None) -> Any:
+        return watched(super().get(key, default), self.reads.at(key))
 
     def items(self) -> Any:
-        self.whole = True
-        return super().items()
-
-    def keys(self) -> Any:
-        self.whole = True
-        return super().keys()
+        return {key: self[key] for key in self.keys()}.items()
 
     def values(self) -> Any:
-        self.whole = True
-        return super().values()
+        return {key: self[key] for key in self.keys()}.values()
 
-    def __or__(self, other: Any) -> Any:
-        self.whole = True
-        return super().__or__(other)
+    def __iter__(self) -> Iterator[str]:  # so that {**this} reads by key
+        return iter(super().keys())
 
-    def __ror__(self, other: Any) -> Any:
-        self.whole = True
-        return super().__ror__(other)
+    def __eq__(self, other: object) -> bool:
+        self.reads.whole = True
+        return super().__eq__(other)
 
     def copy(self) -> Any:
-        self.whole = True
-        return super().copy()
+        return {**self}
+
+    def __or__(self, other: Any) -> Any:
+        return {**self, **other}
+
+    def __ror__(self, other: Any) -> Any:
+        return {**other, **self}
+
+
+class _Model:
+    def __init__(self, value: BaseModel, reads: Reads) -> None:
+        self._value, self._reads = value, reads
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # as isinstance asks for it
+        return type(self._value)
+
+    def __getattr__(self, name: str) -> Any:
+        value, kind = self._value, type(self._value)
+        if name in kind.model_fields:
+            return watched(value.__dict__[name], self._reads.at(name))
+        found = next((vars(one)[name] for one in kind.__mro__ if one.__module__.startswith("sim.") and name in vars(one)), None)
+        if isinstance(found, property) and found.fget is not None:
+            return found.fget(self)
+        if isinstance(found, cached_property):
+            return found.func(self)
+        if isinstance(found, FunctionType) and name != "model_copy":
+            return MethodType(found, self)
+        self._reads.whole = True
+        return getattr(value, name)
+
+    def __eq__(self, other: object) -> bool:
+        self._reads.whole = True
+        return bool(self._value == other)

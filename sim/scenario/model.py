@@ -15,6 +15,7 @@ from sim.scenario.classes import SHIPPED, Classes, Classification, laid_over
 from sim.scenario.customers import OVERRIDABLE, Acquisition, Base, Cohort, Credit, Frailty, Patterns, Segment
 from sim.scenario.market import Drivers, Market
 from sim.scenario.offer import Learning, Products, Service
+from sim.scenario.overlaid import overlaid
 from sim.scenario.policy import MOST_POLICIES, Policy
 from sim.scenario.purchases import Purchases, Subscription
 from sim.scenario.stages import Stage
@@ -57,7 +58,7 @@ class Scenario(Model):
     timing: Timing = Timing()
     start: Id
     stages: dict[Id, Stage] = Field(min_length=1, max_length=16)
-    purchases: Purchases = Subscription()
+    purchases: Purchases = Subscription(kind="subscription")
     frailty: Frailty = Frailty()
     correlations: dict[str, dict[str, float]] = {}
     credit: Credit | None = None
@@ -157,18 +158,17 @@ class Scenario(Model):
         """One Scenario a segment, its overrides laid over and its ``segments`` empty; {"all": self} where there are none."""
         if not self.segments:
             return {"all": self}
-        base = with_kind(self.model_dump(exclude={"segments", "base"}, exclude_unset=True))
+        base = self.model_copy(update={"segments": {}, "base": None, "purchases": self.purchases})
         if self.service is not None:  # a segment's own scenario knows no other segment
-            base["service"] = {**base["service"], "needs": self.service.needs or self.effective_segments}
+            service = self.service.model_copy(update={"needs": self.service.needs or self.effective_segments})
+            base = base.model_copy(update={"service": service})
         changes = {key: {part: value for part in OVERRIDABLE if (value := getattr(one, part))} for key, one in self.segments.items()}
-        return {key: Scenario.model_validate(overlay(self._without(base, key), change)) for key, change in changes.items()}
+        return {key: overlaid(base._without(key), change) for key, change in changes.items()}
 
-    def _without(self, base: dict[str, Any], segment: str) -> dict[str, Any]:
-        """Return the mapping without the policies that leave a segment alone."""
-        if not self.policies:
-            return base
-        mine = {key: base["policies"][key] for key, one in self.policies.items() if one.who.segments is None or segment in one.who.segments}
-        return {**base, "policies": mine}
+    def _without(self, segment: str) -> "Scenario":
+        """Return the scenario without the policies that leave a segment alone."""
+        mine = {key: one for key, one in self.policies.items() if one.who.segments is None or segment in one.who.segments}
+        return self if len(mine) == len(self.policies) else self.model_copy(update={"policies": mine})
 
     @cached_property
     def existing(self) -> "Existing | None":

@@ -37,9 +37,13 @@ LIBRARIES = ("numpy", "numba", "scipy", "pandas", "duckdb", "pydantic")
 
 def config_of(scenario: Scenario, width: int = 120) -> bytes:
     """Return the scenario as YAML that reads back as the same one, without what changes no result: threads, or a cluster."""
-    # what was not given stays out: a default laid under a segment's override could contradict it
-    plain = scenario.model_dump(mode="json", exclude_unset=True, exclude={"run": {"threads", "executor", "cluster", "workers", "slurm"}})
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=width).encode()
+    return yaml.safe_dump(given(scenario), sort_keys=False, allow_unicode=True, default_flow_style=None, width=width).encode()
+
+
+def given(scenario: Scenario) -> dict[str, Any]:
+    """Return the scenario as a mapping, without what was not given and what changes no result."""
+    # a default laid under a segment's override could contradict it
+    return scenario.model_dump(mode="json", exclude_unset=True, exclude={"run": {"threads", "executor", "cluster", "workers", "slurm"}})
 
 
 def default_folder(scenario: Scenario) -> Path:

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -15,15 +16,16 @@ from sim.config import policy as named
 from sim.measures.row import ERRORS, MEASURES
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.customers import OVERRIDABLE
-from sim.scenario.gate import read_again
+from sim.scenario.gate import plain, sound
 from sim.scenario.memory import Memory
+from sim.scenario.overlaid import overlaid
 from sim.scenario.policy import Policy
 from sim.scenario.raw import show, suggest
 from sim.scenario.sample import cells
 from sim.scenario.study import Factor, Study
 from sim.studies.arms import NONE, Arm
 from sim.studies.design import POLICIES, Point, TooMany, points
-from sim.studies.folder import code, config_of
+from sim.studies.folder import code, given
 
 TOLD = 5
 """Faults of a design's points that are told, those of most points first."""
@@ -50,7 +52,7 @@ class Plan:
     def raw(self) -> dict[str, Any]:
         """The scenario as a mapping, without what was not given, nor a table that it holds itself."""
         held = self.scenario.base is not None and self.scenario.base.held is not None
-        return self.scenario.model_dump(exclude_unset=True, exclude={"base"} if held else set())
+        return self.scenario.model_dump(mode="json", exclude_unset=True, exclude={"base"} if held else set())
 
     @cached_property
     def whole(self) -> dict[str, Any]:
@@ -64,25 +66,49 @@ class Plan:
         other = self.study.comparator
         return {one: self.arms[one] for one in (other, str(point[POLICIES]))}
 
-    def at(self, point: Point, threads: int | None = None, memory: Memory | None = None) -> tuple[Arm, ...]:
-        """Return the arms at a point; without policies one.
+    def at(self, point: Point, threads: int | None = None) -> tuple[Arm, ...]:
+        """Return the arms at a point; without policies one. They share with the scenario what does not vary.
 
-        threads: for each of them, where given; memory: judge them, with every rule (raises ScenarioError with every fault), as was done of
-        each point of the plan.
+        threads: for each of them, where given. Raises ValidationError where a model refuses a value, as ``judge`` has found of none.
         """
-        raw, bodies = self.raw, dict(self.bodies)
-        for name, factor in self.study.vary.items():
-            for path in factor.paths or (name,):
-                raw, bodies = self._put(raw, bodies, path, point[name], factor.scale)
+        change, changed = dict[str, Any](), dict[str, dict[str, Any]]()
+        for path, value in self._set(point):
+            if path[0] == POLICIES and path[1] in self.bodies:
+                changed = put(changed, path[1:], value, self.whole[POLICIES])
+            else:
+                change = put(change, path, value, self.whole)
         if threads is not None:
-            raw = {**raw, "run": {**raw.get("run", {}), "threads": threads, "executor": "threads"}}
-        table = self.scenario.base.held if self.scenario.base is not None else None
+            change = put(put(change, ("run", "threads"), threads), ("run", "executor"), "threads")
+        base = overlaid(self.scenario, change)
+        policies = {name: overlaid(policy, changed[name]) if name in changed else policy for name, policy in self.policies.items()}
         found = []
         for key, names in (self.arms_at(point) or {NONE: ()}).items():
-            mine = {**raw, "policies": {**raw.get("policies", {}), **{name: bodies[name] for name in names}}} if names else raw
-            name = self.scenario.name
-            found.append(Arm(key, names, read_again(mine, name, table) if memory is None else read(mine, name, table, memory)))
+            mine = {**base.policies, **{name: policies[name] for name in names}}
+            found.append(Arm(key, names, base.model_copy(update={POLICIES: mine}) if names else base))
         return tuple(found)
+
+    @cached_property
+    def policies(self) -> dict[str, Policy]:
+        """The policies of the arms, by name. Raises ValidationError where one is refused."""
+        return {name: Policy.model_validate(body) for name, body in self.bodies.items()}
+
+    def raw_at(self, point: Point) -> list[dict[str, Any]]:
+        """Return the arms at a point as mappings, which share what does not vary, for the gate to judge."""
+        raw, bodies = self.raw, dict(self.bodies)
+        for path, value in self._set(point):
+            if path[0] == POLICIES and path[1] in bodies:
+                bodies = put(bodies, path[1:], value, self.whole[POLICIES])
+            else:
+                raw = put(raw, path, value, self.whole)
+        every = (self.arms_at(point) or {NONE: ()}).values()
+        return [{**raw, POLICIES: {**raw.get(POLICIES, {}), **{name: bodies[name] for name in names}}} if names else raw for names in every]
+
+    def _set(self, point: Point) -> Iterator[tuple[list[str], Any]]:
+        """Yield each path that is set at a point, and the value there."""
+        for name, factor in self.study.vary.items():
+            for path in factor.paths or (name,):
+                parts, value = path.split("."), cast(Any, point[name])
+                yield parts, scaled(_find(self.whole, parts), value) if factor.scale else value
 
     def standing(self, name: str) -> Any:
         """Return what stands at present where a factor is set, None where that is no single value."""
@@ -98,17 +124,6 @@ class Plan:
         found = every[0]
         found = found[0] if isinstance(found, list | tuple) and len(found) == 1 else found
         return found if isinstance(found, int | float | str) else None
-
-    def _put(
-        self, raw: dict[str, Any], bodies: dict[str, Any], path: str, value: Any, scale: bool
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return mapping and policies with a path set to a value, or to what stands there times the value."""
-        parts = path.split(".")
-        if scale:
-            value = scaled(_find(self.whole, parts), value)
-        if parts[0] == POLICIES and parts[1] in bodies:
-            return raw, put(bodies, parts[1:], value, self.whole[POLICIES])
-        return put(raw, parts, value, self.whole), bodies
 
     @property
     def customers(self) -> str:
@@ -141,7 +156,8 @@ class Plan:
     def digest(self) -> str:
         """SHA-256 of all that a row depends on beside its point: code, scenario, existing customers, policies, comparator."""
         existing = self.scenario.existing
-        whole = hashlib.sha256(code().encode() + config_of(self.scenario) + (existing.digest if existing is not None else "").encode())
+        scenario = json.dumps(given(self.scenario))  # in its own order, which is that of the draws
+        whole = hashlib.sha256(f"{code()}{scenario}{existing.digest if existing is not None else ''}".encode())
         paths = {name: (factor.paths or (name,), factor.scale) for name, factor in self.study.vary.items()}
         arms = {key: {name: self.bodies[name] for name in names} for key, names in self.arms.items()}
         told = {"paths": paths, "arms": arms, "crossed": self.study.crossed, "comparator": self.study.comparator}
@@ -326,15 +342,15 @@ def judge(made: Plan) -> None:
     from sim.studies.compare import refuse
     from sim.studies.simulate import refuse_endless
 
-    memory, wrong = Memory(), dict[tuple[str, str, str], list[int]]()
+    memories, wrong = defaultdict[str, Memory](Memory), dict[tuple[str, str, str], list[int]]()
     first: dict[tuple[str, str, str], Fault] = {}
     for k, point in enumerate(made.points):
         try:
-            found = made.at(point, memory=memory)
-            for arm in found:
-                refuse_endless(arm.scenario)
+            found = _read(made, point, memories)
+            for scenario in found:
+                refuse_endless(scenario)
             if len(found) > 1:
-                refuse(found[0].scenario)
+                refuse(found[0])
         except ScenarioError as error:
             for fault in error.faults:
                 kind = (fault.where, fault.rule, fault.suggestion)
@@ -345,6 +361,25 @@ def judge(made: Plan) -> None:
     n = len(made.points)
     most = sorted(wrong, key=lambda kind: -len(wrong[kind]))
     raise ScenarioError(_placed(first[kind], wrong[kind], n, made.points) for kind in most[:TOLD])
+
+
+def _read(made: Plan, point: Point, memories: dict[str, Memory]) -> list[Scenario]:
+    """Return the scenario of each arm at a point, or raise ScenarioError with every fault in it; memories: of the rules, by arm."""
+    raws, base, refused = made.raw_at(point), made.scenario.base, None
+    try:
+        arms = made.at(point)
+        if (
+            base is None
+            and not plain(point)[1]
+            and all(sound(raw, arm.scenario, memories[arm.id]) for raw, arm in zip(raws, arms, strict=True))
+        ):
+            return [arm.scenario for arm in arms]
+    except ValidationError as error:
+        refused = error
+    found = [read(raw, made.scenario.name, base.held if base is not None else None) for raw in raws]
+    if refused is not None:  # by the models, though not by the gate
+        raise refused
+    return found
 
 
 def _placed(fault: Fault, which: Sequence[int], n: int, every: Sequence[Point]) -> Fault:

@@ -20,6 +20,7 @@ from sim.measures.row import ERRORS, MEASURES, Row, row, rows
 from sim.measures.sums import Floats
 from sim.parts import Parts
 from sim.scenario import Scenario
+from sim.scenario.memory import Memory
 from sim.scenario.sample import cells
 from sim.scenario.study import Study, read_study
 from sim.studies import design
@@ -259,23 +260,24 @@ def _each(made: Plan, missing: Sequence[tuple[str, int]], threads: int, parts: P
     if made.scenario.run.executor == "dask":
         yield from _on_cluster(made, missing, threads)
         return
+    memory = Memory()
     if threads == 1 or len(missing) < threads or _size(made.at(made.points[missing[0][1]])) >= LARGE:
         for key, k in missing:
             checkpoint = None if parts is None else Checkpoint(parts, f"run-{key}")
-            yield key, *measured(made.at(made.points[k]), made.study.comparator, checkpoint)
+            yield key, *measured(made.at(made.points[k]), made.study.comparator, memory, checkpoint)
             if checkpoint is not None:
                 checkpoint.done()
         return
-    yield from _side_by_side(made, missing, threads)
+    yield from _side_by_side(made, missing, threads, memory)
 
 
-def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int) -> Each:
+def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int, memory: Memory) -> Each:
     first, *rest = missing
     one = made.at(made.points[first[1]], 1)
-    yield first[0], *measured(one, made.study.comparator)  # compiles what is not compiled yet, once, where Ctrl-C is obeyed
+    yield first[0], *measured(one, made.study.comparator, memory)  # compiles what is not compiled yet, once, where Ctrl-C is obeyed
 
     def work(k: int) -> tuple[list[Row], float]:
-        return measured(made.at(made.points[k], 1), made.study.comparator)
+        return measured(made.at(made.points[k], 1), made.study.comparator, memory)
 
     waiting = iter(rest)
     with ThreadPoolExecutor(threads) as pool:
@@ -314,7 +316,8 @@ def _on_cluster(made: Plan, missing: Sequence[tuple[str, int]], workers: int) ->
 
 def on_worker(made: Plan, batch: Sequence[tuple[str, Point]]) -> list[tuple[str, list[Row], float]]:
     """Return key, rows and kernel seconds of some points."""
-    return [(key, *measured(made.at(point, 1), made.study.comparator)) for key, point in batch]
+    memory = Memory()
+    return [(key, *measured(made.at(point, 1), made.study.comparator, memory)) for key, point in batch]
 
 
 def _size(arms: Sequence[Arm]) -> int:
@@ -323,13 +326,15 @@ def _size(arms: Sequence[Arm]) -> int:
     return sum(cell.sampled for cell in cells(first)) * first.run.replicates * len(arms)
 
 
-def measured(arms: Sequence[Arm], comparator: str = NONE, checkpoint: Checkpoint | None = None) -> tuple[list[Row], float]:
-    """Return the rows of a point's arms, and the seconds in the kernels, over all threads."""
+def measured(
+    arms: Sequence[Arm], comparator: str = NONE, memory: Memory | None = None, checkpoint: Checkpoint | None = None
+) -> tuple[list[Row], float]:
+    """Return the rows of a point's arms, and the seconds in the kernels, over all threads; memory: see ``simulate``."""
     if len(arms) == 1:
-        result = simulate(arms[0].scenario, checkpoint=checkpoint)
+        result = simulate(arms[0].scenario, checkpoint=checkpoint, memory=memory)
         return [row(result.sample)], result.outcome.seconds * result.outcome.threads
     names = [arm.id for arm in arms]
-    found = compared(arms[0].scenario, arms, comparator if comparator in names else NONE, checkpoint=checkpoint)
+    found = compared(arms[0].scenario, arms, comparator if comparator in names else NONE, checkpoint=checkpoint, memory=memory)
     outcome = found.results[0].outcome
     return rows(found.paired, found.comparator), outcome.seconds * outcome.threads
 

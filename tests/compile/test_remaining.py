@@ -1,6 +1,5 @@
 """What customers are still worth by where they stand: as the referee says, which goes another way; and who is treated by it."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from tests import zoo
 
 def worth(scenario: Scenario, *, seen: bool = True) -> tuple[Chain, list[float]]:
     """Return a scenario's rows and what is still to come in each."""
-    parts = asdict(compile_variant(scenario, beta_edges([scenario]), Library(), (1,), 100, (0, 0.0, 0.0)))
+    parts = compile_variant(scenario, beta_edges([scenario]), Library(), (1,), 100, (0, 0.0, 0.0))._asdict()
     chain = Chain(scenario, parts)
     return chain, remaining(scenario, parts, seen)[: chain.total].tolist()
 

@@ -22,6 +22,7 @@ from sim.measures.sums import (
     spread,
     squares,
     stratified,
+    summed,
     wilson,
 )
 from sim.scenario.world import TWO_SIDED_95
@@ -95,6 +96,25 @@ def test_error_is_undefined_where_a_cell_has_one_customer() -> None:
     value, se = stratified(top, base, deviation, np.array([3, 1]), np.array([3.0, 0.0]))
     assert float(value) == 2.0
     assert float(se) == pytest.approx(np.sqrt(2.0 / 2 / 3))
+
+
+def test_ratios_of_cells_of_their_own_are_those_of_each_cell_alone() -> None:
+    """To the last bit, with a cell of one customer and one that nobody was drawn from."""
+    top, base, deviation = np.array([[6.5, -1.25, 0.0]]), np.array([[3.0, 1.0, 0.0]]), np.array([[2.3, 0.0, 0.0]])
+    customers, weight = np.array([[5, 1, 0]]), np.array([[0.3, 700.0, 2.0]])
+    together = np.array(stratified(top, base, deviation, customers, weight))
+    one = [[part[:, g] for part in (top, base, deviation, customers, weight)] for g in range(3)]
+    assert np.array_equal(together, np.array([stratified(*parts) for parts in one]).T, equal_nan=True)
+    assert np.isfinite(together[1]).tolist() == [True, False, False]
+
+
+def test_sums_are_added_one_after_the_other() -> None:
+    values = np.random.default_rng(6).normal(size=(2000, 3)) * np.exp2(np.arange(2000) % 40)[:, None]
+    total = np.zeros(3)
+    for value in values:
+        total += value
+    assert np.array_equal(summed(values), total)
+    assert not np.signbit(summed(np.array([-0.0, -0.0])))
 
 
 def test_mixture_sd_of_a_proportional_sample_is_that_of_the_sample() -> None:

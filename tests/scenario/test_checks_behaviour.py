@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sim.compile.behaviour import correlation_factor
@@ -413,6 +413,7 @@ WHOLE = changed(BASE, segments={"keen": {"share": 0.6}, "cool": {"share": 0.4, *
 @pytest.mark.filterwarnings("error")
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(_paths(WHOLE)[1:]), JUNK | st.just(...))
+@example(("purchases", "kind"), [])
 def test_whatever_is_spoiled_is_read_or_refused(path: tuple[Any, ...], junk: Any) -> None:
     compiled(spoil(WHOLE, path, junk))
 

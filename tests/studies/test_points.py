@@ -4,6 +4,8 @@ import json
 import math
 import re
 import sys
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ import pytest
 
 import sim
 from sim.measures.row import ERRORS, MEASURES
-from sim.scenario import Scenario, ScenarioError
+from sim.scenario import Scenario, ScenarioError, read
+from sim.scenario.memory import Memory
 from sim.scenario.study import MOST_POINTS, read_study
 from sim.studies import points as made
 from sim.studies.arms import NONE
 from sim.studies.compare import Comparison
+from sim.studies.design import Point, points
 from sim.studies.result import Result
 from sim.studies.simulate import simulate
 from sim.studies.sweep import sweep
@@ -366,6 +370,46 @@ def test_draws_beyond_the_valid_range_are_refused_with_their_share() -> None:
     assert found is not None, lines
     assert int(found[1]) / 1024 == pytest.approx(0.1587, abs=0.004)
     assert float(found[2]) == pytest.approx(100 * int(found[1]) / 1024, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "vary", "policies"),
+    [
+        (publisher(), {"stages.renewed.margin": [-1e13, -1, 0.5], "stages.renewed.to.lapsed.probability.1": [0.2, 1.2]}, []),
+        (publisher(), {"stages.renewed.kind": ["active", "prospect", "lost", "lots"]}, []),
+        (publisher(), {"purchases.kind": ["subscription", "bernoulli", "poisson"]}, []),
+        (publisher(), {"run.customers": [1, 2, 500, 10**13], "firm.customers": [1, 1000]}, []),
+        (publisher(), {"horizon": [0, 20, 20.5, 70_000], "period": ["year", "month", "yaer"]}, []),
+        (publisher(), {"label": ["well", "not\x07well"]}, []),
+        (lifecycle(), {"run.customers": [1, 30, 500], "segments.budget.stages.stability.mean_duration": [0.5, 20]}, []),
+        (lifecycle(), {"satisfaction.speed": [0.1, 3], "competition.intensity": [0.5], "level.initial": [0.3]}, []),
+        (lifecycle(), {"stages.formation.rank": [1, 2, 3, 4], "stages.stability.mean_duration": [0.5, 3.0, 900.0]}, []),
+        (lifecycle(), {"purchases.wallet.cv": [-1, 0, 0.5], "timing.purchase": ["end", "start", "never"]}, []),
+        (
+            lifecycle(),
+            {"policies.win_back.cost.per_contact": [-1, 0, 5], "policies.win_back.uptake": [0.5, 2]},
+            ["win_back", "win_back+gifts"],
+        ),
+        (lifecycle(), {"policies.win_back.capacity": [-1, 10], "policies.gifts.decay": [0.5, 2]}, ["win_back", "gifts+win_back"]),
+    ],
+)
+def test_points_are_judged_as_the_gate_judges_each(scenario: Scenario, vary: dict[str, Any], policies: list[str]) -> None:
+    """What is remembered, and what points share, changes nothing: the same scenarios, the same faults."""
+    study = read_study({"vary": vary, "policies": policies})
+    plan = made.Plan(scenario, study, points(study), *made._arms(study, None)[:2])
+    memories, accepted = defaultdict[str, Memory](Memory), 0
+
+    def told(read_all: Callable[[Point], list[Scenario]], point: Point) -> Any:
+        try:
+            return read_all(point)
+        except ScenarioError as error:
+            return error.faults
+
+    for point in plan.points:
+        gate = told(lambda point: [read(raw, scenario.name) for raw in plan.raw_at(point)], point)
+        assert told(lambda point: made._read(plan, point, memories), point) == gate
+        accepted += isinstance(gate[0], Scenario)
+    assert 0 < accepted < len(plan.points)
 
 
 def test_no_point_is_run_where_one_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

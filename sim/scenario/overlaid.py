@@ -1,0 +1,33 @@
+"""A model with changes laid over it: only what changes is read anew, and the rest is shared."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def overlaid(model: M, change: Mapping[str, Any]) -> M:
+    """Return a model with the mappings of ``change`` laid over it, as ``sim.scenario.model.overlay`` lays them over its mapping.
+
+    Raises ValidationError of pydantic where the models refuse the change.
+    """
+    own = {name: model.__dict__[name] for name in model.model_fields_set}
+    found = {name: _over(own.get(name), value) for name, value in change.items()}
+    return type(model).model_validate({**own, **found})
+
+
+def _over(base: Any, change: Any) -> Any:
+    if not isinstance(change, Mapping) or _of_another_kind(base, change):
+        return change
+    if isinstance(base, BaseModel):
+        return overlaid(base, change)
+    if isinstance(base, dict):
+        return {**base, **{key: _over(base.get(key), value) for key, value in change.items()}}
+    return change
+
+
+def _of_another_kind(base: Any, change: Mapping[str, Any]) -> bool:
+    """Return whether a change asks for another model, with keys of its own."""
+    return isinstance(base, BaseModel) and "kind" in change and change["kind"] not in get_args(type(base).model_fields["kind"].annotation)

@@ -95,7 +95,7 @@ def stream_units(scenario: Scenario) -> list[Callable[[int, int], float]]:
 
 
 def gifts(scenario: Scenario, library: Library) -> dict[str, Array]:
-    """Return the traits behind streams and minds, and how all traits hang together."""
+    """Return the traits behind streams and minds."""
     talk, knowledge, mind = scenario.word_of_mouth, scenario.knowledge, scenario.satisfaction
     spread = talk.influence.cv_value if talk else 0.0
     influence = 1 + library.number(positive, talk.influence.distribution, spread) if talk and spread > 0 else 0
@@ -111,8 +111,12 @@ def gifts(scenario: Scenario, library: Library) -> dict[str, Array]:
         "reach": np.array(talk.reach * talk.influence.mean_value if talk and talk.recruits else 0.0, np.float32),
         "talk": np.array(talk.negativity if talk else 1.0, np.float32),
         "trust_above": np.array(-1.0 if above is None else above, np.float32),
-        "mixing": correlation_factor(scenario).astype(np.float32),
     }
+
+
+def mixing(scenario: Scenario) -> dict[str, Array]:
+    """Return how traits hang together."""
+    return {"mixing": correlation_factor(scenario).astype(np.float32)}
 
 
 def correlation_factor(scenario: Scenario) -> Array:

@@ -74,7 +74,8 @@ def compile_existing(
     everywhere = held * len(scenarios)
     sizes = np.array([places.stage.size for places in everywhere])
     timed = existing is not None and existing.T.size > 0
-    parts = [_standings(view, variant, places, library, timed) for view, variant, places in zip(every, variants, everywhere, strict=True)]
+    there = [0, *(place for place in range(1, len(every)) if sizes[place] > 0)]  # of the others there is nothing to say
+    parts = [_standings(every[place], variants[place], everywhere[place], library, timed) for place in there]
     before = np.cumsum([0, *(cell.sampled if cell.base else 0 for cell in cells)])
     return {
         "base_first": np.array([place if cell.base else -1 for cell, place in zip(cells, before[:-1], strict=True)], np.int64),

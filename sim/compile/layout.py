@@ -48,31 +48,31 @@ def layout(scenario: Scenario, oldest: int) -> Layout:
     return Layout(counts, np.concatenate([[0], np.cumsum(counts)[:-1]]), int(counts.sum()))
 
 
-def idle_rows(scenario: Scenario, rows: Layout, parts: Mapping[str, Array]) -> Array:
-    """Return on which rows customers bring and cost nothing, and nobody counts what they feel and do, (r,) bool."""
-    earns = (parts["purchase_units"] != 0) | (parts["service_units"] != 0) | np.any(parts["stream_units"] != 0, axis=1)
-    if scenario.purchases.kind != "subscription":
-        earns |= parts["orders"] != 0
+def busy(scenario: Scenario, rows: Layout, parts: Mapping[str, Array]) -> dict[str, Array]:
+    """Return on which rows customers bring or cost something beside what they buy, or somebody counts what they feel and do, (r,) bool."""
     counted = scenario.minded or scenario.acting
-    watched = rows.by_row(lambda s, _: float(counted and list(scenario.stages.values())[s].kind == "active"))
-    return np.asarray(~earns & (watched == 0))
+    stages = list(scenario.stages.values())
+    watched = rows.by_row(lambda s, _: float(counted and stages[s].kind == "active"))
+    found = (parts["service_units"] != 0) | np.any(parts["stream_units"] != 0, axis=1) | (watched != 0)
+    if scenario.purchases.kind != "subscription":
+        found |= parts["orders"] != 0
+    return {"busy": np.asarray(found)}
 
 
-def over(scenario: Scenario, rows: Layout, parts: dict[str, Array]) -> dict[str, Array]:
+def over(rows: Layout, parts: dict[str, Array]) -> dict[str, Array]:
     """Say on which rows nothing happens to a customer any more, whether some stage ages into one, and which edges lead to such a stage.
 
-    Taken out of ``parts``: locked, (r,) bool, rows without a way out under any policy.
+    Taken out of ``parts``: busy, (r,) bool; locked, (r,) bool, rows without a way out under any policy; final, (s,) bool, stages without
+    an edge.
     """
-    idle = idle_rows(scenario, rows, parts)
-    done = [not stage.to and bool(idle[: rows.total][rows.stage == s].all()) for s, stage in enumerate(scenario.stages.values())]
-    targets = [target for _, target in edge_ends(scenario)] or [0]
-    still = idle & parts.pop("locked")
-    aged = still & (parts["stay_row"] == np.arange(still.size)) & ~parts["policy_who"].any(axis=0)
+    idle = ~(parts.pop("busy") | (parts["purchase_units"] != 0))
+    done = parts.pop("final") & (np.bincount(rows.stage, ~idle[: rows.total], rows.counts.size) == 0)
+    aged = idle & parts.pop("locked") & (parts["stay_row"] == np.arange(idle.size)) & ~parts["policy_who"].any(axis=0)
     aged[rows.total :] = False
     found = np.where(aged, OVER_UNTREATED, 0)
-    found[: rows.total][np.array(done)[rows.stage]] = OVER
+    found[: rows.total][done[rows.stage]] = OVER
     return {
         "over": found.astype(np.uint32),
         "ends": np.array(np.any(found == OVER_UNTREATED) and parts["ageing"], np.uint32),
-        "edge_drops": np.array(done, np.uint32)[targets],
+        "edge_drops": done[parts.pop("targets")].astype(np.uint32),
     }

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import is_
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def compile_tables(*scenarios: Scenario, memory: Memory | None = None) -> Tables
         **whole(_graph, first),
         **whole(_edges, first),
         **_thresholds(padded),
-        **_stacked(padded, memory or Memory()),
+        **_stacked(padded, {} if memory is None else memory.made),
         **compile_existing(scenarios, sampled, variants, library),
         beta_purpose=beta_purposes(betas),
         policy_rows=np.full(len(variants), padded[0].row_stage.size, np.uint32),
@@ -176,13 +177,16 @@ def _below(hazards: bytes, certainties: bytes, shape: tuple[int, int, int]) -> t
     return leaves, edge_below(hazard.reshape(-1, hazard.shape[2])).reshape(hazard.shape)
 
 
-STACKED = tuple(field for field in Variant._fields if field in Tables._fields)
-"""Fields that each variant has of its own, stacked along the v axis."""
+def _stacked(variants: Sequence[Variant], before: dict[str, tuple[tuple[Array, ...], Array]]) -> dict[str, Array]:
+    """Return the fields that each variant has of its own, stacked along the v axis.
 
-
-def _stacked(variants: Sequence[Variant], memory: Memory) -> dict[str, Array]:
-    return {field: memory.of(field, _stack, *(getattr(one, field) for one in variants)) for field in STACKED}
-
-
-def _stack(*arrays: Array) -> Array:
-    return np.concatenate([one[np.newaxis] for one in arrays])
+    before: arrays that were stacked before, by field, and what came of them; new ones are added.
+    """
+    found = {}
+    for field, every in zip(Variant._fields, zip(*variants, strict=True), strict=True):
+        first, stacked = before.get(field, ((), None))
+        if stacked is None or len(first) != len(every) or not all(map(is_, first, every)):
+            stacked = np.concatenate([one[np.newaxis] for one in every])
+            before.setdefault(field, (every, stacked))
+        found[field] = stacked
+    return found

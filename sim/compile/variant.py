@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.compile.activity import activity, most_contacts
-from sim.compile.behaviour import gifts, minds, stream_units
+from sim.compile.behaviour import gifts, minds, mixing, stream_units
 from sim.compile.hazards import stage_hazards
-from sim.compile.layout import Layout, edge_ends, layout, over
+from sim.compile.layout import Layout, busy, edge_ends, layout, over
 from sim.compile.market import market, named_edges
 from sim.compile.policy import altered, most_lifted, policies
 from sim.compile.posterior import drawable
@@ -195,6 +195,7 @@ def compile_variant(
     parts |= ask(_rows, scenario, rows)
     parts |= ask(_sold, scenario, rows)
     parts |= ask(_beside, scenario, rows)
+    parts |= ask(mixing, scenario)
     parts |= ask(_moves, scenario, rows, most[0])
     parts |= ask(_leaving, scenario, betas)
     parts |= ask(market, scenario, last)
@@ -210,7 +211,7 @@ def compile_variant(
     parts["streaming"][INFORMATION] |= np.any(parts["contact_units"] != 0)
     parts |= _fixed(scenario, parts)
     parts["policy_who"] = worth_less(scenario, parts, ids)
-    parts |= over(scenario, rows, parts)
+    parts |= over(rows, parts)
     parts["square_shift"] = _square_shift(scenario, parts, library, *most[1:], limit)
     return Variant(**{name: parts[name] for name in Variant._fields})
 
@@ -240,12 +241,13 @@ def _beside(scenario: Scenario, rows: Layout) -> dict[str, Array]:
     """Say what each row is worth beside, and how many orders there are on it."""
     stages = list(scenario.stages.values())
     service = rows.by_row(lambda s, age: -at(stages[s].cost_to_serve, age) * scenario.breadth_factor)
-    return {
+    found: dict[str, Array] = {
         "service_units": service * UNIT,
         "serving": np.array(np.any(service != 0), np.uint32),
         "orders": rows.by_row(lambda s, age: at(stages[s].order_factors, age)).astype(np.float32),
         "stream_units": np.stack([rows.by_row(worth) for worth in stream_units(scenario)], axis=1) * UNIT,
     }
+    return found | busy(scenario, rows, found)
 
 
 def _moves(scenario: Scenario, rows: Layout, oldest: int) -> dict[str, Array]:
@@ -272,6 +274,8 @@ def _moves(scenario: Scenario, rows: Layout, oldest: int) -> dict[str, Array]:
         "certain": certain,
         "edge": edge,
         "edge_row": entry[targets].astype(np.uint32),
+        "targets": np.array(targets),
+        "final": np.array([not stage.to for stage in stages]),
         "locked": np.asarray(~hazard.any(axis=(0, 2)) & ~certain.any(axis=0)),
         "edge_cash": np.array(pays, np.uint32),
     }

@@ -74,6 +74,8 @@ def merge(into: Tally, other: Tally) -> None:
 
 
 def _carry(words: Array, bits: int) -> None:
+    if words.size == 0:
+        return
     words[..., 0] += words[..., 1] >> bits
     words[..., 1] &= (1 << bits) - 1
 

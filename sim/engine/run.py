@@ -144,7 +144,7 @@ def chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterato
 
 def compile_now(driver: Callable[..., None], tables: Tables, kept: Kept, horizon: int, replicates: int, *when: int) -> None:
     """Run a driver that is not compiled yet on nobody, so that it is compiled in this thread, where Ctrl-C is obeyed."""
-    if getattr(driver, "signatures", True):  # one suits all tables; without JIT there is none
+    if getattr(driver, "overloads", True):  # one suits all tables; without JIT there is none
         return
     nobody = np.empty((0, FIRST + 1), np.int64)
     driver(

@@ -318,6 +318,8 @@ def _of_credit(raw: Raw, trait: str, value: Any) -> Fault | None:
 
 def _possible(rho: dict[tuple[int, ...], float]) -> bool:
     """Return whether correlations make a positive definite matrix: by Cholesky's pivots, whose product is the determinant."""
+    if not any(rho.values()):
+        return True
     size, determinant = len(TRAITS) + 1, 1.0  # the last is credit
     factor = [[0.0] * size for _ in range(size)]
     for i in range(size):

@@ -49,9 +49,9 @@ def learning(raw: Raw) -> Iterator[Fault]:
 
 def _shares(stage: dict[str, Any]) -> list[tuple[float, float]]:
     """Return the joint surplus and the customer's part of it by stage age, in money; none where something is malformed."""
-    willing, price, margin = (numbers(stage.get(name, 1)) for name in ("willing_to_pay", "price", "margin"))
     if stage.get("willing_to_pay") is None:
         return []
+    willing, price, margin = (numbers(stage.get(name, 1)) for name in ("willing_to_pay", "price", "margin"))
     if stage.get("price") is None:
         price = (1.0,)
     if not (willing and price and margin):

@@ -7,7 +7,6 @@ again only where that differs from the first in something that it has read, as o
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import is_
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -77,13 +76,18 @@ def _told(answer: Any) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return one is other or (type(one) is type(other) and not hasattr(one, "dtype") and bool(one == other))  # arrays: the very same
+    """Return whether two values are alike; of arrays, and of mappings that may hold some, whether they are the very same."""
+    return one is other or (type(one) is type(other) and not isinstance(one, dict) and not hasattr(one, "dtype") and bool(one == other))
 
 
 class Memory:
-    """What functions have said of values that are alike, by the part that is asked about, such as a segment."""
+    """What functions have said of values that are alike, by the part that is asked about, such as a segment.
+
+    made: for those who ask to keep what they make of the answers.
+    """
 
     def __init__(self) -> None:
+        self.made: dict[str, Any] = {}
         self.first: dict[Hashable, Any] = {}
         self.said: dict[tuple[Hashable, Function], tuple[Reads, tuple[Any, ...], Any]] = {}
 
@@ -93,24 +97,20 @@ class Memory:
 
         def remembering(function: Function, value: Any, *rest: Any) -> Any:
             held = self.said.get((part, function))
-            if held is None and not paths:
+            if held is None:
+                if paths:
+                    return _told(function(value, *rest))
                 reads = Reads()
                 answer = _told(function(watched(value, reads), *rest))
                 self.said[part, function] = reads, rest, answer
                 return answer
-            if held is None or any(held[0].touched(path) for path in paths) or not all(map(_same, held[1], rest)):
-                return _told(function(value, *rest))
-            return held[2]
+            reads, first, answer = held
+            if not any(map(reads.touched, paths)) and all(map(_same, first, rest)):
+                return answer
+            again = _told(function(value, *rest))
+            return answer if _same(answer, again) else again
 
         return remembering
-
-    def of(self, part: Hashable, function: Function, *given: Any) -> Any:
-        """Return what a function makes of what it is given, by memory where all of that is the very same as the first time."""
-        _, first, answer = self.said.get((part, function), (None, None, None))
-        if first is None or len(first) != len(given) or not all(map(is_, first, given)):
-            answer = function(*given)
-            self.said.setdefault((part, function), (Reads(), given, answer))
-        return answer
 
 
 def watched(value: Any, reads: Reads) -> Any:

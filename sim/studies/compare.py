@@ -16,7 +16,6 @@ from sim.measures.equity import firm_cost
 from sim.measures.paired import Estimate, Paired, case_of, confidence
 from sim.measures.paths import path_error
 from sim.scenario.errors import Fault, ScenarioError
-from sim.scenario.memory import Memory
 from sim.scenario.model import Scenario
 from sim.scenario.policy import Policy
 from sim.studies.arms import NONE, Arm
@@ -340,16 +339,16 @@ def compared(
     progress: Callable[[int, int], None] | None = None,
     functions: Mapping[str, Trigger | Score] | None = None,
     checkpoint: Checkpoint | None = None,
-    memory: Memory | None = None,
+    tables: Tables | None = None,
 ) -> Comparison:
-    """Compare arms that are read already; see ``compare``, and ``simulate`` of ``checkpoint`` and ``memory``."""
+    """Compare arms that are read already; see ``compare``, and ``simulate`` of ``checkpoint`` and ``tables``."""
     refuse(scenario)
     names = [arm.id for arm in every]
     if comparator not in names:
         raise ScenarioError([Fault("comparator", comparator, "must be one of the arms", f"there are {', '.join(names)}")])
     given = functions or {}
     check({arm.id: arm.scenario for arm in every}, given)
-    tables = compile_tables(*(arm.scenario for arm in every), memory=memory)
+    tables = tables or compile_tables(*(arm.scenario for arm in every))
     tables = tables._replace(reference=np.array([names.index(comparator)], np.int64))
     if any(arm.scenario.rationed for arm in every):
         outcome = ration(tables, [arm.scenario for arm in every], progress, given)

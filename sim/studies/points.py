@@ -77,15 +77,24 @@ class Plan:
                 changed = put(changed, path[1:], value, self.whole[POLICIES])
             else:
                 change = put(change, path, value, self.whole)
-        if threads is not None:
-            change = put(put(change, ("run", "threads"), threads), ("run", "executor"), "threads")
-        base = overlaid(self.scenario, change)
+        base = overlaid(self.scenario if threads is None else self._on(threads), change)
         policies = {name: overlaid(policy, changed[name]) if name in changed else policy for name, policy in self.policies.items()}
         found = []
         for key, names in (self.arms_at(point) or {NONE: ()}).items():
             mine = {**base.policies, **{name: policies[name] for name in names}}
             found.append(Arm(key, names, base.model_copy(update={POLICIES: mine}) if names else base))
         return tuple(found)
+
+    def _on(self, threads: int) -> Scenario:
+        """Return the scenario as it is run on some threads of this machine."""
+        if threads not in self._by_threads:
+            run = self.scenario.run.model_copy(update={"threads": threads, "executor": "threads"})
+            self._by_threads[threads] = self.scenario.model_copy(update={"run": run})
+        return self._by_threads[threads]
+
+    @cached_property
+    def _by_threads(self) -> dict[int, Scenario]:
+        return {}
 
     @cached_property
     def policies(self) -> dict[str, Policy]:

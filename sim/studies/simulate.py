@@ -9,7 +9,6 @@ from sim.compile import compile_tables
 from sim.engine import Checkpoint, Judges, Learner, Outcome, in_shards, in_steps, rations, refuse_beside, run, run_rationed, run_waves
 from sim.kernels.types import Tables
 from sim.scenario.errors import Fault, ScenarioError
-from sim.scenario.memory import Memory
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells, coupling, looks
 from sim.scenario.world import Run
@@ -23,7 +22,7 @@ def simulate(
     progress: Callable[[int, int], None] | None = None,
     functions: Mapping[str, Trigger | Score] | None = None,
     checkpoint: Checkpoint | None = None,
-    memory: Memory | None = None,
+    tables: Tables | None = None,
 ) -> Result:
     """Simulate a scenario and return its Result, whose frames are made when first asked for.
 
@@ -31,12 +30,12 @@ def simulate(
     progress: called now and then with the customers done and those in all (by precision: until the next look at it); functions: those that
     policies name in ``who.trigger`` and ``rank.score``, see ``sim.studies.functions``; checkpoint: where the run is kept every second, and
     taken up from; not one of customers who are coupled, whose periods cannot be taken apart. Neither are those handed out to a cluster, nor
-    those of a policy that cannot treat everybody: under ``run.executor=dask`` they are simulated here, with a warning; memory: of
-    ``compile_tables``, where many scenarios that are alike are simulated.
+    those of a policy that cannot treat everybody: under ``run.executor=dask`` they are simulated here, with a warning; tables: what
+    ``compile_tables`` makes of the scenario, where that is done already.
     """
     given = functions or {}
     check({scenario.name: scenario}, given)
-    tables = prepare(scenario, memory)
+    tables = tables or prepare(scenario)
     if scenario.rationed:
         return Result(scenario, ration(tables, [scenario], progress, given), tables, given)
     if scenario.coupled:
@@ -120,10 +119,10 @@ def in_one_piece(settings: Run) -> None:
         warnings.warn(told, stacklevel=3)
 
 
-def prepare(scenario: Scenario, memory: Memory | None = None) -> Tables:
+def prepare(scenario: Scenario) -> Tables:
     """Return what the kernels read, or raise ScenarioError where the scenario cannot be simulated."""
     refuse_endless(scenario)
-    return compile_tables(scenario, memory=memory)
+    return compile_tables(scenario)
 
 
 def refuse_endless(scenario: Scenario) -> None:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from sim.compile import compile_tables
 from sim.engine import Checkpoint
 from sim.engine.cluster import connected, handed_out, hands, reach
 from sim.engine.run import available_threads
+from sim.kernels.types import Tables
 from sim.measures.row import ERRORS, MEASURES, Row, row, rows
 from sim.measures.sums import Floats
 from sim.parts import Parts
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
 LARGE = 2_000_000
 """Customers of a point, over its arms and replicates, from which it is run on all threads at once, and kept under way."""
+
+TOGETHER, SMALL = 8, 100_000
+"""Points, and customers of theirs, that are handed to a thread at once: what compiles them stays warm in the processor's caches."""
 
 KEPT_EVERY = 1.0
 """Seconds after which the points that are done are written."""
@@ -260,37 +265,33 @@ def _each(made: Plan, missing: Sequence[tuple[str, int]], threads: int, parts: P
     if made.scenario.run.executor == "dask":
         yield from _on_cluster(made, missing, threads)
         return
-    memory = Memory()
-    if threads == 1 or len(missing) < threads or _size(made.at(made.points[missing[0][1]])) >= LARGE:
+    if len(missing) < threads or _size(made.at(made.points[missing[0][1]])) >= LARGE:
         for key, k in missing:
             checkpoint = None if parts is None else Checkpoint(parts, f"run-{key}")
-            yield key, *measured(made.at(made.points[k]), made.study.comparator, memory, checkpoint)
+            yield key, *measured(made.at(made.points[k]), made.study.comparator, checkpoint=checkpoint)
             if checkpoint is not None:
                 checkpoint.done()
         return
-    yield from _side_by_side(made, missing, threads, memory)
+    yield from _side_by_side(made, missing, threads)
 
 
-def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int, memory: Memory) -> Each:
-    first, *rest = missing
-    one = made.at(made.points[first[1]], 1)
-    yield first[0], *measured(one, made.study.comparator, memory)  # compiles what is not compiled yet, once, where Ctrl-C is obeyed
-
-    def work(k: int) -> tuple[list[Row], float]:
-        return measured(made.at(made.points[k], 1), made.study.comparator, memory)
-
-    waiting = iter(rest)
+def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int) -> Each:
+    (key, k), *rest = missing
+    memory, size = Memory(), _size(made.at(made.points[k]))
+    yield from ran(made, [(key, made.points[k])], memory)  # compiles what is not compiled yet, once, where Ctrl-C is obeyed
+    some = max(1, min(TOGETHER, SMALL // size, len(rest) // (4 * threads)))
+    batches = ([(key, made.points[k]) for key, k in rest[first : first + some]] for first in range(0, len(rest), some))
     with ThreadPoolExecutor(threads) as pool:
-        pending: dict[Future[tuple[list[Row], float]], str] = {}
+        pending: set[Future[list[tuple[str, list[Row], float]]]] = set()
         try:
-            for key, k in waiting:
-                pending[pool.submit(work, k)] = key
+            for batch in batches:
+                pending.add(pool.submit(ran, made, batch, memory))
                 if len(pending) >= 2 * threads:
-                    done, _ = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from ((pending.pop(future), *future.result()) for future in done)
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    yield from (one for future in done for one in future.result())
             while pending:
-                done, _ = wait(pending, return_when=FIRST_COMPLETED)
-                yield from ((pending.pop(future), *future.result()) for future in done)
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                yield from (one for future in done for one in future.result())
         finally:
             for future in pending:
                 future.cancel()
@@ -316,8 +317,14 @@ def _on_cluster(made: Plan, missing: Sequence[tuple[str, int]], workers: int) ->
 
 def on_worker(made: Plan, batch: Sequence[tuple[str, Point]]) -> list[tuple[str, list[Row], float]]:
     """Return key, rows and kernel seconds of some points."""
-    memory = Memory()
-    return [(key, *measured(made.at(point, 1), made.study.comparator, memory)) for key, point in batch]
+    return ran(made, batch, Memory())
+
+
+def ran(made: Plan, batch: Sequence[tuple[str, Point]], memory: Memory) -> list[tuple[str, list[Row], float]]:
+    """Return key, rows and kernel seconds of some points, each on one thread; memory: of ``compile_tables``."""
+    every = [(key, made.at(point, 1)) for key, point in batch]
+    tables = [compile_tables(*(arm.scenario for arm in arms), memory=memory) for _, arms in every]
+    return [(key, *measured(arms, made.study.comparator, one)) for (key, arms), one in zip(every, tables, strict=True)]
 
 
 def _size(arms: Sequence[Arm]) -> int:
@@ -327,14 +334,14 @@ def _size(arms: Sequence[Arm]) -> int:
 
 
 def measured(
-    arms: Sequence[Arm], comparator: str = NONE, memory: Memory | None = None, checkpoint: Checkpoint | None = None
+    arms: Sequence[Arm], comparator: str = NONE, tables: Tables | None = None, checkpoint: Checkpoint | None = None
 ) -> tuple[list[Row], float]:
-    """Return the rows of a point's arms, and the seconds in the kernels, over all threads; memory: see ``simulate``."""
+    """Return the rows of a point's arms, and the seconds in the kernels, over all threads; see ``simulate``."""
     if len(arms) == 1:
-        result = simulate(arms[0].scenario, checkpoint=checkpoint, memory=memory)
+        result = simulate(arms[0].scenario, checkpoint=checkpoint, tables=tables)
         return [row(result.sample)], result.outcome.seconds * result.outcome.threads
     names = [arm.id for arm in arms]
-    found = compared(arms[0].scenario, arms, comparator if comparator in names else NONE, checkpoint=checkpoint, memory=memory)
+    found = compared(arms[0].scenario, arms, comparator if comparator in names else NONE, checkpoint=checkpoint, tables=tables)
     outcome = found.results[0].outcome
     return rows(found.paired, found.comparator), outcome.seconds * outcome.threads
 

@@ -1,11 +1,10 @@
-"""Points of a design run one after the other, kept as they are done, and told in one tidy table."""
+"""Points of a design run, kept as they are done, and told in one tidy table."""
 
 import contextlib
 import math
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -13,40 +12,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from sim.compile import compile_tables
-from sim.engine import Checkpoint
-from sim.engine.cluster import connected, handed_out, hands, reach
 from sim.engine.run import available_threads
-from sim.kernels.types import Tables
-from sim.measures.row import ERRORS, MEASURES, Row, row, rows
+from sim.measures.row import ERRORS, MEASURES, Row
 from sim.measures.sums import Floats
 from sim.parts import Parts
 from sim.scenario import Scenario
-from sim.scenario.memory import Memory
-from sim.scenario.sample import cells
 from sim.scenario.study import Study, read_study
 from sim.studies import design
-from sim.studies.arms import NONE, Arm
-from sim.studies.compare import compared
 from sim.studies.design import Point
 from sim.studies.discovery import Discovery, discover, told
-from sim.studies.folder import parquet
+from sim.studies.kept import defined, keep, kept, together
 from sim.studies.points import Plan, plan
-from sim.studies.simulate import simulate
+from sim.studies.running import each
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGE = 2_000_000
-"""Customers of a point, over its arms and replicates, from which it is run on all threads at once, and kept under way."""
-
-TOGETHER, SMALL = 8, 100_000
-"""Points, and customers of theirs, that are handed to a thread at once: what compiles them stays warm in the processor's caches."""
-
 KEPT_EVERY = 1.0
 """Seconds after which the points that are done are written."""
-
-ENDING = ".parquet"
 
 ENOUGH = 100
 """Points from which conditions are sought."""
@@ -55,9 +38,6 @@ ASKED: Mapping[str, Any] = {}
 """What can be asked for beside the design: nothing."""
 
 Progress = Callable[[int, int], None]
-
-Each = Generator[tuple[str, list[Row], float], None, None]
-"""Key, rows and kernel seconds of points as they are done."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -235,9 +215,9 @@ def _run(made: Plan, parts: Parts | None, progress: Progress | None) -> Sweep:
     threads, whole = min(made.scenario.run.threads or available_threads(), 256), taken + len(places)
     waiting, since = dict[str, list[Row]](), perf_counter()
     try:
-        with contextlib.closing(_each(made, list(places.items()), threads, parts)) as each:
-            for key, every, seconds in each:
-                found[key] = waiting[key] = [_defined(one) for one in every]
+        with contextlib.closing(each(made, list(places.items()), threads, parts)) as done:
+            for key, every, seconds in done:
+                found[key] = waiting[key] = [defined(one) for one in every]
                 kernel += seconds
                 if parts is not None and perf_counter() - since >= KEPT_EVERY:
                     keep(parts, waiting)
@@ -253,134 +233,6 @@ def _run(made: Plan, parts: Parts | None, progress: Progress | None) -> Sweep:
         if parts is not None and waiting:
             keep(parts, waiting)
     if parts is not None:
-        _together(parts, {**there, **found})
+        together(parts, {**there, **found})
     every_row = [found[key] for key in keys]
     return Sweep(made, every_row, perf_counter() - started, kernel, threads, taken, () if parts is None else tuple(parts.damaged))
-
-
-def _each(made: Plan, missing: Sequence[tuple[str, int]], threads: int, parts: Parts | None) -> Each:
-    """Yield key, rows and kernel seconds of each point as it is done: small points side by side, a thread each; large ones in turn."""
-    if not missing:
-        return
-    if made.scenario.run.executor == "dask":
-        yield from _on_cluster(made, missing, threads)
-        return
-    if len(missing) < threads or _size(made.at(made.points[missing[0][1]])) >= LARGE:
-        for key, k in missing:
-            checkpoint = None if parts is None else Checkpoint(parts, f"run-{key}")
-            yield key, *measured(made.at(made.points[k]), made.study.comparator, checkpoint=checkpoint)
-            if checkpoint is not None:
-                checkpoint.done()
-        return
-    yield from _side_by_side(made, missing, threads)
-
-
-def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int) -> Each:
-    (key, k), *rest = missing
-    memory, size = Memory(), _size(made.at(made.points[k]))
-    yield from ran(made, [(key, made.points[k])], memory)  # compiles what is not compiled yet, once, where Ctrl-C is obeyed
-    some = max(1, min(TOGETHER, SMALL // size, len(rest) // (4 * threads)))
-    batches = ([(key, made.points[k]) for key, k in rest[first : first + some]] for first in range(0, len(rest), some))
-    with ThreadPoolExecutor(threads) as pool:
-        pending: set[Future[list[tuple[str, list[Row], float]]]] = set()
-        try:
-            for batch in batches:
-                pending.add(pool.submit(ran, made, batch, memory))
-                if len(pending) >= 2 * threads:
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from (one for future in done for one in future.result())
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from (one for future in done for one in future.result())
-        finally:
-            for future in pending:
-                future.cancel()
-
-
-def _on_cluster(made: Plan, missing: Sequence[tuple[str, int]], workers: int) -> Each:
-    """Hand points out to a cluster, as many at once as take about a second; the first is run here, and says how many that are."""
-    reach(made.scenario.run)
-    (key, k), *rest = missing
-    yield key, *measured(made.at(made.points[k], 1), made.study.comparator)
-    if not rest:
-        return
-    started = perf_counter()
-    if len(rest) > 4 * workers:  # else one at a time
-        measured(made.at(made.points[k], 1), made.study.comparator)
-    second = int(1.0 / (perf_counter() - started))
-    with connected(made.scenario.run, workers) as client:
-        size = max(1, min(second, -(-len(rest) // (4 * max(workers, hands(client))))))
-        pieces = (([(key, made.points[k]) for key, k in rest[first : first + size]],) for first in range(0, len(rest), size))
-        for _, found in handed_out(client, on_worker, replace(made, points=[]), pieces):
-            yield from found
-
-
-def on_worker(made: Plan, batch: Sequence[tuple[str, Point]]) -> list[tuple[str, list[Row], float]]:
-    """Return key, rows and kernel seconds of some points."""
-    return ran(made, batch, Memory())
-
-
-def ran(made: Plan, batch: Sequence[tuple[str, Point]], memory: Memory) -> list[tuple[str, list[Row], float]]:
-    """Return key, rows and kernel seconds of some points, each on one thread; memory: of ``compile_tables``."""
-    every = [(key, made.at(point, 1)) for key, point in batch]
-    tables = [compile_tables(*(arm.scenario for arm in arms), memory=memory) for _, arms in every]
-    return [(key, *measured(arms, made.study.comparator, one)) for (key, arms), one in zip(every, tables, strict=True)]
-
-
-def _size(arms: Sequence[Arm]) -> int:
-    """Return the customers of a point, over its arms and replicates."""
-    first = arms[0].scenario
-    return sum(cell.sampled for cell in cells(first)) * first.run.replicates * len(arms)
-
-
-def measured(
-    arms: Sequence[Arm], comparator: str = NONE, tables: Tables | None = None, checkpoint: Checkpoint | None = None
-) -> tuple[list[Row], float]:
-    """Return the rows of a point's arms, and the seconds in the kernels, over all threads; see ``simulate``."""
-    if len(arms) == 1:
-        result = simulate(arms[0].scenario, checkpoint=checkpoint, tables=tables)
-        return [row(result.sample)], result.outcome.seconds * result.outcome.threads
-    names = [arm.id for arm in arms]
-    found = compared(arms[0].scenario, arms, comparator if comparator in names else NONE, checkpoint=checkpoint, tables=tables)
-    outcome = found.results[0].outcome
-    return rows(found.paired, found.comparator), outcome.seconds * outcome.threads
-
-
-def keep(parts: Parts, done: Mapping[str, Sequence[Row]]) -> Path:
-    """Write the rows of points as a part, and return its path."""
-    import pandas as pd
-
-    frame = pd.DataFrame([{"key": key, "arm": k, **one} for key, every in done.items() for k, one in enumerate(every)])
-    return parts.add(f"rows-{sorted(done)[0][:8]}", ENDING, parquet(frame))
-
-
-def kept(parts: Parts) -> dict[str, list[Row]]:
-    """Return the rows of all points that are kept, by key."""
-    import duckdb
-
-    paths = [str(path) for path in parts.found(ENDING)]
-    if not paths:
-        return {}
-    with duckdb.connect(":memory:") as connection:
-        reader = connection.read_parquet(paths, union_by_name=True)
-        columns, held = reader.columns, reader.fetchall()
-    found: dict[str, dict[int, Row]] = {}
-    for values in held:
-        told = {name: value for name, value in zip(columns, values, strict=True) if value is not None}
-        found.setdefault(told.pop("key"), {})[told.pop("arm")] = told
-    return {key: [every[k] for k in sorted(every)] for key, every in found.items()}
-
-
-def _together(parts: Parts, every: Mapping[str, list[Row]]) -> None:
-    """Make one part of all: a sweep of a thousand seconds leaves one file, not a thousand."""
-    before = parts.found(ENDING)
-    if len(before) > 1:
-        whole = keep(parts, every)
-        for path in before:
-            if path != whole:  # one that was killed here had written it already
-                path.unlink(missing_ok=True)
-
-
-def _defined(found: Row) -> Row:
-    """Return a row without what is not defined, as it comes back from a part."""
-    return {name: value for name, value in found.items() if not isinstance(value, float) or math.isfinite(value)}

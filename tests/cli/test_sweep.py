@@ -9,7 +9,7 @@ import pytest
 
 import sim
 from sim.parts import Parts
-from sim.studies import sweep as sweeps
+from sim.studies import running
 from tests.cli.running import SMALL, Clvsim, refused
 
 pytestmark = pytest.mark.jit
@@ -85,7 +85,7 @@ def test_it_is_the_sweep_of_python(clvsim: Clvsim, tmp_path: Path) -> None:
     assert "report  " not in done.out
     asked: dict[str, Any] = {"discount_rate_annual": [0.01, 0.2], "policies.win_back.cost.per_contact": [1, 3]}
     scenario = sim.load("lifecycle", "run.customers=40", "horizon=12")
-    found = sweeps.sweep(scenario, asked, policies=["win_back", "service_recovery"], design="list")
+    found = sim.sweep(scenario, asked, policies=["win_back", "service_recovery"], design="list")
     pd.testing.assert_frame_equal(table(tmp_path / "sw"), found.table, check_exact=True)
     assert found.table["arm"].tolist() == ["none", "win_back", "service_recovery"] * 2
 
@@ -114,7 +114,7 @@ def test_the_default_folder(clvsim: Clvsim, tmp_path: Path) -> None:
 
 def test_ctrl_c_says_what_is_kept(clvsim: Clvsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ("sweep", *SMALL, "run.threads=1", RATE, "points=4", "--no-report", "out=sw")
-    measured, left = sweeps.measured, [2]
+    measured, left = running.measured, [2]
 
     def interrupted(*given: Any) -> Any:
         if not left[0]:
@@ -122,7 +122,7 @@ def test_ctrl_c_says_what_is_kept(clvsim: Clvsim, tmp_path: Path, monkeypatch: p
         left[0] -= 1
         return measured(*given)
 
-    monkeypatch.setattr(sweeps, "measured", interrupted)
+    monkeypatch.setattr(running, "measured", interrupted)
     done = clvsim(*asked)
     kept = f"interrupted; 2 of 4 points are kept in {tmp_path / 'sw.parts'}, and the same again goes on there"
     assert (done.code, done.out, done.err) == (130, "", f"clvsim: {kept}\n")
@@ -209,7 +209,7 @@ def test_all_faults_at_once(clvsim: Clvsim, mine: str) -> None:
 def test_a_folder_that_is_not_its_own_is_refused_before_running(clvsim: Clvsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sw").mkdir()
     (tmp_path / "sw" / "mine.txt").write_text("mine")
-    monkeypatch.setattr(sweeps, "measured", lambda *_: pytest.fail("a point was run"))
+    monkeypatch.setattr(running, "measured", lambda *_: pytest.fail("a point was run"))
     (line,) = refused(clvsim, "sweep", *SMALL, RATE, "points=2", "out=sw")
     assert line.startswith("out: ")
 

@@ -32,8 +32,9 @@ from sim.scenario.errors import Fault
 from sim.scenario.model import Scenario
 from sim.scenario.world import Run
 from sim.studies.compare import compared
+from sim.studies.kept import kept
 from sim.studies.simulate import simulate
-from sim.studies.sweep import kept, sweep
+from sim.studies.sweep import sweep
 from tests import base, zoo
 from tests.cli.running import process
 from tests.running import assert_same

@@ -19,10 +19,12 @@ import pytest
 import sim
 from sim.parts import Parts
 from sim.scenario import Scenario, ScenarioError
-from sim.studies import folder
+from sim.studies import folder, running
+from sim.studies import kept as keeping
 from sim.studies import sweep as sweeps
+from sim.studies.kept import kept
 from sim.studies.points import plan
-from sim.studies.sweep import Sweep, kept, sweep
+from sim.studies.sweep import Sweep, sweep
 
 pytestmark = pytest.mark.jit
 
@@ -61,13 +63,13 @@ class Interrupted:
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return a list that fills with the arms of every point as it is run."""
-    ran, whole = list[Any](), sweeps.measured
+    ran, whole = list[Any](), running.measured
 
     def noted(arms: Any, *rest: Any) -> Any:
         ran.append(arms)
         return whole(arms, *rest)
 
-    monkeypatch.setattr(sweeps, "measured", noted)
+    monkeypatch.setattr(running, "measured", noted)
     return ran
 
 
@@ -86,7 +88,7 @@ def test_the_same_on_one_thread_and_on_two(policies: Sequence[str]) -> None:
 def test_the_same_where_points_are_large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """These are run in turn on all threads, and kept under way."""
     small = sweep(publisher(threads=2), VARY, points=5)
-    monkeypatch.setattr(sweeps, "LARGE", 1)
+    monkeypatch.setattr(running, "LARGE", 1)
     monkeypatch.setattr(sys.modules["sim.engine.checkpoint"], "FIRST_STEP", 16)
     same(sweep(publisher(threads=2), VARY, points=5, out=tmp_path / "out"), small)
     assert not list((tmp_path / "out.parts").glob("*.npz"))
@@ -173,20 +175,20 @@ def test_ctrl_c_ends_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(KeyboardInterrupt):
         sweep(publisher(threads=2), VARY, points=64, out=tmp_path / "out", progress=Interrupted(4))
     ended = len(ran)
-    assert ended <= 4 + 2 * 2 + 2
+    assert ended <= 1 + 3 * running.TOGETHER
     found = sweep(publisher(threads=2), VARY, points=4, out=tmp_path / "out")
     assert len(ran) == ended + 4 - found.taken
 
 
 def test_an_error_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, measured = itertools.count(), sweeps.measured
+    calls, measured = itertools.count(), running.measured
 
     def failing(*given: Any) -> Any:
         if next(calls) == 2:
             raise MemoryError
         return measured(*given)
 
-    monkeypatch.setattr(sweeps, "measured", failing)
+    monkeypatch.setattr(running, "measured", failing)
     with pytest.raises(MemoryError):
         sweep(publisher(), VARY, points=4, out=tmp_path / "out")
     assert sweep(publisher(), VARY, points=4, out=tmp_path / "out").taken == 2
@@ -239,14 +241,14 @@ def test_a_full_disk_is_told_and_what_was_kept_stays(tmp_path: Path, often: None
         return write if next(calls) >= 2 else parquet(frame)
 
     out = tmp_path / "out"
-    monkeypatch.setattr(sweeps, "parquet", filling)
+    monkeypatch.setattr(keeping, "parquet", filling)
     with pytest.raises(ScenarioError) as caught:
         sweep(publisher(), VARY, points=6, out=out)
     told = f"out: cannot be written there: no space left on device (got {out}.parts); what was done so far is kept"
     assert str(caught.value) == told
     assert len(parts_of(out)) == 2
     assert sorted(path.suffix for path in Path(f"{out}.parts").iterdir()) == ["", ".parquet", ".parquet"]
-    monkeypatch.setattr(sweeps, "parquet", parquet)
+    monkeypatch.setattr(keeping, "parquet", parquet)
     found = sweep(publisher(), VARY, points=6, out=out)
     assert found.taken == 2
     same(found, sweep(publisher(), VARY, points=6))
@@ -343,13 +345,14 @@ def test_parts_are_kept_every_second_by_default(tmp_path: Path, monkeypatch: pyt
     """By a clock of its own, on which a point takes 0.3 s: of 10 points those of each second are written together."""
     ticks = itertools.count()
     monkeypatch.setattr(sweeps, "perf_counter", lambda: 0.3 * next(ticks))
-    sizes, keep = list[int](), sweeps.keep
+    sizes, keep = list[int](), keeping.keep
 
     def noted(parts: Parts, done: dict[str, Any]) -> Path:
         sizes.append(len(done))
         return keep(parts, done)
 
-    monkeypatch.setattr(sweeps, "keep", noted)
+    for module in (sweeps, keeping):
+        monkeypatch.setattr(module, "keep", noted)
     sweep(publisher(), VARY, points=10, out=tmp_path / "out")
     *each, last, together = sizes
     assert sum([*each, last]) == together == 10

@@ -143,21 +143,28 @@ def _answering(axes: "Axes", drawn: pd.DataFrame, scale: float) -> None:
 
 
 def heat(found: "Sweep") -> Drawn:
-    """Draw the measure over the two factors that matter most, or which arm does best there. Frame: the two factors, then it."""
+    """Draw the measure over the two factors that matter most, or which arm does best there; where one does everywhere, what it gains.
+
+    Frame: the two factors, then it.
+    """
     first, second = influence(found)[:2]
-    what, arms = measure(found), measure(found) == "gain"
-    ids = list(dict.fromkeys(found.table["arm"])) if arms else []
     ends = [_edges(found.table[name]) for name in (first, second)]
-    value = _tiles(found, (first, second), ends, ids)
+    what, ids = measure(found), list(dict.fromkeys(found.table["arm"])) if measure(found) == "gain" else []
+    frame = _placed(found.table, (first, second), ends)
+    value = _best(frame, ids) if ids else _mean(frame, what)
+    title = "Which arm does best where" if ids else f"{MEASURES[what].capitalize()} over two factors"
+    if len(best := {ids[k] for k in value["value"]} if ids else set()) == 1:
+        (arm,) = best
+        arm = _second(found) if arm == found.plan.study.comparator else arm
+        value, ids, title = _mean(frame[frame["arm"] == arm], what), [], f"What {called(arm)} gains"
     grid = np.full((len(ends[1]) - 1, len(ends[0]) - 1), np.nan)
     grid[value["_y"], value["_x"]] = value["value"]
     middles = [_middles(edges, found.table[name]) for edges, name in zip(ends, (first, second), strict=True)]
     drawn = pd.DataFrame({first: middles[0][value["_x"]], second: middles[1][value["_y"]]})
-    drawn["arm" if arms else what] = [ids[k] for k in value["value"]] if arms else value["value"].to_numpy()
-    title = "Which arm does best where" if arms else f"{MEASURES[what].capitalize()} over two factors"
+    drawn["arm" if ids else what] = [ids[k] for k in value["value"]] if ids else value["value"].to_numpy()
     with drawing(found.plan.scenario):
         figure, (axes,) = new_figure(3.6)
-        if arms:
+        if ids:
             _choices(axes, figure, ends, grid, ids)
         else:
             scale, power = scaled(float(np.nanmax(np.abs(grid))))
@@ -171,17 +178,29 @@ def heat(found: "Sweep") -> Drawn:
     return Drawn("heat", figure, drawn, title, "The two factors that matter most; means over the points in each tile.")
 
 
-def _tiles(found: "Sweep", names: tuple[str, str], ends: list[Any], ids: list[str]) -> pd.DataFrame:
-    """Return the mean of the measure, or the place among ``ids`` of the arm with the highest mean, in every tile with points."""
-    frame, places = found.table, []
-    for edges, name in zip(ends, names, strict=True):
-        places.append(np.clip(np.searchsorted(edges, frame[name], side="right") - 1, 0, len(edges) - 2))
-    keyed = frame.assign(_x=places[0], _y=places[1])
-    if not ids:
-        return keyed.groupby(["_x", "_y"])[measure(found)].mean().rename("value").reset_index()
-    mean = keyed.groupby(["_x", "_y", "arm"], sort=False)["equity"].mean().reset_index()
+def _placed(frame: pd.DataFrame, names: tuple[str, str], ends: list[Any]) -> pd.DataFrame:
+    """Return the points with the tile that each lies in."""
+    places = [
+        np.clip(np.searchsorted(edges, frame[name], side="right") - 1, 0, len(edges) - 2) for edges, name in zip(ends, names, strict=True)
+    ]
+    return frame.assign(_x=places[0], _y=places[1])
+
+
+def _mean(frame: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return the mean of a measure in every tile with points."""
+    return frame.groupby(["_x", "_y"])[what].mean().rename("value").reset_index()
+
+
+def _best(frame: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
+    """Return the place among ``ids`` of the arm with the highest mean equity in every tile with points."""
+    mean = frame.groupby(["_x", "_y", "arm"], sort=False)["equity"].mean().reset_index()
     best = mean.loc[mean.groupby(["_x", "_y"])["equity"].idxmax()]
     return best.assign(value=[ids.index(arm) for arm in best["arm"]])
+
+
+def _second(found: "Sweep") -> str:
+    """Return the arm with the highest mean gain, the comparator left out."""
+    return str(shown(found).groupby("arm", sort=False)["gain"].mean().idxmax())
 
 
 def _choices(axes: "Axes", figure: Any, ends: list[Any], grid: Any, ids: list[str]) -> None:
@@ -241,7 +260,8 @@ def parallel(found: "Sweep") -> Drawn:
             axes.plot(range(len(columns)), height[k], color=colours[k], linewidth=0.7, alpha=0.6)
         for k, name in enumerate(columns):
             _upright(axes, k, low[name], high[name])
-        axes.set_xticks(range(len(columns)), [_broken(name) for name in columns], fontsize=SMALL)
+        unit = words.unit(found.plan.scenario)
+        axes.set_xticks(range(len(columns)), [*map(_broken, names), f"{what}\n{unit}"], fontsize=SMALL)
         axes.set_yticks([])
         for side in ("left", "bottom"):
             axes.spines[side].set_visible(False)
@@ -257,7 +277,7 @@ def parallel(found: "Sweep") -> Drawn:
 
 def _upright(axes: "Axes", k: int, low: float, high: float) -> None:
     """Draw the axis of a column, with its ends."""
-    axes.axvline(k, color=INK, linewidth=0.8)
+    axes.plot([k, k], [0.0, 1.0], color=INK, linewidth=0.8)
     for at, end, va, away in ((0.0, low, "top", -3), (1.0, high, "bottom", 3)):
         told = words.told_apart(end, high - low)
         axes.annotate(told, (k, at), ha="center", va=va, fontsize=SMALL - 1, xytext=(0, away), textcoords="offset points")
@@ -270,5 +290,6 @@ def _map() -> Any:
 
 
 def _broken(name: str) -> str:
-    """Return a dotted path in up to three short lines, its last parts."""
-    return "\n".join(shortened(part, 14) for part in name.split(".")[-3:])
+    """Return a dotted path in up to three short lines, its last parts; a long one breaks at an underscore."""
+    lines = [line for part in name.split(".") for line in (part if len(part) <= 14 else part.replace("_", "_\n", 1)).split("\n")]
+    return "\n".join(shortened(line, 14) for line in lines[-3:])

@@ -79,10 +79,15 @@ def notes(found: "Sweep") -> list[str]:
             first, last = curve.iloc[0], curve.iloc[-1]
             unit = found.plan.scenario
             where = f"{name} from {first['at']:.3g} to {last['at']:.3g}"
-            ends = f"{words.money(unit, first['value'])} to {words.money(unit, last['value'])}"
+            ends = f"{words.money(unit, _short(first['value']))} to {words.money(unit, _short(last['value']))}"
             said.append(f"{where}: {f'{called(str(arm))}, ' if arm else ''}{MEASURES[what]} from {ends}{rest}.")
     losing = [f"On average {called(found.favoured)} is best. {found.where}"] if found.scattered else []
     return [*losing, *said[:6]]
+
+
+def _short(value: float) -> float:
+    """Return a mean over points to three digits: how far it is known is not."""
+    return float(f"{value:.3g}")
 
 
 def _ends(found: "Sweep", table: pd.DataFrame) -> Table:

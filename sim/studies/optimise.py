@@ -16,6 +16,7 @@ from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.raw import show
 from sim.scenario.study import MOST_POINTS, Factor, Study, read_study
 from sim.studies import search, sweep
+from sim.studies.answered import Answered
 from sim.studies.axes import Axis, Limit
 from sim.studies.design import Point, at, sobol
 from sim.studies.points import Plan, judge, plan
@@ -48,7 +49,7 @@ MOST_CORNERS = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Optimum:
+class Optimum(Answered):
     """What an optimisation found. Made by ``sim.optimise``.
 
     plan: what varies; asked: objectives, limits, trials, aspiration; found: the best point with one objective, or the front with several

@@ -15,6 +15,7 @@ from sim.scenario.raw import show
 from sim.scenario.sample import cells
 from sim.scenario.study import MOST_POINTS, Study, read_study
 from sim.studies import indices, sweep
+from sim.studies.answered import Answered
 from sim.studies.design import Point, TooMany, at
 from sim.studies.points import Plan, plan
 from sim.studies.sweep import OnSweep, Progress, Sweep
@@ -37,7 +38,7 @@ ROWS = {"sobol": 64, "morris": 20}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sensitivity(OnSweep):
+class Sensitivity(Answered, OnSweep):
     """What a sensitivity analysis found. Made by ``sim.sensitivity``.
 
     plan: the points; asked: method, measure, level; sweep: the runs. Correlated factors go together, as one.

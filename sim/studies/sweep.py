@@ -19,6 +19,7 @@ from sim.parts import Parts
 from sim.scenario import Scenario
 from sim.scenario.study import Study, read_study
 from sim.studies import design
+from sim.studies.answered import Answered
 from sim.studies.design import Point
 from sim.studies.discovery import Discovery, discover, told
 from sim.studies.kept import defined, keep, kept, together
@@ -41,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sweep:
+class Sweep(Answered):
     """What a sweep found. Made by ``sim.sweep``.
 
     plan: the points and what was run at each; rows: measures by point, and by arm there (``sim.measures.row``); seconds: wall clock of

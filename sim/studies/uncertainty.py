@@ -17,6 +17,7 @@ from sim.scenario.raw import show
 from sim.scenario.sample import cells
 from sim.scenario.study import MOST_POINTS, Study, read_study
 from sim.studies import information, sweep
+from sim.studies.answered import Answered
 from sim.studies.arms import NONE
 from sim.studies.design import Point, TooMany, at, sobol
 from sim.studies.discovery import Discovery
@@ -44,7 +45,7 @@ PILOT, LEAST = 32, 50
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Uncertainty(OnSweep):
+class Uncertainty(Answered, OnSweep):
     """What doubt about parameters does to a decision. Made by ``sim.uncertainty``.
 
     plan: the draws; asked: willingness, trials, trial_price; sweep: the runs. Money is customer equity of the firm.

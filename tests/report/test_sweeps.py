@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -218,6 +219,20 @@ def test_a_heat_map_of_arms_says_which_is_best() -> None:
     assert {(row[first], row[second]): row["arm"] for row in drawn.frame.to_dict("records")} == best.to_dict()
     labels = {text.get_text() for text in drawn.figure.legends[0].get_texts()}
     assert labels == {called(arm) for arm in best}
+
+
+@pytest.mark.parametrize("best", [0, 1])
+def test_a_heat_map_where_one_arm_is_best_says_what_it_gains(best: int) -> None:
+    """What the comparator gains over itself says nothing: then it is the best of the others that is drawn."""
+    rows = [[{**one, "equity": float(k == best)} for k, one in enumerate(every)] for every in arms().rows]
+    found = replace(arms(), rows=rows)
+    treated = found.table[found.table["arm"] != "none"]
+    arm = treated.groupby("arm")["gain"].mean().idxmax() if best == 0 else list(arms().plan.arms)[1]
+    drawn = heat(found)
+    assert drawn.title == f"What {called(str(arm))} gains"
+    first, second = influence(found)
+    wanted = treated[treated["arm"] == arm].set_index([first, second])["gain"]
+    assert {(row[first], row[second]): row["gain"] for row in drawn.frame.to_dict("records")} == wanted.to_dict()
 
 
 def test_parallel_lines_are_the_points() -> None:

@@ -1,5 +1,7 @@
 """Sensitivity, uncertainty and optimisation as verbs: which points they run, on which luck, what they refuse, what a folder keeps."""
 
+import html
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from sim.studies import optimise, sensitivity, uncertainty
 from sim.studies.optimise import optimise as best
 from sim.studies.sensitivity import Sensitivity, groups, in_replicates
 from sim.studies.sensitivity import sensitivity as sense
-from sim.studies.study_folder import KINDS, asking, write_study
+from sim.studies.study_folder import KINDS, asking, reporting, write_study
+from sim.studies.sweep import sweep
 from sim.studies.uncertainty import Uncertainty
 from sim.studies.uncertainty import uncertainty as doubt
 
@@ -258,6 +261,25 @@ def test_a_folder_is_verified(kind: str, tmp_path: Path, mine: str) -> None:
     table = out / "tables" / f"{name}.csv"
     table.write_text(table.read_text() + "0\n")
     assert any(line.startswith(f"tables/{name}.csv") for line in sim.verify(out))
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_study_says_what_it_found(kind: str) -> None:
+    """Printed as on the command line; in a notebook with ten rows of its first table at most."""
+    every: dict[str, Callable[[], Any]] = {
+        "sweep": lambda: sweep(publisher(), VARY, points=16),
+        "sensitivity": sobol,
+        "uncertainty": lambda: doubt(publisher(), {RATE: {"low": 0.02, "high": 0.2}}, points=30),
+        "optimise": lambda: best(publisher(), {PRICE: {"low": 60, "high": 90}}, trials=4),
+    }
+    found = every[kind]()
+    told = reporting(found)
+    assert str(found).splitlines() == [repr(found)[1:-1], told.answer(found), *told.notes(found)]
+    said, frame = found._repr_html_(), next(iter(found.tables().values()))
+    assert said.count("<tr>") == 1 + min(len(frame), 10)
+    assert html.escape(told.answer(found)) in said
+    assert (f"of {len(frame):,} rows" in said) is (len(frame) > 10)
 
 
 def test_every_kind_is_a_verb() -> None:

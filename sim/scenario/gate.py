@@ -14,7 +14,7 @@ from sim.scenario.checks import whole_faults
 from sim.scenario.checks_customers import MAX_CUSTOMERS, segment_view
 from sim.scenario.customers import HELD, Acquisition, Base, Frailty
 from sim.scenario.errors import Fault, ScenarioError
-from sim.scenario.memory import Memory
+from sim.scenario.memory import Memory, asking
 from sim.scenario.model import Scenario
 from sim.scenario.raw import mapping, show, suggest
 from sim.scenario.sample import cells, cohorts
@@ -78,7 +78,7 @@ def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = N
     return scenario
 
 
-def sound(raw: dict[str, Any], scenario: Scenario, memory: Memory) -> bool:
+def sound(raw: dict[str, Any], scenario: Scenario, memory: Memory | None) -> bool:
     """Return whether ``read`` would accept a mapping whose models are sound and make this scenario, which has no table.
 
     memory: of the rules between values, for many mappings that are alike. Raises ValidationError where the models refuse what a segment
@@ -87,8 +87,8 @@ def sound(raw: dict[str, Any], scenario: Scenario, memory: Memory) -> bool:
     assert scenario.by_segment
     views = {"": raw} | {key: segment_view(raw, key) for key in _told_apart(raw)}
     return (
-        not whole_faults(raw, memory.about("whole", raw))
-        and not any(cross_faults(view, memory.about(("view", key), view)) for key, view in views.items())
+        not whole_faults(raw, asking(memory, "whole", raw))
+        and not any(cross_faults(view, asking(memory, ("view", key), view)) for key, view in views.items())
         and not (_crowd(scenario) or _unseen(scenario))
     )
 

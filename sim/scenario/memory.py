@@ -25,6 +25,15 @@ def ask(function: Function, value: Any, *rest: Any) -> Any:
     return function(value, *rest)
 
 
+WORTH = 4
+"""Values from which remembering pays: to watch a function takes as long as to ask it a few times."""
+
+
+def memory_of(values: int) -> "Memory | None":
+    """Return a memory for so many values that are alike, None where they are too few."""
+    return Memory() if values >= WORTH else None
+
+
 def asking(memory: "Memory | None", part: Hashable, value: Any) -> Ask:
     """Return what puts functions to a value, by memory where there is one."""
     return ask if memory is None else memory.about(part, value)

@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from sim.measures.row import ERRORS, MEASURES
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.customers import OVERRIDABLE
 from sim.scenario.gate import plain, sound
-from sim.scenario.memory import Memory
+from sim.scenario.memory import Memory, memory_of
 from sim.scenario.overlaid import overlaid
 from sim.scenario.policy import Policy
 from sim.scenario.raw import show, suggest
@@ -351,7 +351,7 @@ def judge(made: Plan) -> None:
     from sim.studies.compare import refuse
     from sim.studies.simulate import refuse_endless
 
-    memories, wrong = defaultdict[str, Memory](Memory), dict[tuple[str, str, str], list[int]]()
+    memories, wrong = defaultdict[str, Memory | None](partial(memory_of, len(made.points))), dict[tuple[str, str, str], list[int]]()
     first: dict[tuple[str, str, str], Fault] = {}
     for k, point in enumerate(made.points):
         try:
@@ -372,7 +372,7 @@ def judge(made: Plan) -> None:
     raise ScenarioError(_placed(first[kind], wrong[kind], n, made.points) for kind in most[:TOLD])
 
 
-def _read(made: Plan, point: Point, memories: dict[str, Memory]) -> list[Scenario]:
+def _read(made: Plan, point: Point, memories: dict[str, Memory | None]) -> list[Scenario]:
     """Return the scenario of each arm at a point, or raise ScenarioError with every fault in it; memories: of the rules, by arm."""
     raws, base, refused = made.raw_at(point), made.scenario.base, None
     try:

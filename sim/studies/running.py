@@ -11,7 +11,7 @@ from sim.engine.cluster import connected, handed_out, hands, reach
 from sim.kernels.types import Tables
 from sim.measures.row import Row, row, rows
 from sim.parts import Parts
-from sim.scenario.memory import Memory
+from sim.scenario.memory import Memory, memory_of
 from sim.scenario.sample import cells
 from sim.studies.arms import NONE, Arm
 from sim.studies.compare import compared
@@ -39,8 +39,8 @@ def each(made: Plan, missing: Sequence[tuple[str, int]], threads: int, parts: Pa
     if made.scenario.run.executor == "dask":
         yield from _on_cluster(made, missing, threads)
         return
-    if threads == 1 or len(missing) < threads or _size(made.at(made.points[missing[0][1]])) >= LARGE:
-        memory = Memory()
+    if threads == 1 or len(missing) < threads or _largest(made, missing) >= LARGE:
+        memory = memory_of(len(missing))
         for key, k in missing:
             arms, checkpoint = made.at(made.points[k]), None if parts is None else Checkpoint(parts, f"run-{key}")
             yield key, *measured(arms, made.study.comparator, _compiled(arms, memory), checkpoint)
@@ -52,9 +52,9 @@ def each(made: Plan, missing: Sequence[tuple[str, int]], threads: int, parts: Pa
 
 def _side_by_side(made: Plan, missing: Sequence[tuple[str, int]], threads: int) -> Each:
     (key, k), *rest = missing
-    memory, size = Memory(), _size(made.at(made.points[k]))
+    memory = memory_of(len(missing))
     yield from ran(made, [(key, made.points[k])], memory)  # compiles what is not compiled yet, once, where Ctrl-C is obeyed
-    some = max(1, min(TOGETHER, SMALL // size, len(rest) // (4 * threads)))
+    some = max(1, min(TOGETHER, SMALL // _largest(made, missing), len(rest) // (4 * threads)))
     batches = ([(key, made.points[k]) for key, k in rest[first : first + some]] for first in range(0, len(rest), some))
     with ThreadPoolExecutor(threads) as pool:
         pending: set[Future[list[Ran]]] = set()
@@ -98,18 +98,25 @@ def _on_cluster(made: Plan, missing: Sequence[tuple[str, int]], workers: int) ->
 
 def on_worker(made: Plan, batch: Sequence[tuple[str, Point]]) -> list[Ran]:
     """Return key, rows and kernel seconds of some points."""
-    return ran(made, batch, Memory())
+    return ran(made, batch, memory_of(len(batch)))
 
 
-def ran(made: Plan, batch: Sequence[tuple[str, Point]], memory: Memory) -> list[Ran]:
+def ran(made: Plan, batch: Sequence[tuple[str, Point]], memory: Memory | None) -> list[Ran]:
     """Return key, rows and kernel seconds of some points, each on one thread; memory: of ``compile_tables``."""
     every = [(key, made.at(point, 1)) for key, point in batch]
     tables = [_compiled(arms, memory) for _, arms in every]
     return [(key, *measured(arms, made.study.comparator, one)) for (key, arms), one in zip(every, tables, strict=True)]
 
 
-def _compiled(arms: Sequence[Arm], memory: Memory) -> Tables:
+def _compiled(arms: Sequence[Arm], memory: Memory | None) -> Tables:
     return compile_tables(*(arm.scenario for arm in arms), memory=memory)
+
+
+def _largest(made: Plan, missing: Sequence[tuple[str, int]]) -> int:
+    """Return the most customers of any point."""
+    paths = [path for name, factor in made.study.vary.items() for path in factor.paths or (name,)]
+    differ = any(path.split(".")[0] in ("run", "firm", "cohorts") for path in paths)
+    return max(_size(made.at(made.points[k])) for _, k in (missing if differ else missing[:1]))
 
 
 def _size(arms: Sequence[Arm]) -> int:

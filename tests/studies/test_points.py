@@ -397,7 +397,7 @@ def test_points_are_judged_as_the_gate_judges_each(scenario: Scenario, vary: dic
     """What is remembered, and what points share, changes nothing: the same scenarios, the same faults."""
     study = read_study({"vary": vary, "policies": policies})
     plan = made.Plan(scenario, study, points(study), *made._arms(study, None)[:2])
-    memories, accepted = defaultdict[str, Memory](Memory), 0
+    memories, accepted = defaultdict[str, Memory | None](Memory), 0
 
     def told(read_all: Callable[[Point], list[Scenario]], point: Point) -> Any:
         try:

@@ -19,6 +19,7 @@ import pytest
 import sim
 from sim.parts import Parts
 from sim.scenario import Scenario, ScenarioError
+from sim.scenario.study import read_study
 from sim.studies import folder, running
 from sim.studies import kept as keeping
 from sim.studies import sweep as sweeps
@@ -92,6 +93,15 @@ def test_the_same_where_points_are_large(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(sys.modules["sim.engine.checkpoint"], "FIRST_STEP", 16)
     same(sweep(publisher(threads=2), VARY, points=5, out=tmp_path / "out"), small)
     assert not list((tmp_path / "out.parts").glob("*.npz"))
+
+
+@pytest.mark.parametrize(
+    ("vary", "most"),
+    [({"run.customers": [20, 500, 30]}, 500), ({"run.replicates": [1, 4]}, 400), ({"discount_rate_annual": [0.1, 0.2]}, 100)],
+)
+def test_the_largest_point_says_how_all_are_run(vary: dict[str, Any], most: int) -> None:
+    made = plan(publisher("run.customers=100"), read_study({"vary": vary}))
+    assert running._largest(made, [(made.key(point), k) for k, point in enumerate(made.points)]) == most
 
 
 def test_the_same_in_any_order() -> None:

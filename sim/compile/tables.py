@@ -11,9 +11,10 @@ from sim.compile.existing import compile_existing, most
 from sim.compile.hazards import edge_below, leave_below
 from sim.compile.layout import edge_ends
 from sim.compile.market import regime_paths
+from sim.compile.pieces import compile_variant
 from sim.compile.policy import desk, purpose
 from sim.compile.quantiles import Library
-from sim.compile.variant import Variant, compile_variant
+from sim.compile.variant import Variant
 from sim.kernels.addresses import BETA_PURPOSES
 from sim.kernels.life import reached
 from sim.kernels.types import LIMIT, STAGE_KINDS, Array, Tables

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import sim
+from sim.compile.pieces import compile_variant
 from sim.compile.policy import treated_stages
 from sim.compile.quantiles import Library
 from sim.compile.remaining import Chain, remaining
 from sim.compile.tables import beta_edges, compile_tables
-from sim.compile.variant import compile_variant
 from sim.exact import exact
 from sim.exact.decisions import best_rule
 from sim.kernels.types import CONTACTED

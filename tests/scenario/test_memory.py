@@ -19,6 +19,8 @@ from sim.scenario.overlaid import overlaid
 from sim.scenario.policy import Policy
 from tests import zoo
 
+pytestmark = pytest.mark.jit  # no kernel is run here: once is enough
+
 VALUES: tuple[Any, ...] = (-1, 0, 0.5, 2, 1e9, None, "x", [], [0.5, 2.0], {}, {"mean": 3}, True)
 
 NAMES = ["lifecycle", "adoption", "publisher_cohorts", "bgbb", "treated", *zoo.ZOO]
@@ -127,7 +129,6 @@ def accepted(name: str) -> bool:
         return False
 
 
-@pytest.mark.jit
 @pytest.mark.parametrize("name", [name for name in NAMES if accepted(name)])
 def test_tables_by_memory_are_those_of_each_scenario(name: str) -> None:
     memory, compiled = Memory(), 0

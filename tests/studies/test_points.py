@@ -372,6 +372,7 @@ def test_draws_beyond_the_valid_range_are_refused_with_their_share() -> None:
     assert float(found[2]) == pytest.approx(100 * int(found[1]) / 1024, abs=0.005)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize(
     ("scenario", "vary", "policies"),
     [

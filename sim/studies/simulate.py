@@ -86,6 +86,8 @@ def ration(
     in_one_piece(scenarios[0].run)
     for scenario in scenarios:
         refuse_beside(scenario)
+    if any(scenario.learning for scenario in scenarios):
+        tables = tables._replace(quality=tables.quality.copy())  # in which what is learned is written
     first, everywhere = scenarios[0], cells(scenarios[0])
     sampled, firm = [cell.sampled for cell in everywhere], sum(cell.firm for cell in everywhere)
     each = [

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import sim
+from sim.compile import compile_tables
 from sim.kernels.types import CONTACTS
 from sim.measures.sample import Sample
 from sim.scenario import ScenarioError, read
@@ -15,9 +16,10 @@ from sim.studies.arms import Arm
 from sim.studies.compare import compared
 from sim.studies.control import controlled
 from sim.studies.picking import How, pick_best
+from sim.studies.simulate import simulate
 from tests.running import assert_same
 from tests.scenario.cases import assert_refused, sound
-from tests.zoo import ZOO, changed
+from tests.zoo import COUPLED, ZOO, changed
 
 LEARNING = {"most": 1.2, "contacts": 900.0}
 STAGES = {key: {**stage, **({"contacts": 0.6} if key == "formation" else {})} for key, stage in ZOO["mindful"]["stages"].items()}
@@ -50,6 +52,29 @@ def given(scenario: Scenario, heard: list[float]) -> Scenario:
     quality = [float(np.float32(own[min(y, len(own) - 1)])) + most * (1 - math.exp(-n / contacts)) for y, n in enumerate(heard)]
     minds = scenario.satisfaction.model_copy(update={"quality": tuple(quality)})
     return scenario.model_copy(update={"learning": None, "satisfaction": minds})
+
+
+POLICIES: dict[str, Any] = {"calls": {"uptake": 0.6, "capacity": 40, "rank": {"by": "survey"}, "who": {"survey": {"below": 4.0}}}}
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        telling(learning=LEARNING),
+        telling(learning=LEARNING, policies=POLICIES),
+        telling(policies=POLICIES),
+        *(Scenario.model_validate({**COUPLED[name], "name": name}) for name in COUPLED),
+        *(Scenario.model_validate({**ZOO[name], "name": name}) for name in ("treated_orders", "mindful_orders")),
+    ],
+    ids=lambda scenario: f"{scenario.name}{'+'.join(scenario.policies)}",
+)
+def test_a_run_leaves_its_tables_as_they_are(scenario: Scenario) -> None:
+    """Points of a sweep share arrays of their tables."""
+    tables = compile_tables(scenario)
+    before = [values.copy() for values in tables]
+    simulate(scenario, tables=tables)
+    for name, mine, theirs in zip(tables._fields, before, tables, strict=True):
+        np.testing.assert_array_equal(mine, theirs, err_msg=name)
 
 
 @pytest.mark.parametrize("customers", [None, 331])

@@ -63,16 +63,15 @@ class Reads:
 
 
 def changed(before: Any, now: Any, path: Path = ()) -> Iterator[Path]:
-    """Yield where two mappings, or models, differ; where their keys do, the path of the mapping."""
+    """Yield where two mappings, or models, differ; where their keys or the order of these do, the path of the mapping."""
+    keys: Iterable[str] = ()
     if type(before) is not type(now):
         yield path
-        return
-    keys: Iterable[str] = ()
-    if isinstance(before, BaseModel) and not before.__private_attributes__:
+    elif isinstance(before, BaseModel) and not before.__private_attributes__:
         keys, before, now = type(before).model_fields, before.__dict__, now.__dict__
-    elif isinstance(before, dict) and before.keys() == now.keys():
+    elif isinstance(before, dict) and list(before) == list(now):
         keys = before
-    elif before != now:
+    elif isinstance(before, dict) or before != now:
         yield path
     for key in keys:
         one, other = before[key], now[key]

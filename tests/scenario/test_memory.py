@@ -155,6 +155,16 @@ def test_cases_side_by_side_are_remembered_apart() -> None:
             np.testing.assert_array_equal(mine, theirs)
 
 
+def test_the_order_of_policies_is_one_of_the_things_that_change() -> None:
+    """It is that of the sets of policies for which hazards are laid out."""
+    scenario, memory = named("lifecycle"), Memory()
+    bodies = {one: Policy.model_validate(policy(one)) for one in ("proactive_service", "win_back", "accountable")}
+    for order in (list(bodies), list(reversed(bodies))):
+        one = scenario.model_copy(update={"policies": {key: bodies[key] for key in order}})
+        for mine, theirs in zip(compile_tables(one), compile_tables(one, memory=memory), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_change_laid_over_a_model_is_one_of_its_mapping(name: str) -> None:
     scenario = named(name)
@@ -191,6 +201,7 @@ def test_a_question_is_put_again_only_where_something_it_read_has_changed() -> N
     assert times(put(first, ("a", "b"), True)) == (1, True)
     assert times({**first, "a": {**first["a"], "new": 1}}) == (1, 1)  # type: ignore[dict-item]
     assert times({**first, "g": 1}) == (1, 1)
+    assert times({"a": {"d": {"x": 1}, "c": 2, "b": 1}, "e": 5}) == (1, 1)  # another order
     assert times(first) == (0, 1)
 
 

@@ -71,7 +71,7 @@ def changed(before: Any, now: Any, path: Path = ()) -> Iterator[Path]:
         keys, before, now = type(before).model_fields, before.__dict__, now.__dict__
     elif isinstance(before, dict) and list(before) == list(now):
         keys = before
-    elif isinstance(before, dict) or before != now:
+    elif isinstance(before, dict) or before != now or (isinstance(before, float | tuple) and repr(before) != repr(now)):  # as -0.0 from 0.0
         yield path
     for key in keys:
         one, other = before[key], now[key]

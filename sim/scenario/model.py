@@ -163,12 +163,13 @@ class Scenario(Model):
             service = self.service.model_copy(update={"needs": self.service.needs or self.effective_segments})
             base = base.model_copy(update={"service": service})
         changes = {key: {part: value for part in OVERRIDABLE if (value := getattr(one, part))} for key, one in self.segments.items()}
-        return {key: overlaid(base._without(key), change) for key, change in changes.items()}
+        return {key: overlaid(base._without(key, change), change) for key, change in changes.items()}
 
-    def _without(self, segment: str) -> "Scenario":
-        """Return the scenario without the policies that leave a segment alone."""
+    def _without(self, segment: str, change: Mapping[str, Any]) -> "Scenario":
+        """Return the scenario without the policies that leave a segment alone, and without purchases where its own are of another kind."""
         mine = {key: one for key, one in self.policies.items() if one.who.segments is None or segment in one.who.segments}
-        return self if len(mine) == len(self.policies) else self.model_copy(update={"policies": mine})
+        other = change.get("purchases", {}).get("kind", self.purchases.kind) != self.purchases.kind
+        return self.model_copy(update={"policies": mine, **({"purchases": None} if other else {})})
 
     @cached_property
     def existing(self) -> "Existing | None":

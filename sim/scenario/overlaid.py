@@ -9,7 +9,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def overlaid(model: M, change: Mapping[str, Any]) -> M:
-    """Return a model with the mappings of ``change`` laid over it, as ``sim.scenario.model.overlay`` lays them over its mapping.
+    """Return a model with the mappings of ``change`` laid over it, key by key; everything else is replaced.
 
     Raises ValidationError of pydantic where the models refuse the change.
     """
@@ -19,15 +19,16 @@ def overlaid(model: M, change: Mapping[str, Any]) -> M:
 
 
 def _over(base: Any, change: Any) -> Any:
-    if not isinstance(change, Mapping) or _of_another_kind(base, change):
+    if not isinstance(change, Mapping):
         return change
     if isinstance(base, BaseModel):
-        return overlaid(base, change)
+        return _over(base.model_dump(exclude_unset=True), change) if _of_another_kind(base, change) else overlaid(base, change)
     if isinstance(base, dict):
         return {**base, **{key: _over(base.get(key), value) for key, value in change.items()}}
     return change
 
 
-def _of_another_kind(base: Any, change: Mapping[str, Any]) -> bool:
-    """Return whether a change asks for another model, with keys of its own."""
-    return isinstance(base, BaseModel) and "kind" in change and change["kind"] not in get_args(type(base).model_fields["kind"].annotation)
+def _of_another_kind(base: BaseModel, change: Mapping[str, Any]) -> bool:
+    """Return whether a change asks for another model, which the one around it finds by its kind."""
+    kind = type(base).model_fields.get("kind")
+    return kind is not None and "kind" in change and change["kind"] not in get_args(kind.annotation)

@@ -1,6 +1,7 @@
 """Points of a study as scenarios: dotted paths set in plain mappings, each point read by the one gate."""
 
 import hashlib
+import itertools
 import json
 import math
 from collections import defaultdict
@@ -78,12 +79,23 @@ class Plan:
             else:
                 change = put(change, path, value, self.whole)
         base = overlaid(self.scenario if threads is None else self._on(threads), change)
-        policies = {name: overlaid(policy, changed[name]) if name in changed else policy for name, policy in self.policies.items()}
+        every = self.arms_at(point) or {NONE: ()}
+        policies = {name: self._policy(name, changed.get(name)) for name in dict.fromkeys(itertools.chain(*every.values()))}
         found = []
-        for key, names in (self.arms_at(point) or {NONE: ()}).items():
-            mine = {**base.policies, **{name: policies[name] for name in names}}
-            found.append(Arm(key, names, base.model_copy(update={POLICIES: mine}) if names else base))
+        for key, names in every.items():
+            mine = {name: policies[name] for name in names}
+            found.append(Arm(key, names, overlaid(base, {POLICIES: mine}) if names else base))
         return tuple(found)
+
+    def _policy(self, name: str, change: Mapping[str, Any] | None) -> Policy:
+        """Return a policy of the arms, with a change laid over it. Raises ValidationError where it is refused."""
+        if name not in self._policies:
+            self._policies[name] = Policy.model_validate(self.bodies[name])
+        return overlaid(self._policies[name], change) if change else self._policies[name]
+
+    @cached_property
+    def _policies(self) -> dict[str, Policy]:
+        return {}
 
     def _on(self, threads: int) -> Scenario:
         """Return the scenario as it is run on some threads of this machine."""
@@ -95,11 +107,6 @@ class Plan:
     @cached_property
     def _by_threads(self) -> dict[int, Scenario]:
         return {}
-
-    @cached_property
-    def policies(self) -> dict[str, Policy]:
-        """The policies of the arms, by name. Raises ValidationError where one is refused."""
-        return {name: Policy.model_validate(body) for name, body in self.bodies.items()}
 
     def raw_at(self, point: Point) -> list[dict[str, Any]]:
         """Return the arms at a point as mappings, which share what does not vary, for the gate to judge."""
@@ -361,8 +368,7 @@ def judge(made: Plan) -> None:
             if len(found) > 1:
                 refuse(found[0])
         except ScenarioError as error:
-            for fault in error.faults:
-                kind = (fault.where, fault.rule, fault.suggestion)
+            for kind, fault in {(fault.where, fault.rule, fault.suggestion): fault for fault in reversed(error.faults)}.items():
                 first.setdefault(kind, fault)
                 wrong.setdefault(kind, []).append(k)
     if not wrong:

@@ -413,6 +413,58 @@ def test_points_are_judged_as_the_gate_judges_each(scenario: Scenario, vary: dic
     assert 0 < accepted < len(plan.points)
 
 
+ORDERING = Scenario.model_validate(
+    {
+        "period": "year",
+        "horizon": 5,
+        "start": "customer",
+        "stages": {"customer": {"to": {"lost": {"probability": 0.3}}}, "lost": {"kind": "lost"}},
+        "purchases": {"kind": "bernoulli", "probability": 0.4, "order_value": 10},
+        "segments": {
+            "a": {"share": 0.5, "purchases": {"kind": "poisson", "rate": 2.0}},
+            "b": {"share": 0.5, "purchases": {"order_value": 20}},
+        },
+    }
+)
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize(
+    ("vary", "more"),
+    [
+        ({"purchases.kind": ["bernoulli", "subscription", "x"]}, {}),
+        ({"purchases.kind": ["poisson"], "purchases.rate": {"values": [3.0], "paths": ["purchases.rate"]}}, {}),
+        ({"segments.a.purchases.rate": [1.0, -1.0], "segments.b.purchases.kind": ["bernoulli", "subscription"]}, {}),
+        ({"segments.b.purchases.order_value.kind": ["x"]}, {}),
+        ({"purchases.probability": [0.1, 0.9]}, {"policies": ["+".join(f"p{k}" for k in range(9)), "p0"], "crossed": False}),
+        ({"purchases.probability": [0.1]}, {"policies": ["Up"]}),
+        ({"policies.p0.uptake": [0.5, 2.0]}, {"policies": ["p0", "none"], "crossed": False}),
+    ],
+)
+def test_what_sharing_could_let_through_is_judged_as_by_the_gate(vary: dict[str, Any], more: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    for name in ("Up", *(f"p{k}" for k in range(9))):
+        (tmp_path / "policy" / f"{name}.yaml").write_text("label: One\ncost: {setup: 1}\neffects: {orders: 1.1}\n", encoding="utf-8")
+    study = read_study({"vary": vary, **more})
+    plan = made.Plan(ORDERING, study, points(study), *made._arms(study, tmp_path)[:2])
+    for point in plan.points:
+        try:
+            wanted: Any = [read(raw, ORDERING.name) for raw in plan.raw_at(point)]
+        except ScenarioError as error:
+            wanted = error.faults
+        try:
+            found: Any = made._read(plan, point, defaultdict(Memory))
+        except ScenarioError as error:
+            found = error.faults
+        assert found == wanted
+
+
+def test_a_fault_that_is_told_twice_of_a_point_is_one_point_s() -> None:
+    plan = sim.load("lifecycle", *SMALL)
+    (line, *_) = said(plan, {"correlations.wallet.rate": [0.5]})
+    assert " at 2 of 1 " not in line
+
+
 def test_no_point_is_run_where_one_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sim.studies.running.measured", lambda *_: pytest.fail("a point was run"))
     assert said(publisher(), {"discount_rate_annual": [0.1, -2]})

@@ -23,7 +23,7 @@ from unittest import mock
 import sim
 from showing import run
 from sim.scenario.study import read_study
-from sim.studies.points import plan
+from sim.studies.planning import plan
 from sim.studies.sweep import run as run_plan
 
 OPTIONS: dict[str, Any] = {"points": 1000, "many": 10_000, "hydra": 50, "out": "results/sweep_speed.json"}

@@ -19,7 +19,8 @@ from sim.studies import search, sweep
 from sim.studies.answered import Answered
 from sim.studies.axes import Axis, Limit
 from sim.studies.design import Point, at, sobol
-from sim.studies.points import Plan, judge, plan
+from sim.studies.planning import judge, plan
+from sim.studies.points import Plan
 from sim.studies.sensitivity import REPLICATES, in_replicates, own_faults
 from sim.studies.sweep import Progress
 

@@ -17,7 +17,8 @@ from sim.scenario.study import MOST_POINTS, Study, read_study
 from sim.studies import indices, sweep
 from sim.studies.answered import Answered
 from sim.studies.design import Point, TooMany, at
-from sim.studies.points import Plan, plan
+from sim.studies.planning import plan
+from sim.studies.points import Plan
 from sim.studies.sweep import OnSweep, Progress, Sweep
 
 if TYPE_CHECKING:

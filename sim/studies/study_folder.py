@@ -28,7 +28,8 @@ from sim.studies.folder import (
     table_of,
     told_otherwise,
 )
-from sim.studies.points import Plan, judge, plan
+from sim.studies.planning import judge, plan
+from sim.studies.points import Plan
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,7 +23,8 @@ from sim.studies.answered import Answered
 from sim.studies.design import Point
 from sim.studies.discovery import Discovery, discover, told
 from sim.studies.kept import defined, keep, kept, together
-from sim.studies.points import Plan, plan
+from sim.studies.planning import plan
+from sim.studies.points import Plan
 from sim.studies.running import each
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from sim.studies.answered import Answered
 from sim.studies.arms import NONE
 from sim.studies.design import Point, TooMany, at, sobol
 from sim.studies.discovery import Discovery
-from sim.studies.points import Plan, plan
+from sim.studies.planning import plan
+from sim.studies.points import Plan
 from sim.studies.sensitivity import groups, in_replicates, own_faults
 from sim.studies.sweep import OnSweep, Progress, Sweep
 

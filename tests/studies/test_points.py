@@ -18,6 +18,7 @@ from sim.measures.row import ERRORS, MEASURES
 from sim.scenario import Scenario, ScenarioError, read
 from sim.scenario.memory import Memory
 from sim.scenario.study import MOST_POINTS, read_study
+from sim.studies import planning
 from sim.studies import points as made
 from sim.studies.arms import NONE
 from sim.studies.compare import Comparison
@@ -216,7 +217,7 @@ def test_existing_customers_are_those_of_the_table(tmp_path: Path, monkeypatch: 
             assert_run(found.table.iloc[k], alone)
         assert found.table["clv"].nunique() == 2
     frame = pd.read_csv("base.csv")
-    key = made.plan(of_file, read_study({"vary": {"horizon": [9]}})).key({"horizon": 9})
+    key = planning.plan(of_file, read_study({"vary": {"horizon": [9]}})).key({"horizon": 9})
     frame["segment"] = next(iter(sim.load("markov_lifecycle").segments))
     held = sim.load("markov_lifecycle", "horizon=9", "run.threads=1", "run.customers=50", base=frame)
     assert held.base is not None
@@ -228,7 +229,7 @@ def test_existing_customers_are_those_of_the_table(tmp_path: Path, monkeypatch: 
     )
     base.table(tmp_path, rows[:-1])
     other = base.scenario("chain", "base.csv", {"threads": 1}, **more)
-    assert made.plan(other, read_study({"vary": {"horizon": [9]}})).key({"horizon": 9}) != key
+    assert planning.plan(other, read_study({"vary": {"horizon": [9]}})).key({"horizon": 9}) != key
 
 
 def test_rows_have_what_measures_say() -> None:
@@ -256,7 +257,7 @@ def test_nothing_that_is_given_is_changed() -> None:
 
 def test_a_key_tells_apart_whatever_a_row_depends_on() -> None:
     def key(scenario: Scenario, raw: dict[str, Any], place: int = 0) -> str:
-        plan = made.plan(scenario, read_study(raw))
+        plan = planning.plan(scenario, read_study(raw))
         return plan.key(plan.points[place])
 
     vary: dict[str, Any] = {"discount_rate_annual": [0.1, 0.2]}
@@ -397,7 +398,7 @@ def test_draws_beyond_the_valid_range_are_refused_with_their_share() -> None:
 def test_points_are_judged_as_the_gate_judges_each(scenario: Scenario, vary: dict[str, Any], policies: list[str]) -> None:
     """What is remembered, and what points share, changes nothing: the same scenarios, the same faults."""
     study = read_study({"vary": vary, "policies": policies})
-    plan = made.Plan(scenario, study, points(study), *made._arms(study, None)[:2])
+    plan = made.Plan(scenario, study, points(study), *planning._arms(study, None)[:2])
     memories, accepted = defaultdict[str, Memory | None](Memory), 0
 
     def told(read_all: Callable[[Point], list[Scenario]], point: Point) -> Any:
@@ -408,7 +409,7 @@ def test_points_are_judged_as_the_gate_judges_each(scenario: Scenario, vary: dic
 
     for point in plan.points:
         gate = told(lambda point: [read(raw, scenario.name) for raw in plan.raw_at(point)], point)
-        assert told(lambda point: made._read(plan, point, memories), point) == gate
+        assert told(lambda point: planning._read(plan, point, memories), point) == gate
         accepted += isinstance(gate[0], Scenario)
     assert 0 < accepted < len(plan.points)
 
@@ -446,14 +447,14 @@ def test_what_sharing_could_let_through_is_judged_as_by_the_gate(vary: dict[str,
     for name in ("Up", *(f"p{k}" for k in range(9))):
         (tmp_path / "policy" / f"{name}.yaml").write_text("label: One\ncost: {setup: 1}\neffects: {orders: 1.1}\n", encoding="utf-8")
     study = read_study({"vary": vary, **more})
-    plan = made.Plan(ORDERING, study, points(study), *made._arms(study, tmp_path)[:2])
+    plan = made.Plan(ORDERING, study, points(study), *planning._arms(study, tmp_path)[:2])
     for point in plan.points:
         try:
             wanted: Any = [read(raw, ORDERING.name) for raw in plan.raw_at(point)]
         except ScenarioError as error:
             wanted = error.faults
         try:
-            found: Any = made._read(plan, point, defaultdict(Memory))
+            found: Any = planning._read(plan, point, defaultdict(Memory))
         except ScenarioError as error:
             found = error.faults
         assert found == wanted
@@ -498,7 +499,7 @@ def test_too_many_points_are_told_with_what_they_cost(monkeypatch: pytest.Monkey
     [(0.2, "1 seconds"), (119, "119 seconds"), (120, "2 minutes"), (1e5, "28 hours"), (6e5, "7 days"), (1e9, "32 years")],
 )
 def test_a_time_in_words(seconds: float, said: str) -> None:
-    assert made._duration(seconds) == said
+    assert planning._duration(seconds) == said
 
 
 def test_setting_a_path_copies_what_it_passes() -> None:
@@ -519,12 +520,12 @@ def test_what_stands_where_a_factor_is_set() -> None:
         "stages.renewed.to.lapsed.probability": [0.2],
         "twice": {"values": [2], "scale": True, "paths": ["acquisition.cost"]},
     }
-    plan = made.plan(publisher(), read_study({"vary": vary}))
+    plan = planning.plan(publisher(), read_study({"vary": vary}))
     assert [plan.standing(name) for name in vary] == [0.15, 75.9, None, 1.0]
 
 
 def test_arms_by_name() -> None:
-    plan = made.plan(lifecycle(), read_study({"vary": {"horizon": [12]}, "policies": ["win_back+service_recovery", "none"]}))
+    plan = planning.plan(lifecycle(), read_study({"vary": {"horizon": [12]}, "policies": ["win_back+service_recovery", "none"]}))
     assert dict(plan.arms) == {NONE: (), "win_back+service_recovery": ("win_back", "service_recovery")}
     assert [arm.id for arm in plan.at(plan.points[0], threads=1)] == list(plan.arms)
     assert all(arm.scenario.run.threads == 1 for arm in plan.at(plan.points[0], threads=1))

@@ -16,7 +16,7 @@ from sim import store
 from sim.scenario import ScenarioError
 from sim.scenario.study import read_study
 from sim.studies import study_folder
-from sim.studies.points import plan
+from sim.studies.planning import plan
 from sim.studies.study_folder import default_folder, study_of, write_study
 from sim.studies.sweep import Sweep, sweep
 from tests import base
@@ -106,7 +106,7 @@ def test_it_verifies(folder: Path) -> None:
 
 
 def test_policies_that_ship_may_change_without_changing_what_it_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.studies.points.named", lambda *_: pytest.fail("a policy's file was read"))
+    monkeypatch.setattr("sim.studies.planning.named", lambda *_: pytest.fail("a policy's file was read"))
     assert sim.verify(folder) == []
 
 

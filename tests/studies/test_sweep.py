@@ -24,7 +24,7 @@ from sim.studies import folder, running
 from sim.studies import kept as keeping
 from sim.studies import sweep as sweeps
 from sim.studies.kept import kept
-from sim.studies.points import plan
+from sim.studies.planning import plan
 from sim.studies.sweep import Sweep, sweep
 
 pytestmark = pytest.mark.jit
@@ -185,7 +185,7 @@ def test_ctrl_c_ends_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(KeyboardInterrupt):
         sweep(publisher(threads=2), VARY, points=64, out=tmp_path / "out", progress=Interrupted(4))
     ended = len(ran)
-    assert ended <= 1 + 3 * running.TOGETHER
+    assert ended <= 1 + 2 * 2 * running.TOGETHER
     found = sweep(publisher(threads=2), VARY, points=4, out=tmp_path / "out")
     assert len(ran) == ended + 4 - found.taken
 

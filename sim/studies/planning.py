@@ -156,9 +156,11 @@ def judge(made: Plan) -> None:
             if len(found) > 1:
                 refuse(found[0])
         except ScenarioError as error:
-            for kind, fault in {(fault.where, fault.rule, fault.suggestion): fault for fault in reversed(error.faults)}.items():
+            for fault in error.faults:
+                kind = (fault.where, fault.rule, fault.suggestion)
                 first.setdefault(kind, fault)
-                wrong.setdefault(kind, []).append(k)
+                if wrong.setdefault(kind, [])[-1:] != [k]:  # a rule may say the same twice
+                    wrong[kind].append(k)
     if not wrong:
         return
     n = len(made.points)

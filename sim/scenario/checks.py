@@ -7,7 +7,7 @@ checks_policy.py and checks_policy_limits.py;
 ``faults`` and ``whole_faults`` run them all.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sim.scenario.checks_arrivals import WHOLE as ARRIVALS_WHOLE
@@ -227,12 +227,18 @@ def rate_periods(raw: Raw) -> Iterator[Fault]:
 def lists_by_age(raw: Raw) -> Iterator[Fault]:
     """Refuse lists by stage age that are longer than the horizon."""
     limit = periods(raw)
-    places = [(f"stages.{key}.{name}", body.get(name)) for key, body in stages(raw) for name in LISTS_OF_STAGE]
-    places += [(f"stages.{s}.to.{key}.{name}", edge.get(name)) for s, key, edge in edges(raw) for name in LISTS_OF_EDGE]
-    for where, values in places:
+    for key, body in stages(raw):
+        yield from _too_long(f"stages.{key}", body, LISTS_OF_STAGE, limit)
+    for stage, key, edge in edges(raw):
+        yield from _too_long(f"stages.{stage}.to.{key}", edge, LISTS_OF_EDGE, limit)
+
+
+def _too_long(where: str, body: Mapping[str, Any], names: Iterable[str], limit: int) -> Iterator[Fault]:
+    for name in names:
+        values = body.get(name)
         if isinstance(values, list | tuple) and len(values) > limit:
             rule = f"a list by stage age must not be longer than the horizon, {limit} periods"
-            yield Fault(where, f"{len(values)} values", rule, "shorten the list or lengthen the horizon")
+            yield Fault(f"{where}.{name}", f"{len(values)} values", rule, "shorten the list or lengthen the horizon")
 
 
 def _names(raw: Raw) -> list[str]:

@@ -349,7 +349,7 @@ def _pair(where: str, one: str, other: str, value: Any, before: str | None) -> F
 
 
 def _constant(raw: Raw, named: list[str], where: str = "correlations") -> Iterator[Fault]:
-    views = [segment_view(raw, key) for key in mapping(raw, "segments")] or [expand(dict(raw))]
+    views = ([segment_view(raw, key) for key in mapping(raw, "segments")] or [expand(dict(raw))]) if named else []
     for trait in named:
         if not any(_varies(view, trait) for view in views):
             yield Fault(where, show(trait), "only what differs between customers can be correlated", SPREAD_BY[trait])

@@ -88,6 +88,16 @@ def _same(one: Any, other: Any) -> bool:
     return one is other or (type(one) is type(other) and not isinstance(one, dict) and not hasattr(one, "dtype") and bool(one == other))
 
 
+@dataclass
+class _Said:
+    """What a function said of the first value, with what it read of it and what else it took; touched: by changes of these paths."""
+
+    reads: Reads
+    rest: tuple[Any, ...]
+    answer: Any
+    touched: dict[tuple[Path, ...], bool] = field(default_factory=dict)
+
+
 class Memory:
     """What functions have said of values that are alike, by the part that is asked about, such as a segment.
 
@@ -97,26 +107,28 @@ class Memory:
     def __init__(self) -> None:
         self.made: dict[str, Any] = {}
         self.first: dict[Hashable, Any] = {}
-        self.said: dict[tuple[Hashable, Function], tuple[Reads, tuple[Any, ...], Any]] = {}
+        self.said: dict[Hashable, dict[Function, _Said]] = {}
 
     def about(self, part: Hashable, value: Any) -> Ask:
         """Return what puts functions to a value; the first one that is given for a part is remembered."""
-        paths = list(changed(self.first.setdefault(part, value), value))
+        paths = tuple(changed(self.first.setdefault(part, value), value))
+        said = self.said.setdefault(part, {})
 
         def remembering(function: Function, value: Any, *rest: Any) -> Any:
-            held = self.said.get((part, function))
+            held = said.get(function)
             if held is None:
                 if paths:
                     return _told(function(value, *rest))
                 reads = Reads()
-                answer = _told(function(watched(value, reads), *rest))
-                self.said[part, function] = reads, rest, answer
-                return answer
-            reads, first, answer = held
-            if not any(map(reads.touched, paths)) and all(map(_same, first, rest)):
-                return answer
+                said[function] = held = _Said(reads, rest, _told(function(watched(value, reads), *rest)))
+                return held.answer
+            touched = held.touched.get(paths)
+            if touched is None:
+                touched = held.touched[paths] = any(map(held.reads.touched, paths))
+            if not touched and all(map(_same, held.rest, rest)):
+                return held.answer
             again = _told(function(value, *rest))
-            return answer if _same(answer, again) else again
+            return held.answer if _same(held.answer, again) else again
 
         return remembering
 

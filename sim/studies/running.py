@@ -14,9 +14,10 @@ from sim.parts import Parts
 from sim.scenario.memory import Memory, memory_of
 from sim.scenario.sample import cells
 from sim.studies.arms import NONE, Arm
-from sim.studies.compare import compared
+from sim.studies.compare import Comparison, compared
 from sim.studies.design import Point
 from sim.studies.points import Plan
+from sim.studies.result import Result
 from sim.studies.simulate import simulate
 
 LARGE = 2_000_000
@@ -43,7 +44,7 @@ def each(made: Plan, missing: Sequence[tuple[str, int]], threads: int, parts: Pa
         memory = memory_of(len(missing))
         for key, k in missing:
             arms, checkpoint = made.at(made.points[k]), None if parts is None else Checkpoint(parts, f"run-{key}")
-            yield key, *measured(arms, made.study.comparator, _compiled(arms, memory), checkpoint)
+            yield key, *_told(simulated(arms, made.study.comparator, _compiled(arms, memory), checkpoint))
             if checkpoint is not None:
                 checkpoint.done()
         return
@@ -82,12 +83,12 @@ def _on_cluster(made: Plan, missing: Sequence[tuple[str, int]], workers: int) ->
     """Hand points out to a cluster, as many at once as take about a second; the first is run here, and says how many that are."""
     reach(made.scenario.run)
     (key, k), *rest = missing
-    yield key, *measured(made.at(made.points[k], 1), made.study.comparator)
+    yield from ran(made, [(key, made.points[k])], None)
     if not rest:
         return
     started = perf_counter()
     if len(rest) > 4 * workers:  # else one at a time
-        measured(made.at(made.points[k], 1), made.study.comparator)
+        ran(made, [(key, made.points[k])], None)
     second = int(1.0 / (perf_counter() - started))
     with connected(made.scenario.run, workers) as client:
         size = max(1, min(second, -(-len(rest) // (4 * max(workers, hands(client))))))
@@ -98,14 +99,16 @@ def _on_cluster(made: Plan, missing: Sequence[tuple[str, int]], workers: int) ->
 
 def on_worker(made: Plan, batch: Sequence[tuple[str, Point]]) -> list[Ran]:
     """Return key, rows and kernel seconds of some points."""
-    return ran(made, batch, memory_of(len(batch)))
+    memory, groups = memory_of(len(batch)), (batch[first : first + TOGETHER] for first in range(0, len(batch), TOGETHER))
+    return [one for some in groups for one in ran(made, some, memory)]
 
 
 def ran(made: Plan, batch: Sequence[tuple[str, Point]], memory: Memory | None) -> list[Ran]:
     """Return key, rows and kernel seconds of some points, each on one thread; memory: of ``compile_tables``."""
     every = [(key, made.at(point, 1)) for key, point in batch]
     tables = [_compiled(arms, memory) for _, arms in every]
-    return [(key, *measured(arms, made.study.comparator, one)) for (key, arms), one in zip(every, tables, strict=True)]
+    found = [simulated(arms, made.study.comparator, one) for (_, arms), one in zip(every, tables, strict=True)]
+    return [(key, *_told(one)) for (key, _), one in zip(every, found, strict=True)]
 
 
 def _compiled(arms: Sequence[Arm], memory: Memory | None) -> Tables:
@@ -125,14 +128,19 @@ def _size(arms: Sequence[Arm]) -> int:
     return sum(cell.sampled for cell in cells(first)) * first.run.replicates * len(arms)
 
 
-def measured(
+def simulated(
     arms: Sequence[Arm], comparator: str = NONE, tables: Tables | None = None, checkpoint: Checkpoint | None = None
-) -> tuple[list[Row], float]:
-    """Return the rows of a point's arms, and the seconds in the kernels, over all threads; see ``simulate``."""
+) -> Result | Comparison:
+    """Return what came of a point: a Result, or the Comparison of its arms; see ``simulate``."""
     if len(arms) == 1:
-        result = simulate(arms[0].scenario, checkpoint=checkpoint, tables=tables)
-        return [row(result.sample)], result.outcome.seconds * result.outcome.threads
-    names = [arm.id for arm in arms]
-    found = compared(arms[0].scenario, arms, comparator if comparator in names else NONE, checkpoint=checkpoint, tables=tables)
+        return simulate(arms[0].scenario, checkpoint=checkpoint, tables=tables)
+    against = comparator if comparator in [arm.id for arm in arms] else NONE
+    return compared(arms[0].scenario, arms, against, checkpoint=checkpoint, tables=tables)
+
+
+def _told(found: Result | Comparison) -> tuple[list[Row], float]:
+    """Return the rows of a point's arms, and the seconds in the kernels, over all threads."""
+    if isinstance(found, Result):
+        return [row(found.sample)], found.outcome.seconds * found.outcome.threads
     outcome = found.results[0].outcome
     return rows(found.paired, found.comparator), outcome.seconds * outcome.threads

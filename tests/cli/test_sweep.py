@@ -114,7 +114,7 @@ def test_the_default_folder(clvsim: Clvsim, tmp_path: Path) -> None:
 
 def test_ctrl_c_says_what_is_kept(clvsim: Clvsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ("sweep", *SMALL, "run.threads=1", RATE, "points=4", "--no-report", "out=sw")
-    measured, left = running.measured, [2]
+    measured, left = running.simulated, [2]
 
     def interrupted(*given: Any) -> Any:
         if not left[0]:
@@ -122,7 +122,7 @@ def test_ctrl_c_says_what_is_kept(clvsim: Clvsim, tmp_path: Path, monkeypatch: p
         left[0] -= 1
         return measured(*given)
 
-    monkeypatch.setattr(running, "measured", interrupted)
+    monkeypatch.setattr(running, "simulated", interrupted)
     done = clvsim(*asked)
     kept = f"interrupted; 2 of 4 points are kept in {tmp_path / 'sw.parts'}, and the same again goes on there"
     assert (done.code, done.out, done.err) == (130, "", f"clvsim: {kept}\n")
@@ -209,7 +209,7 @@ def test_all_faults_at_once(clvsim: Clvsim, mine: str) -> None:
 def test_a_folder_that_is_not_its_own_is_refused_before_running(clvsim: Clvsim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sw").mkdir()
     (tmp_path / "sw" / "mine.txt").write_text("mine")
-    monkeypatch.setattr(running, "measured", lambda *_: pytest.fail("a point was run"))
+    monkeypatch.setattr(running, "simulated", lambda *_: pytest.fail("a point was run"))
     (line,) = refused(clvsim, "sweep", *SMALL, RATE, "points=2", "out=sw")
     assert line.startswith("out: ")
 

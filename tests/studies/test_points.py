@@ -467,12 +467,12 @@ def test_a_fault_that_is_told_twice_of_a_point_is_one_point_s() -> None:
 
 
 def test_no_point_is_run_where_one_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.studies.running.measured", lambda *_: pytest.fail("a point was run"))
+    monkeypatch.setattr("sim.studies.running.simulated", lambda *_: pytest.fail("a point was run"))
     assert said(publisher(), {"discount_rate_annual": [0.1, -2]})
 
 
 def test_customers_who_bring_others_without_end_are_refused_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.studies.running.measured", lambda *_: pytest.fail("a point was run"))
+    monkeypatch.setattr("sim.studies.running.simulated", lambda *_: pytest.fail("a point was run"))
     (line,) = said(talkers(), {"word_of_mouth.reach": [0.2, 0.9]})
     assert line.startswith("word_of_mouth.recruits: customers bring others without end: each wins 2.")
     assert line.endswith("at 1 of 2 points (50.00%), first at point 1 (word_of_mouth.reach=0.9); give a smaller reach")

@@ -64,13 +64,13 @@ class Interrupted:
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return a list that fills with the arms of every point as it is run."""
-    ran, whole = list[Any](), running.measured
+    ran, whole = list[Any](), running.simulated
 
     def noted(arms: Any, *rest: Any) -> Any:
         ran.append(arms)
         return whole(arms, *rest)
 
-    monkeypatch.setattr(running, "measured", noted)
+    monkeypatch.setattr(running, "simulated", noted)
     return ran
 
 
@@ -191,14 +191,14 @@ def test_ctrl_c_ends_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_error_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, measured = itertools.count(), running.measured
+    calls, measured = itertools.count(), running.simulated
 
     def failing(*given: Any) -> Any:
         if next(calls) == 2:
             raise MemoryError
         return measured(*given)
 
-    monkeypatch.setattr(running, "measured", failing)
+    monkeypatch.setattr(running, "simulated", failing)
     with pytest.raises(MemoryError):
         sweep(publisher(), VARY, points=4, out=tmp_path / "out")
     assert sweep(publisher(), VARY, points=4, out=tmp_path / "out").taken == 2

@@ -461,9 +461,9 @@ def test_what_sharing_could_let_through_is_judged_as_by_the_gate(vary: dict[str,
 
 
 def test_a_fault_that_is_told_twice_of_a_point_is_one_point_s() -> None:
-    plan = sim.load("lifecycle", *SMALL)
-    (line, *_) = said(plan, {"correlations.wallet.rate": [0.5]})
-    assert " at 2 of 1 " not in line
+    """Neither wallet nor rate varies: the same rule and hint twice, at the one point of two that correlates them so."""
+    lines = said(ORDERING, {"correlations.wallet.rate": [0.5, 2.0]})
+    assert lines[0].startswith("correlations: only what differs between customers can be correlated at 1 of 2 points (50.00%)")
 
 
 def test_no_point_is_run_where_one_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -319,32 +319,38 @@ def unlinking(self, missing_ok=False):
 Path.replace, Path.unlink = replacing, unlinking
 scenario = sim.load("publisher", "run.customers=80", f"run.threads={threads}")
 vary = {"discount_rate_annual": {"low": 0.02, "high": 0.2}, "stages.renewed.price": {"low": 60, "high": 90}}
-sweeps.sweep(scenario, vary, points=12, out=out, progress=progress)
+sweeps.sweep(scenario, vary, points=int(sys.argv[5]), out=out, progress=progress)
 """
 
 
-def moments() -> Iterator[tuple[str, int, int]]:
-    """Yield four moments to be killed at: during the work, before a part has its name, after it, and while all are put together."""
-    luck = random.Random(20240607)
-    for name, latest in (("told", 10), ("written", 11), ("named", 11), ("together", 11)):
-        yield name, luck.randrange(1, latest), luck.choice([1, 2])
-
-
-@pytest.mark.jit
-@pytest.mark.parametrize(("moment", "after", "threads"), list(moments()))
-def test_a_killed_sweep_goes_on_to_the_same_last_bit(tmp_path: Path, moment: str, after: int, threads: int) -> None:
-    out = tmp_path / "out"
-    command = [sys.executable, "-c", KILLED, str(out), moment, str(after), str(threads)]
+def killed(out: Path, moment: str, after: int, threads: int, points: int) -> int:
+    """Run a sweep that is killed at a moment; return how many points it told of."""
+    command = [sys.executable, "-c", KILLED, str(out), moment, str(after), str(threads), str(points)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    told = len(done.stdout.split())
-    if moment != "together":
-        assert told in (after, after + 1)
-    there = len(kept(Parts(out)))
-    assert there >= told  # every point that was told, with KEPT_EVERY of 0
-    found = sweep(publisher(), VARY, points=12, out=out)
+    return len(done.stdout.split())
+
+
+@pytest.mark.jit
+def test_killed_at_twenty_random_moments_a_sweep_comes_to_the_same_last_bit(tmp_path: Path) -> None:
+    """During the work, before a part has its name, and after it; each run goes on where the one before was killed."""
+    luck, out, points, there = random.Random(20240607), tmp_path / "out", 128, 0
+    for _ in range(20):
+        told = killed(out, luck.choice(["told", "written", "named"]), luck.randrange(5), luck.choice([1, 2]), points)
+        before, there = there, len(kept(Parts(out)))
+        assert before + told <= there < points  # every point that was told, with KEPT_EVERY of 0
+    found = sweep(publisher(), VARY, points=points, out=out)
     assert (found.taken, found.damaged) == (there, ())
+    same(found, sweep(publisher(), VARY, points=points))
+
+
+@pytest.mark.jit
+def test_a_sweep_that_is_killed_while_its_parts_are_put_together_is_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert killed(out, "together", 3, 2, 12) == len(kept(Parts(out))) == 12
+    found = sweep(publisher(), VARY, points=12, out=out)
+    assert (found.taken, found.damaged) == (12, ())
     same(found, sweep(publisher(), VARY, points=12))
     assert len(parts_of(out)) == 1
     assert sorted(path.name for path in Path(f"{out}.parts").iterdir() if path.suffix != ".parquet") == ["lock"]

@@ -1,14 +1,12 @@
-"""Runs and sweeps on a cluster: the bits of one thread, whoever dies; and each way in which a cluster fails, told in one line."""
+"""Runs on a cluster: the bits of one thread, whoever dies; and each way in which a cluster fails, told in one line."""
 
 import contextlib
 import importlib
 import itertools
-import json
 import os
 import random
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -32,11 +30,11 @@ from sim.scenario.errors import Fault
 from sim.scenario.model import Scenario
 from sim.scenario.world import Run
 from sim.studies.compare import compared
-from sim.studies.kept import kept
 from sim.studies.simulate import simulate
 from sim.studies.sweep import sweep
 from tests import base, zoo
 from tests.cli.running import process
+from tests.clusters import alone, dask, ending, on, outside, run_with, told, waited
 from tests.running import assert_same
 from tests.studies.test_compare import zoo_arms
 
@@ -49,10 +47,6 @@ LOOPBACK = {"scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
 COMMAND = "from sim.cli import main; main()"
 
 VARY = {"discount_rate_annual": {"low": 0.02, "high": 0.2}, "stages.renewed.price": {"low": 60, "high": 90}}
-
-
-def dask() -> Any:
-    return importlib.import_module("distributed")
 
 
 @pytest.fixture(scope="module")
@@ -89,33 +83,11 @@ def pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-def run_with(scenario: Scenario, **changes: Any) -> Scenario:
-    return scenario.model_copy(update={"run": scenario.run.model_copy(update=changes)})
-
-
-def on(made: Any, scenario: Scenario, **changes: Any) -> Scenario:
-    """Return a scenario that is run on a cluster."""
-    return run_with(scenario, executor="dask", cluster=made.scheduler_address, **changes)
-
-
-def alone(scenario: Scenario) -> Scenario:
-    return run_with(scenario, executor="threads", threads=1)
-
-
 def many(folder: Path) -> Scenario:
     """Return a scenario with existing customers, and some new ones, in segments."""
     stages = ("investigation", "formation", "stability", "decline")
     rows = base.spread(stages, 8, segment=["keen", "cool"], level=[0.5, "", 0.1], wallet=["", 4.0, 0.25, 1.0])
     return base.scenario("mindful_orders", base.table(folder, rows * 200), {"customers": 9_000}, firm={"customers": 9_000})
-
-
-def told(error: pytest.ExceptionInfo[ScenarioError], *parts: str) -> Fault:
-    """Return the one fault of an error, which holds these parts, in one line."""
-    [fault] = error.value.faults
-    assert "\n" not in str(fault)
-    for part in parts:
-        assert part in str(fault)
-    return fault
 
 
 def assert_outcome(mine: Outcome, theirs: Outcome) -> None:
@@ -134,7 +106,7 @@ def assert_outcome(mine: Outcome, theirs: Outcome) -> None:
 )
 def test_a_run_is_that_of_one_thread(local: Any, pieces: list[int], name: str, settings: dict[str, Any]) -> None:
     scenario, seen = zoo.scenario(name, **settings), list[tuple[int, int]]()
-    found = simulate(on(local, scenario), lambda done, whole: seen.append((done, whole))).outcome
+    found = simulate(on(local.scheduler_address, scenario), lambda done, whole: seen.append((done, whole))).outcome
     assert_outcome(found, simulate(alone(scenario)).outcome)
     assert len(pieces) >= 8
     assert seen[-1][0] == seen[-1][1] == sum(found.sampled) * scenario.run.replicates
@@ -143,12 +115,12 @@ def test_a_run_is_that_of_one_thread(local: Any, pieces: list[int], name: str, s
 
 def test_existing_customers_are_handed_out_too(local: Any, pieces: list[int], tmp_path: Path) -> None:
     scenario = many(tmp_path)
-    assert_outcome(simulate(on(local, scenario)).outcome, simulate(alone(scenario)).outcome)
+    assert_outcome(simulate(on(local.scheduler_address, scenario)).outcome, simulate(alone(scenario)).outcome)
     assert len(pieces) >= 8
     pieces.clear()
     only = scenario.model_copy(update={"cohorts": {}, "firm": scenario.firm.model_copy(update={"customers": None})})
     assert all(cell.base for cell in sample.cells(only))
-    assert_outcome(simulate(on(local, only)).outcome, simulate(alone(only)).outcome)
+    assert_outcome(simulate(on(local.scheduler_address, only)).outcome, simulate(alone(only)).outcome)
     assert len(pieces) >= 8
 
 
@@ -167,7 +139,7 @@ def test_the_first_so_many(tmp_path: Path) -> None:
 def test_arms_are_compared(local: Any, pieces: list[int]) -> None:
     scenario, arms = zoo_arms("treated_chain", customers=12_000)
     one = compared(alone(scenario), arms)
-    other = compared(on(local, scenario), arms)
+    other = compared(on(local.scheduler_address, scenario), arms)
     assert len(pieces) >= 8
     np.testing.assert_array_equal(one.paired.paired, other.paired.paired)
     for mine, theirs in zip(one.results, other.results, strict=True):
@@ -200,7 +172,7 @@ def test_a_run_is_taken_up_by_the_other_executor(
     monkeypatch.setattr(checkpoint, "FIRST_STEP", 256)
     monkeypatch.setattr(shards, "KEPT_EVERY", 0.0)
     whole = simulate(alone(scenario)).outcome
-    orders = [(alone(scenario), on(local, scenario)), (on(local, scenario), alone(scenario))]
+    orders = [(alone(scenario), on(local.scheduler_address, scenario)), (on(local.scheduler_address, scenario), alone(scenario))]
     for number, (first, then) in enumerate(orders):
         at = Checkpoint(Parts(tmp_path / f"out{number}"), "run")
         with monkeypatch.context() as during:
@@ -233,7 +205,7 @@ def test_sums_come_in_any_order() -> None:
 
 def test_rows_are_kept_of_few_customers_only(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = zoo.scenario("chain", customers=2_000, keep_customers=True, replicates=2)
-    few, same = simulate(on(local, scenario)).outcome, simulate(alone(scenario)).outcome
+    few, same = simulate(on(local.scheduler_address, scenario)).outcome, simulate(alone(scenario)).outcome
     assert few.kept is not None
     assert same.kept is not None
     for mine, theirs in zip(few.kept, same.kept, strict=True):
@@ -241,14 +213,14 @@ def test_rows_are_kept_of_few_customers_only(local: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(shards, "run", None)  # nothing is run
     monkeypatch.setattr(shards, "KEPT", 3_999)
     with pytest.raises(ScenarioError) as error:
-        simulate(on(local, scenario))
+        simulate(on(local.scheduler_address, scenario))
     assert told(error, "executor=dask above 3,999", "these are 4,000").where == "run.keep_customers"
 
 
 def test_control_variates_beside_a_cluster(local: Any, pieces: list[int]) -> None:
     """These keep customers of a second run of theirs."""
     scenario = zoo.scenario("frailty_seasons_cohorts", customers=9_000, control=True)
-    one, other = (simulate(made) for made in (alone(scenario), on(local, scenario)))
+    one, other = (simulate(made) for made in (alone(scenario), on(local.scheduler_address, scenario)))
     pd.testing.assert_frame_equal(one.clv, other.clv, check_exact=True)
 
 
@@ -266,7 +238,7 @@ def test_coupled_customers_stay_here(local: Any, name: str) -> None:
         )
         assert scenario.rationed
     with pytest.warns(UserWarning, match="executor=dask is of no use"):
-        found = simulate(on(local, scenario)).outcome
+        found = simulate(on(local.scheduler_address, scenario)).outcome
     assert_same(found.tally, simulate(alone(scenario)).outcome.tally)
 
 
@@ -286,79 +258,15 @@ class Killer:
             os.kill(self.killed[-1], signal.SIGKILL)
 
 
-def waited(made: Any) -> None:
-    """Wait until both workers are there again."""
-    with dask().Client(made.scheduler_address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_killed_worker_changes_nothing(local: Any, pieces: list[int], seed: int) -> None:
     """Two workers, two deaths: what all of them hold, the scenario too, is lost between them."""
     scenario = zoo.scenario("mindful_orders", customers=200_000)
-    waited(local)
+    waited(local.scheduler_address)
     killer = Killer(local, {1 + seed, 4}, seed)
-    assert_outcome(simulate(on(local, scenario), killer).outcome, simulate(run_with(scenario, threads=2)).outcome)
+    assert_outcome(simulate(on(local.scheduler_address, scenario), killer).outcome, simulate(run_with(scenario, threads=2)).outcome)
     assert len(killer.killed) == 2
     assert len(set(pieces)) == len(pieces) >= 8
-
-
-def test_a_killed_worker_changes_no_sweep(local: Any) -> None:
-    scenario = sim.load("publisher", "run.customers=20000")
-    waited(local)
-    killer = Killer(local, {2, 9}, 3)
-    one, other = sweep(alone(scenario), VARY, points=24), sweep(on(local, scenario), VARY, points=24, progress=killer)
-    assert len(killer.killed) == 2
-    pd.testing.assert_frame_equal(one.table, other.table, check_exact=True)
-
-
-def test_a_sweep_on_a_cluster(local: Any, tmp_path: Path) -> None:
-    """Arms, replicates and existing customers, whose table goes to the workers."""
-    rows = base.spread(("investigation", "formation", "stability", "decline"), 3)
-    scenario = base.scenario("chain", base.table(tmp_path, rows * 20), {"replicates": 2})
-    vary = {"discount_rate_annual": {"low": 0.02, "high": 0.2}}
-    one, other = (sweep(made, vary, points=9) for made in (alone(scenario), on(local, scenario)))
-    pd.testing.assert_frame_equal(one.table, other.table, check_exact=True)
-    lifecycle = sim.load("lifecycle", "run.customers=60", "horizon=12")
-    one, other = (sweep(made, vary, points=9, policies=["win_back"]) for made in (alone(lifecycle), on(local, lifecycle)))
-    pd.testing.assert_frame_equal(one.table, other.table, check_exact=True)
-
-
-@contextlib.contextmanager
-def outside(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Start a scheduler and two workers, each a process of its own; give its address and process, and end them all."""
-    file, started = folder / "scheduler.json", list[subprocess.Popen[bytes]]()
-    environment = {**os.environ, **ONE_THREAD}
-
-    def start(*command: str) -> subprocess.Popen[bytes]:
-        whole = [sys.executable, "-m", *command, "--no-dashboard"]
-        with (folder / "log").open("ab") as log:
-            started.append(subprocess.Popen(whole, cwd=folder, env=environment, stdout=log, stderr=log))
-        return started[-1]
-
-    try:
-        scheduler = start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
-        for _ in range(2):
-            start("distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny", "--death-timeout", "60")
-        while not file.exists():
-            assert scheduler.poll() is None, (folder / "log").read_text()
-            time.sleep(0.05)
-        yield json.loads(file.read_text())["address"], scheduler
-    finally:
-        for one in started:
-            one.kill()
-            one.wait()
-
-
-def ending(scheduler: subprocess.Popen[bytes], after: int) -> Callable[[int, int], None]:
-    """Return progress that kills a scheduler at a call of it."""
-    calls = itertools.count(1)
-
-    def progress(done: int, whole: int) -> None:
-        if next(calls) == after:
-            scheduler.kill()
-
-    return progress
 
 
 def test_a_dead_scheduler_leaves_a_run_to_go_on_with(
@@ -366,30 +274,16 @@ def test_a_dead_scheduler_leaves_a_run_to_go_on_with(
 ) -> None:
     scenario, at = zoo.scenario("mindful_orders", customers=200_000), Checkpoint(Parts(tmp_path / "out"), "run")
     monkeypatch.setattr(shards, "KEPT_EVERY", 1e9)  # what is kept is kept at the end
-    with outside(tmp_path) as (address, scheduler):
-        there = run_with(scenario, executor="dask", cluster=address)
+    with outside(tmp_path) as made:
+        there = on(made.address, scenario)
         with pytest.raises(ScenarioError) as error:
-            simulate(there, ending(scheduler, 3), checkpoint=at)
-    assert told(error, "its scheduler has gone", address).suggestion == "start it again: the same command goes on where this one ended"
+            simulate(there, ending(made.scheduler, 3), checkpoint=at)
+    assert told(error, "its scheduler has gone", made.address).suggestion == "start it again: the same command goes on where this one ended"
     left = at.load()
     assert left is not None
     assert 2048 <= sum(left.sampled) < 200_000
     assert capfd.readouterr().err == ""
     assert_outcome(simulate(run_with(scenario, threads=2), checkpoint=at).outcome, simulate(run_with(scenario, threads=2)).outcome)
-
-
-def test_a_dead_scheduler_leaves_a_sweep_to_go_on_with(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    scenario = sim.load("publisher", "run.customers=20000", "run.threads=1")
-    with outside(tmp_path) as (address, scheduler):
-        there = run_with(scenario, executor="dask", cluster=address)
-        with pytest.raises(ScenarioError) as error:
-            sweep(there, VARY, points=24, out=tmp_path / "out", progress=ending(scheduler, 6))
-    told(error, "its scheduler has gone", "the same command goes on where this one ended")
-    assert 6 <= len(kept(Parts(tmp_path / "out"))) < 24
-    assert capfd.readouterr().err == ""
-    again = sweep(scenario, VARY, points=24, out=tmp_path / "out")
-    assert again.taken >= 6
-    pd.testing.assert_frame_equal(again.table, sweep(scenario, VARY, points=24).table, check_exact=True)
 
 
 def test_each_worker_has_one_thread() -> None:

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats
 
 from sim.scenario.errors import ScenarioError
+from sim.studies import indices
 from sim.studies.indices import (
     STILL,
     UNSURE,
@@ -29,6 +30,7 @@ from sim.studies.indices import (
 pytestmark = pytest.mark.jit
 
 N = 1024
+DRAWN = 3000
 SLOPES = np.array([3.0, 2.0, 1.0, 0.0])
 SHARES = SLOPES**2 / 14.0
 LINEAR = 14.0 / 12.0  # variance of the linear outcome over the cube
@@ -193,6 +195,24 @@ def test_replicates_of_luck_that_moves_rows_alike_widen_intervals() -> None:
     assert blind["total_low"][3] > 0.02
     sure = sobol(linear(points)[:, None] + points[:, 3:] * (slope.mean() + 0.1 * (slope - slope.mean())), N, list("abcd"), 1)
     assert sure["told"][3] != UNSURE
+
+
+def test_influences_of_replicates_spread_as_a_bootstrap_over_them_does() -> None:
+    """The share of replicates in an interval is the standard error that drawing replicates anew, 3,000 times, finds for the same index."""
+    random, points, count = np.random.default_rng(5), independent(128, 4, np.random.default_rng(4)), 48
+    slopes = SLOPES + 0.5 * random.standard_normal((count, 4))
+    whole = (points @ slopes.T).reshape(6, 128, count)
+    gaps, ab = whole[0] - whole[2:], whole[:2]
+
+    def totals(chosen: Floats) -> Floats:
+        return np.asarray(indices._squares(gaps[..., chosen]).rows.mean(axis=1) / indices._variance(ab[..., chosen])[0].rows.mean())
+
+    drawn = np.array([totals(random.integers(0, count, count)) for _ in range(DRAWN)])
+    over, part = indices._variance(ab)[0], indices._squares(gaps)
+    ratio, variance = totals(np.arange(count)), over.rows.mean()
+    influence = (part.cells.mean(axis=1) - ratio[:, None] * over.cells.mean(axis=0)) / variance
+    error = np.sqrt((influence**2).sum(axis=1) / (count * (count - 1)))
+    assert error == pytest.approx(drawn.std(axis=0), rel=0.05)
 
 
 TRIALS = 200

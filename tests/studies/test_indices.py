@@ -204,7 +204,7 @@ def test_influences_of_replicates_spread_as_a_bootstrap_over_them_does() -> None
     whole = (points @ slopes.T).reshape(6, 128, count)
     gaps, ab = whole[0] - whole[2:], whole[:2]
 
-    def totals(chosen: Floats) -> Floats:
+    def totals(chosen: Any) -> Floats:
         return np.asarray(indices._squares(gaps[..., chosen]).rows.mean(axis=1) / indices._variance(ab[..., chosen])[0].rows.mean())
 
     drawn = np.array([totals(random.integers(0, count, count)) for _ in range(DRAWN)])

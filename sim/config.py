@@ -62,13 +62,14 @@ def policies(configs: str | Path | None = None) -> dict[str, str]:
 
 
 def policies_told(configs: str | Path | None = None) -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """Return of every policy, by name, its label, the first sentence of its description, and its cost as its file has it."""
+    """Return of every policy, by name, label, first sentence of its description, and cost as its file has it, money to win by too."""
     found = {}
     for name, file in sorted(files_in(folders_of(configs, "policy")).items()):
         content = plain_in(file)
-        cost, about = content.get("cost"), " ".join(str(content.get("description") or "").split())
+        cost, acquire = (part if isinstance(part := content.get(name), dict) else {} for name in ("cost", "acquire"))
+        about = " ".join(str(content.get("description") or "").split())
         sentence = re.split(r"(?<=[.!?。])\s", about, maxsplit=1)[0]
-        found[name] = str(content.get("label", "")), sentence, cost if isinstance(cost, dict) else {}
+        found[name] = str(content.get("label", "")), sentence, cost | {"budget": acquire.get("budget")}
     return found
 
 

@@ -41,7 +41,7 @@ class TestShipped:
     def test_all_are_listed_with_a_label_of_their_own(self) -> None:
         found = policies()
         assert list(found) == SHIPS
-        assert len(SHIPS) == 28
+        assert len(SHIPS) == 29
         assert len(set(found.values())) == len(found)
         assert all(len(label) > 4 for label in found.values())
 
@@ -53,10 +53,10 @@ class TestShipped:
         assert found.description
         assert found.source
         assert warnings(scenario) == ()
-        assert (name in IDLE) == (not acts(scenario, found) and not found.cost.any)
+        assert (name in IDLE) == (not acts(scenario, found) and not found.cost.any and found.acquire is None)
         tables = compile_tables(scenario)
         assert tables.treating.shape == (3, 1)
-        segments = found.who.segments or tuple(scenario.segments)
+        segments = (found.who.segments or tuple(scenario.segments)) if found.acquire is None else ()
         assert [bool(one) for one in tables.treating[:, 0]] == [key in segments for key in scenario.segments]
 
     def test_cross_selling_needs_products(self) -> None:

@@ -222,6 +222,7 @@ COSTS = {
     "per_contact": "a contact",
     "per_uptake": "an uptake",
     "per_member": "a member and period",
+    "budget": "to win customers of a period",
 }
 
 

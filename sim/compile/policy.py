@@ -180,7 +180,8 @@ def policies(scenario: Scenario, rows: Any, ids: Sequence[str], last: int) -> di
     for p, key in enumerate(ids):
         if key in scenario.policies:
             _one(scenario, scenario.policies[key], rows, {name: values[p] for name, values in found.items()}, last)
-            found["treating"][p], found["policy_bit"][p], found["policy_purpose"][p] = 1, bits.get(key, 0), purpose(key)
+            found["treating"][p] = scenario.policies[key].acquire is None
+            found["policy_bit"][p], found["policy_purpose"][p] = bits.get(key, 0), purpose(key)
             found["policy_excludes"][p] = [other in scenario.policies[key].excludes for other in ids]
             found["policy_uptake"][p] = math.floor(scenario.policies[key].uptake * WORDS + 0.5)
             found["policy_share"][p] = math.floor(scenario.policies[key].who.share * WORDS + 0.5)

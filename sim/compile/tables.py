@@ -64,7 +64,6 @@ def compile_tables(*scenarios: Scenario, memory: Memory | None = None) -> Tables
     Raises ScenarioError where an amount could pass what the ledger holds, or a beta edge's draws clash with another's.
     """
     first = scenarios[0]
-    horizon = int(first.horizon)
     by_case = [list(scenario.by_segment.values()) for scenario in scenarios]
     everything = [variant for case in by_case for variant in case]
     memory = memory if first.base is None else None  # what is known of existing customers lies in a file
@@ -72,7 +71,7 @@ def compile_tables(*scenarios: Scenario, memory: Memory | None = None) -> Tables
     whole = asking(memory, "whole", first)
     betas, library = beta_edges(everything), Library()
     sampled: Sequence[Cell] = whole(cells, first)
-    last = max(cell.arrival for cell in sampled) + horizon
+    last = max(cell.arrival for cell in sampled) + int(first.horizon)
     nodes = AMOUNT_NODES if any(s.purchases.kind == "poisson" for s in everything) else (1,)
     known = [most(first.existing, segment, view) for case in by_case for segment, view in enumerate(case)]
     limit = LIMIT if len(scenarios) == 1 else LIMIT // 2  # differences between cases must fit too
@@ -86,6 +85,7 @@ def compile_tables(*scenarios: Scenario, memory: Memory | None = None) -> Tables
     return Tables(
         variant=np.arange(len(everything), dtype=np.uint32).reshape(len(scenarios), len(segments)),
         reference=np.zeros(1, np.int64),
+        apart=np.zeros(1, np.uint8),
         **_cells(sampled),
         regime=whole(regime_paths, first, last),
         recruits=np.empty(0, np.uint64),

@@ -26,11 +26,18 @@ TWO_WORDS = {"cash": 32, "cash_square": 52, "replicates": 32, "paths": 32}
 LARGEST = np.iinfo(np.int64).max
 
 
+def cases_compared(tables: Tables) -> int:
+    """Return how many cases are held against each other, one that is worth nothing among them where they stand for different numbers."""
+    cases = len(tables.variant)
+    return cases + int(tables.apart[0]) if cases > 1 else 0
+
+
 def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
     """Return a tally of zeros for these tables."""
     k, segments = tables.variant.shape
     g = tables.segment.size
     cohorts = int(tables.cohort.max()) + 1
+    pairs = cases_compared(tables) * (cases_compared(tables) - 1) // 2
 
     def zeros(*shape: int) -> Array:
         return np.zeros(shape, np.int64)
@@ -55,7 +62,7 @@ def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
         gone=zeros(k, g, 1 if tables.base_alive.size > 0 else 0),
         feelings=zeros(k, g, horizon, len(FEELINGS) if tables.minded.any() else 0, 2),
         policy=zeros(k, g, horizon, tables.treating.shape[1], 5),
-        paired=zeros(k * (k - 1) // 2, g, len(PAIRED), 7),
+        paired=zeros(pairs, g, len(PAIRED), 7),
         against=zeros(k if k > 1 else 0, g, len(PATTERNS), tables.stage_kind.size + 1, 11),
         parted=zeros(k if k > 1 else 0, g, tables.stage_kind.size, horizon),
         paths=zeros(replicates, k if k > 1 else 0, g, 3, 2),
@@ -169,7 +176,7 @@ def empty_scratch(tables: Tables, horizon: int = 0) -> Scratch:
         altered=np.zeros(GROUP, np.uint32),
         charge=np.zeros(GROUP, np.int64),
         lifts=np.zeros((LIFTS, GROUP), np.float32),
-        cases=np.zeros((cases if cases > 1 else 0, len(PAIRED) + 1, GROUP), np.int64),
+        cases=np.zeros((cases_compared(tables), len(PAIRED) + 1, GROUP), np.int64),
         trace=np.zeros((traced, horizon + 1, GROUP), np.uint32),
         steps=np.zeros((traced, GROUP), np.uint16),
         groups=np.zeros((len(PATTERNS), tables.stage_kind.size + 1, 11), np.int64),

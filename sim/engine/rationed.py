@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
+from sim.engine.arrays import canonical, cases_compared, empty_kept, empty_scratch, empty_state, empty_tally, merge
 from sim.engine.learning import Learner
 from sim.engine.reach import SLACK, Rations, ends, in_rank, purses
 from sim.engine.run import Outcome, available_threads, groups, timed
@@ -112,7 +112,7 @@ def run_rationed(
 def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int]) -> dict[int, list[_Part]]:
     """Return the groups of each arrival, cut up for the threads; sizes: threads, horizon, replicates."""
     threads, horizon, replicates = sizes
-    arrival, cases = tables.arrival[rows[:, CELL]], len(tables.variant)
+    arrival = tables.arrival[rows[:, CELL]]
     address = np.arange(len(rows), dtype=np.uint64) * np.uint64(GROUP)
     found: dict[int, list[_Part]] = {}
     for y in np.unique(arrival).tolist():
@@ -124,7 +124,7 @@ def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int])
                 empty_state(tables, len(part), timed(kept), rationed=True),
                 empty_scratch(tables),
                 empty_tally(tables, horizon, replicates),
-                np.zeros((len(part), cases if cases > 1 else 0, len(PAIRED) + 1, GROUP), np.int64),
+                np.zeros((len(part), cases_compared(tables), len(PAIRED) + 1, GROUP), np.int64),
             )
             for part in np.array_split(mine, min(threads, len(mine)))
         ]

@@ -17,7 +17,7 @@ from sim.exact.result import Exact, Graph, Moments, mix
 from sim.scenario.model import Scenario
 from sim.scenario.policy import Policy
 from sim.scenario.purchases import Subscription
-from sim.scenario.sample import Cell, cells
+from sim.scenario.sample import Cell, bought, cells
 from sim.scenario.sample import cohorts as arriving
 
 __all__ = ["Exact", "Moments", "exact"]
@@ -78,7 +78,7 @@ def _equity(scenario: Scenario, answer: Exact) -> float | None:
     if firm.fixed_cost > 0:
         periods = last if factor == 1.0 else -math.expm1(last * math.log(factor)) / (1.0 - factor)
         total -= firm.fixed_cost * periods
-    total -= math.fsum(_paid(policy, factor, last) for policy in scenario.policies.values())
+    total -= math.fsum(_paid(policy, factor, last) + bought(scenario, policy, last)[1] for policy in scenario.policies.values())
     return total if math.isfinite(total) else None
 
 

@@ -58,7 +58,8 @@ def note_moves(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, i
 def add_pairs(tables: Tables, tally: Tally, scratch: Scratch, who: tuple[int, int], places: tuple[int, int]) -> None:
     """Add the differences of the group's customers in ``places`` (from, to) to the tally; who: replicate, cell.
 
-    To ``paired`` for each two cases, the later first; to ``against`` and ``parted`` for each case but the reference, against that.
+    To ``paired`` for each two cases, the later first, one past the last that is worth nothing among them where there is room for it; to
+    ``against`` and ``parted`` for each case but the reference, against that.
     """
     replicate, cell = who
     cases, pair = scratch.cases, 0
@@ -68,7 +69,7 @@ def add_pairs(tables: Tables, tally: Tally, scratch: Scratch, who: tuple[int, in
                 add_differences(tally.paired[pair, cell, kind], cases[k, kind], cases[other, kind], places)
             pair += 1
     reference = tables.reference[0]
-    for k in range(cases.shape[0]):
+    for k in range(tally.paths.shape[1]):
         add_paths(tally.paths[replicate, k, cell], cases[k], cases[reference], places)
         if k != reference:
             add_against(tally.against[k, cell], tally.parted[k, cell], scratch, k, reference, places)

@@ -97,6 +97,7 @@ class Tables(NamedTuple):
 
     variant: Array  # (k, segment) uint32: row of the v axis
     reference: Array  # (1,) int64: case that the others are held against
+    apart: Array  # (1,) uint8: cases stand for different numbers of customers: each is also held against a case that is worth nothing
     segment: Array  # (g,) uint32
     cohort: Array  # (g,) uint32
     arrival: Array  # (g,) uint32, calendar period

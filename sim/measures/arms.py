@@ -90,7 +90,7 @@ def dominance(mine: Sample, theirs: Sample) -> str:
 
 
 def treatments(samples: Mapping[str, Sample]) -> pd.DataFrame:
-    """Return what was done in each arm.
+    """Return what was done in each arm, by each policy that treats customers.
 
     Columns: arm, policy, contacts, uptakes, member_periods (a customer of the firm each, over its life), cost (discounted to arrival,
     per customer of the firm; the firm's own cost left out).
@@ -99,7 +99,9 @@ def treatments(samples: Mapping[str, Sample]) -> pd.DataFrame:
     for arm, sample in samples.items():
         counts = sample.tally.policy[0].sum(axis=1)  # (g, p, 5)
         spent = -money(counts[..., POLICY_COST:]).astype(np.float64) / UNIT
-        for p, key in enumerate(sample.scenario.policies):
+        for p, (key, policy) in enumerate(sample.scenario.policies.items()):
+            if policy.acquire is not None:
+                continue
             each = [_mean(sample, counts[:, p, place]) for place in (CONTACTED, TAKEN_UP, MEMBERS)]
             row = dict(zip(("contacts", "uptakes", "member_periods"), each, strict=True))
             rows.append({"arm": arm, "policy": key, **row, "cost": _mean(sample, spent[:, p])})
@@ -143,12 +145,12 @@ def paths(paired: Paired, names: Sequence[str], comparator: int, aspiration: flo
 def course(mine: Sample, theirs: Sample) -> Floats:
     """Return by how much one arm's cumulative cash is ahead of another's by the end of each calendar period ``(y,)``.
 
-    Of all the firm's customers, what policies cost the firm itself taken off, discounted to calendar 0, over the number of customers: the
-    last is the gain a customer.
+    Of all the firm's customers, what policies cost the firm itself taken off, discounted to calendar 0, over the number of customers in the
+    other arm: the last is the gain a customer.
     """
     ahead = _cash(mine) - _cash(theirs)
     own = [np.array([own_cost(sample, y + 1) for y in range(ahead.size)]) for sample in (mine, theirs)]
-    return np.asarray((np.cumsum(ahead) - own[0] + own[1]) / mine.firm.sum())
+    return np.asarray((np.cumsum(ahead) - own[0] + own[1]) / theirs.firm.sum())
 
 
 def _cash(sample: Sample) -> Floats:
@@ -163,7 +165,7 @@ def _cash(sample: Sample) -> Floats:
 
 def own_cost(sample: Sample, periods: int) -> float:
     """Return what policies cost the firm itself in the first calendar periods, discounted to calendar 0."""
-    return math.fsum(policy_cost(policy, sample.scenario.discount_factor, periods) for policy in sample.scenario.policies.values())
+    return math.fsum(policy_cost(sample.scenario, policy, periods) for policy in sample.scenario.policies.values())
 
 
 def payback(course: Floats) -> int | None:

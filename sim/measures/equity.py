@@ -8,15 +8,17 @@ from sim.measures.clv import in_currency
 from sim.measures.paths import cell_means, cell_totals, path_error, path_means
 from sim.measures.sample import Group, Sample
 from sim.measures.sums import Floats, money, squares, stratified
+from sim.scenario.model import Scenario
 from sim.scenario.policy import Policy
-from sim.scenario.sample import cohorts
+from sim.scenario.sample import bought, cohorts
 
 
 def equity(sample: Sample) -> pd.DataFrame:
     """Return customer equity: the CLV of all of the firm's customers, discounted to calendar 0, less the firm's own costs.
 
     Columns: by (all, segment, cohort), id, customers (of the firm), value (their discounted CLV, after acquisition), budget (of cohorts
-    bought by one, discounted; shared among segments by their customers), firm_cost (set-up and fixed costs, discounted; only in ``all``),
+    bought by one, discounted; shared among segments by their customers), firm_cost (set-up and fixed costs, and what policies spend on
+    winning customers, discounted; only in ``all``),
     equity (value - budget - firm_cost), se (of equity; over replicates where customers share luck, NaN of one).
     """
     value, se = cell_values(sample)
@@ -99,19 +101,20 @@ def firm_cost(sample: Sample) -> float:
 
 def own_cost(sample: Sample) -> float:
     """Return what policies cost the firm itself, whomever they treat, discounted."""
-    factor, last = sample.scenario.discount_factor, int(sample.arrival.max()) + sample.horizon
-    return sum(policy_cost(policy, factor, last) for policy in sample.scenario.policies.values())
+    last = int(sample.arrival.max()) + sample.horizon
+    return sum(policy_cost(sample.scenario, policy, last) for policy in sample.scenario.policies.values())
 
 
-def policy_cost(policy: Policy, factor: float, last: int) -> float:
-    """Return what a policy costs the firm itself in calendar periods 0 … last - 1, discounted: setup, then so much a period."""
+def policy_cost(scenario: Scenario, policy: Policy, last: int) -> float:
+    """Return what a policy costs the firm itself in calendar periods 0 … last - 1, discounted: setup, each period, winning customers."""
     if policy.when.start >= last:
         return 0.0
+    factor = scenario.discount_factor
     stop = last if policy.when.stop is None else min(policy.when.stop, last)
     spent = policy.cost.setup * factor**policy.when.start
     for y in range(policy.when.start, stop):
         spent += policy.cost.per_period * factor**y
-    return spent
+    return spent + bought(scenario, policy, last)[1]
 
 
 def replicates(sample: Sample) -> pd.DataFrame:

@@ -17,8 +17,8 @@ from sim.scenario.sample import sainte_lague
 
 
 def counts(sample: Sample) -> list[int]:
-    """Return how many customers of each cell the panel holds: ``run.panel``, dealt as the firm's are, none but simulated ones."""
-    seats = sainte_lague([cell.firm for cell in sample.cells], sample.scenario.run.panel)
+    """Return how many customers of each cell the panel holds: ``run.panel``, dealt as the firm's planned ones are, if simulated."""
+    seats = sainte_lague([cell.planned for cell in sample.cells], sample.scenario.run.panel)
     return [min(seat, cell.sampled) for seat, cell in zip(seats, sample.cells, strict=True)]
 
 

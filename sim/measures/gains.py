@@ -18,7 +18,7 @@ from sim.measures.followed import Followed
 from sim.measures.paired import Paired, firm_scale
 from sim.measures.paths import path_error, path_means
 from sim.measures.sample import Sample
-from sim.measures.sums import Floats, money, per_sampled, squares
+from sim.measures.sums import Floats, money, per_sampled, quotient, squares
 from sim.scenario.classes import Classification
 
 NEVER = "never"
@@ -169,10 +169,11 @@ def perfect(paired: Paired, k: int) -> tuple[float, float]:
     if k == paired.reference:
         return 0.0, 0.0
     sample, found = paired.samples[k], sums(paired, k)
-    better = paired.at_firm(k, paired.reference, "clv").mean > 0  # then what is added is the losses spared, else the gains
+    scale = firm_scale(sample)
+    better = float((quotient(found.total, sample.customers) * scale).sum()) > 0  # then what is added is the losses spared, else the gains
     total = found.gained - found.total if better else found.gained
     square = found.square - found.gained_square if better else found.gained_square
-    scale, mean, variance = firm_scale(sample), 0.0, 0.0
+    mean, variance = 0.0, 0.0
     for g in np.flatnonzero(scale > 0):
         one = slice(g, g + 1)
         value, se, _ = estimate(total[one], square[one], sample.customers[one], sample.customers[one], sample.firm[one])

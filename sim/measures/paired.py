@@ -40,6 +40,7 @@ class Paired:
     """Samples of several cases that share their customers and their luck.
 
     samples: one a case, of the same cells; tally: of all cases; reference: the case that its ``against`` and ``parted`` are held against.
+    Where cases stand for different numbers of the firm's customers, one more, past the last, is worth nothing to anybody.
     """
 
     samples: tuple[Sample, ...]
@@ -93,7 +94,9 @@ class Paired:
         return path_means(mine - theirs, weight) / math.fsum(weight.tolist())
 
     def path_cells(self, k: int, measure: str) -> Floats:
-        """Return means of a case by replicate and cell ``(replicate, g)``; 0 where nobody was drawn."""
+        """Return means of a case by replicate and cell ``(replicate, g)``; 0 where nobody was drawn, and of the case past the last."""
+        if k == len(self):
+            return np.zeros_like(self.path_cells(0, measure))
         if measure in KINDS:
             return cell_means(self.samples[k], KINDS[measure])
         if measure == "gross":
@@ -110,16 +113,35 @@ class Paired:
 
     def at_firm(self, k: int, other: int, measure: str) -> Estimate:
         """Return the difference of sums over the firm's customers, discounted to calendar 0, in currency; sd is NaN."""
-        sample = self.samples[k]
-        scale = sample.firm * sample.scenario.discount_factor**sample.arrival
-        cells = [Group("cell", "", np.array([g])) for g in range(len(scale)) if scale[g] > 0]
-        each = [self.difference(k, other, measure, cell) for cell in cells]
-        mean = math.fsum(one.mean * scale[cell.cells[0]] for one, cell in zip(each, cells, strict=True))
-        if sample.independent:
-            se = math.sqrt(math.fsum((one.se * scale[cell.cells[0]]) ** 2 for one, cell in zip(each, cells, strict=True)))
-        else:
-            se = path_error(path_means(self.path_cells(k, measure) - self.path_cells(other, measure), scale))
+        mine, theirs = self._scale(k), self._scale(other)
+        each = [self._cell(k, other, measure, g, mine[g], theirs[g]) for g in np.flatnonzero((mine > 0) | (theirs > 0)).tolist()]
+        mean, se = math.fsum(value for value, _ in each), math.sqrt(math.fsum(error**2 for _, error in each))
+        if not self.samples[k].independent:
+            apart = self.path_cells(k, measure) - self.path_cells(other, measure)
+            more = path_means(self.path_cells(k, measure), mine - theirs) if (mine != theirs).any() else 0.0
+            se = path_error(path_means(apart, theirs) + more)
         return Estimate(mean, se, math.nan)
+
+    def _scale(self, k: int) -> Floats:
+        """Return the firm's customers in a case, each discounted to calendar 0, by cell ``(g,)``."""
+        sample = self.samples[k]
+        return np.asarray(sample.firm * sample.scenario.discount_factor**sample.arrival)
+
+    def _cell(self, k: int, other: int, measure: str, g: int, mine: float, theirs: float) -> tuple[float, float]:
+        """Return how far the sums of two cases over a cell are apart, which stands for so many in each, and the standard error.
+
+        With a and b the two cases' means, mine a - theirs b = theirs (a - b) + (mine - theirs) a, and the covariance of a - b and a follows
+        from the three variances: Var b = Var a + Var (a - b) - 2 Cov (a - b, a).
+        """
+        cell = Group("cell", "", np.array([g]))
+        apart = self.difference(k, other, measure, cell)
+        if mine == theirs:
+            return apart.mean * mine, apart.se * mine
+        own, its = (self.difference(case, len(self), measure, cell) for case in (k, other))
+        together = (apart.se**2 + own.se**2 - its.se**2) / 2.0
+        more = mine - theirs
+        variance = (theirs * apart.se) ** 2 + (more * own.se) ** 2 + 2.0 * theirs * more * together
+        return theirs * apart.mean + more * own.mean, math.sqrt(max(variance, 0.0))
 
     def path_equity(self, k: int) -> Floats:
         """Return customer equity of each replicate ``(replicate,)``."""

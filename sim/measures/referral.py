@@ -66,5 +66,5 @@ def arrivals(sample: Sample) -> pd.DataFrame:
         mine = [g for g, cell in enumerate(sample.cells) if cell.cohort == c]
         won = float(sum(recruits[mine].tolist()))
         came = float(sum(people[mine].tolist())) - won
-        rows.append({"y": cohort.arrival, "planned": cohort.customers, "came": came, "recruits": won})
+        rows.append({"y": cohort.arrival, "planned": cohort.planned, "came": came, "recruits": won})
     return pd.DataFrame(rows)

@@ -267,7 +267,9 @@ def _scope(found: "Comparison") -> str:
     sample, scenario = found.results[0].sample, found.scenario
     span = words.periods(scenario, sample.horizon)
     who = f"{words.newcomer(scenario)}s" if scenario.base is None else "customers, those of today among them"
-    return f"Customer equity is what the firm's {words.plain(float(sample.firm.sum()))} {who} bring over {span} each, discounted to today."
+    count, wins = words.plain(float(sample.firm.sum())), any(policy.acquire is not None for _, policy in policies(found))
+    who += ", and those whom an arm wins," if wins else ""
+    return f"Customer equity is what the firm's {count} {who} bring over {span} each, discounted to today."
 
 
 def _rule(found: "Comparison") -> str:

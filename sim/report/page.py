@@ -94,7 +94,7 @@ def cards(result: "Result") -> list[Card]:
     kept = f"share of customers not lost within {span}, of those who became active by then"
     who = "prospect, won or not," if words.newcomer(scenario) == "prospect" else "customer"
     worth = f"mean of a new {who} over {words.periods(scenario, horizon)}, after acquisition cost, discounted to arrival"
-    costs = " and the firm's set-up and fixed costs" if equity["firm_cost"] > 0 else ""
+    costs = f" and the firm's {words.firm_costs(scenario)}" if equity["firm_cost"] > 0 else ""
     costs = f", less budgets{costs}" if equity["budget"] > 0 else f", less{costs.removeprefix(' and')}" if costs else ""
     firm = f"CLV of all {words.plain(equity['customers'])} {words.newcomer(scenario)}s, discounted to calendar {scenario.period} 0{costs}"
     wider, reasons = widening(result.sample), _reasons(result)

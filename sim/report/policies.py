@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sim.report import words
+from sim.scenario.sample import bought
 
 if TYPE_CHECKING:
     from sim.scenario.model import Scenario
@@ -15,12 +16,12 @@ CAUSES = {"own": "the firm itself", "rival": "a rival", "natural": "the end of a
 def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     """Yield what a policy is, in words: whom, when, at what cost, with what effect, for how long."""
     period = scenario.period
-    yield "Whom", "; ".join(whom(scenario, policy))
+    yield "Whom", "; ".join(whom(scenario, policy) if policy.acquire is None else won(scenario, policy))
     every = f"every {period}" if policy.when.every == 1 else f"every {policy.when.every} {period}s"
     window = f" from {period} {policy.when.start} on" if policy.when.start else ""
     window += f" until {period} {policy.when.stop}" if policy.when.stop is not None else ""
     cooled = f", a customer at most every {policy.when.cooldown} {period}s" if policy.when.cooldown > 1 else ""
-    yield "When", f"{every}{window}{cooled}"
+    yield "When", f"{every}{' in which customers arrive' if policy.acquire is not None else ''}{window}{cooled}"
     if policy.uptake < 1:
         yield "Taken up by", words.percent(policy.uptake)
     crowd = f"{words.plain(policy.capacity)} customers in force at a time" if policy.capacity is not None else ""
@@ -41,7 +42,18 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
         "per_member": f"a member and {period}",
     }
     costs = [f"{words.money(scenario, cost)} {name}" for key, name in named.items() if (cost := getattr(policy.cost, key)) > 0]
+    if policy.acquire is not None:
+        costs = [*costs, f"{words.money(scenario, policy.acquire.budget)} each time"]
     yield "Cost", ", ".join(costs) or "none"
+    if policy.acquire is None:
+        yield from lasting(scenario, policy)
+    if policy.source:
+        yield "Source", policy.source
+
+
+def lasting(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
+    """Yield what a policy does to those it treats, for how long, and who looks after them."""
+    period = scenario.period
     yield "Effect", "; ".join(effects(scenario, policy)) or "none"
     fades = f", fading to {words.percent(policy.decay)} of it each {period}" if policy.decay < 1 else ""
     yield "Lasts", f"{words.periods(scenario, policy.lasts) if policy.lasts else 'for good'}{fades}"
@@ -49,8 +61,6 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
         leaves, gap = words.percent(policy.turnover.leaving), words.periods(scenario, policy.turnover.gap)
         shaken = f", and {words.percent(policy.turnover.trust)} of its trust is lost" if policy.turnover.trust else ""
         yield "Turnover", f"{leaves} of those who look after members leave each {period}; a member then waits {gap}{shaken}"
-    if policy.source:
-        yield "Source", policy.source
 
 
 def first(policy: "Policy") -> str:
@@ -85,6 +95,13 @@ def whom(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
         yield f"no members of {', '.join(policy.excludes)}"
     if policy.oracle:
         yield "seeing what the firm cannot see"
+
+
+def won(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
+    """Yield whom a policy wins."""
+    yield f"{words.plain(bought(scenario, policy)[0])} customers won, beside those who come without it"
+    if policy.who.segments is not None:
+        yield f"only {', '.join(words.segment(scenario, key) for key in policy.who.segments)}"
 
 
 def effects(scenario: "Scenario", policy: "Policy") -> Iterator[str]:

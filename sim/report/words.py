@@ -114,6 +114,12 @@ def newcomer(scenario: Scenario) -> str:
     return "prospect" if scenario.stages[scenario.start].kind == "prospect" else "customer"
 
 
+def firm_costs(scenario: Scenario) -> str:
+    """Return what the costs are called that are the firm's and no customer's."""
+    wins = any(policy.acquire is not None for policy in scenario.policies.values())
+    return f"set-up and fixed costs{' and money to win more customers' if wins else ''}"
+
+
 def stage(scenario: Scenario, key: str) -> str:
     """Return what a stage is called."""
     return scenario.stages[key].label or key

@@ -240,7 +240,7 @@ def equity(result: "Result") -> Drawn:
     caption = f"{words.plain(total['customers'])} {words.newcomer(scenario)}s are worth "
     caption += f"{words.money(scenario, total['equity'], total['se'] * widening(result.sample))} in all"
     if total["firm_cost"] > 0:
-        caption += f", after {words.money(scenario, total['firm_cost'])} of set-up and fixed costs, which the bars do not bear"
+        caption += f", after {words.money(scenario, total['firm_cost'])} of {words.firm_costs(scenario)}, which the bars do not bear"
     return Drawn("equity", figure, frame, title, caption + (". Intervals: 95 %." if np.isfinite(frame["low"]).any() else "."))
 
 

@@ -3,13 +3,14 @@
 A rule is a function that yields a Fault for every breach and stays silent about what is malformed: the models speak of that. The
 rules about customers and money are in checks_customers.py and checks_spread.py, those about behaviour and market in
 checks_behaviour.py, about what is offered in checks_offer.py, about classes in checks_classes.py, about policies in
-checks_policy.py and checks_policy_limits.py;
+checks_policy.py, checks_policy_limits.py and checks_acquire.py;
 ``faults`` and ``whole_faults`` run them all.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from sim.scenario.checks_acquire import WHOLE as ACQUIRE_WHOLE
 from sim.scenario.checks_arrivals import WHOLE as ARRIVALS_WHOLE
 from sim.scenario.checks_arrivals import coupled
 from sim.scenario.checks_behaviour import EACH as BEHAVIOUR_EACH
@@ -72,6 +73,7 @@ def whole_faults(raw: Raw, ask: Ask = ask) -> list[Fault]:
             *CUSTOMERS_WHOLE,
             *BEHAVIOUR_WHOLE,
             *OFFER_WHOLE,
+            *ACQUIRE_WHOLE,
             *ARRIVALS_WHOLE,
             *CLASSES_WHOLE,
             *POLICY_WHOLE,

@@ -188,10 +188,10 @@ def last_period(raw: Raw) -> int:
 
 def last_arrival(raw: Raw) -> int:
     """Return the last calendar period in which the firm plans arrivals."""
-    return max((end for _, _, end in _windows(raw)), default=1) - 1
+    return max((end for _, _, end in windows(raw)), default=1) - 1
 
 
-def _windows(raw: Raw) -> Iterator[tuple[str, int, int]]:
+def windows(raw: Raw) -> Iterator[tuple[str, int, int]]:
     """Yield id, first and one past the last period of arrivals of the cohorts."""
     for key in mapping(raw, "cohorts"):
         entry = mapping(raw, "cohorts", key)
@@ -210,7 +210,7 @@ def cohort_settings(raw: Raw) -> Iterator[Fault]:
         if isinstance(listed, list | tuple) and len(listed) > max(whole(entry.get("periods"), 1), 1):
             rule = "a list of arrivals must not be longer than the cohort's periods"
             yield Fault(f"cohorts.{key}.customers", f"{len(listed)} values", rule, f"give periods: {len(listed)}")
-    for (one, first, end), (other, begin, stop) in combinations(_windows(raw), 2):
+    for (one, first, end), (other, begin, stop) in combinations(windows(raw), 2):
         if max(first, begin) < min(end, stop):
             rule = f"arrives in calendar period {max(first, begin)}, as cohort {one} does; a period has one cohort"
             yield Fault(f"cohorts.{other}", "", rule, "change first_period or periods")
@@ -226,7 +226,7 @@ def population(raw: Raw) -> Iterator[Fault]:
     customers = total(_arrivals(mapping(raw, "cohorts", key)) for key in mapping(raw, "cohorts"))
     if not 1 <= customers <= MAX_CUSTOMERS and all(_sized(mapping(raw, "cohorts", key)) for key in mapping(raw, "cohorts")):
         yield Fault("cohorts", f"{customers:.6g}", f"customers of all cohorts must be from 1 to {MAX_CUSTOMERS:,}")
-    last = max(end for _, _, end in _windows(raw)) - 1
+    last = max(end for _, _, end in windows(raw)) - 1
     if number(raw.get("horizon")) is not None and periods(raw) <= MAX_HORIZON < last + periods(raw):
         rule = f"last arrival plus horizon must be at most {MAX_HORIZON:,} periods"
         yield Fault("cohorts", f"{last + periods(raw)}", rule, "use a longer period")

@@ -333,6 +333,8 @@ def idle(scenario: Scenario) -> Iterator[str]:
     """Yield policies that are paid for and change nothing, or that nobody takes up; and ranks without a use."""
     last = last_period(scenario.model_dump(include={"horizon", "cohorts", "word_of_mouth"}, exclude_none=True))
     for key, policy in scenario.policies.items():
+        if policy.acquire is not None:
+            continue
         none = "who.share" if policy.who.share == 0 else "uptake" if policy.uptake == 0 else ""
         if none:
             yield f"policies.{key}.{none}: is 0: the policy is in force for nobody"

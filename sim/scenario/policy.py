@@ -4,8 +4,22 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from sim.scenario.base import Cost, Count, Factor, FactorByAge, Id, Model, Money, NonNegative, Probability, ProbabilityByAge, _listed
+from sim.scenario.base import (
+    Cost,
+    Count,
+    Factor,
+    FactorByAge,
+    Id,
+    Model,
+    Money,
+    NonNegative,
+    Positive,
+    Probability,
+    ProbabilityByAge,
+    _listed,
+)
 from sim.scenario.behaviour import Points, Score
+from sim.scenario.customers import Response
 from sim.scenario.market import DriverName
 from sim.scenario.stages import Cause
 
@@ -169,6 +183,18 @@ class Turnover(Model):
     trust: Probability = 0.0
 
 
+class Acquire(Model):
+    """Customers bought beside those who are planned: in each calendar period of ``when`` in which a cohort arrives it grows by them.
+
+    budget: currency in each such period, a cost of the firm (``sim.measures.equity``); response: what it wins, whole customers, of the
+    cohort's segments, or of those in ``who.segments``, by their shares. They are like all others of their cohort, and cost what
+    ``acquisition`` says on top.
+    """
+
+    budget: Positive
+    response: Response
+
+
 class Policy(Model):
     """A policy of the firm, in the order of a period: effects that have expired lapse, customers are treated, cost is booked, effects act.
 
@@ -181,7 +207,8 @@ class Policy(Model):
     shared_budget: one of the scenario's ``budgets``, on which it draws with others; all the firm's, so that every customer of the firm must
     be simulated, or ``scale`` be true, which divides them by how many customers one simulated customer stands for; rank: whom to treat
     first; overload: ``refuse`` whoever is beyond the capacity, or let all members ``share`` it: their effect has then the strength capacity
-    over members, and they are as many as there are. turnover: of the staff who look after members.
+    over members, and they are as many as there are. turnover: of the staff who look after members. acquire: it wins customers, and then
+    treats nobody: beside it go who.segments, when.start, stop and every, and the firm's own costs.
     """
 
     label: str = ""
@@ -203,6 +230,7 @@ class Policy(Model):
     rank: Rank = Rank()
     overload: Literal["refuse", "share"] = "refuse"
     turnover: Turnover | None = None
+    acquire: Acquire | None = None
 
     @property
     def limited(self) -> bool:

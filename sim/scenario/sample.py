@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from sim.scenario.arrivals import MOST_WAVES, Coupling
 from sim.scenario.base import at
+from sim.scenario.customers import Response
 from sim.scenario.model import Scenario
+from sim.scenario.policy import Policy
 
 if TYPE_CHECKING:  # numpy takes longer to import than a listing of scenarios takes
     import numpy as np
@@ -24,12 +26,19 @@ FIRST_LOOK = 131_072
 class Cohort:
     """Customers who arrive in one calendar period.
 
-    id: of the entry under ``cohorts`` that makes it ("all" where there is none); arrival: calendar period; customers: the firm's.
+    id: of the entry under ``cohorts`` that makes it ("all" where there is none); arrival: calendar period; planned: customers of the firm
+    without its policies; won: by policies beside them, policy and customers.
     """
 
     id: str
     arrival: int
-    customers: int
+    planned: int
+    won: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def customers(self) -> int:
+        """Return the firm's customers."""
+        return self.planned + sum(count for _, count in self.won)
 
 
 BASE_COHORT = 65_535
@@ -41,8 +50,8 @@ class Cell:
     """One segment of one cohort or of the base, the unit in which customers are sampled.
 
     cohort: index into ``cohorts``, one past them for the base; arrival: calendar period; segment: id; slot: its place in the file, part of
-    every draw's address; share: of all customers of the firm; firm: customers of the firm (share times all of them); sampled: simulated;
-    base: its customers were there at calendar 0.
+    every draw's address; share: of all customers of the firm; firm: customers of the firm (share times all of them); planned: those of
+    them whom no policy won; sampled: simulated, as many whatever policies win; base: its customers were there at calendar 0.
     """
 
     cohort: int
@@ -51,6 +60,7 @@ class Cell:
     slot: int
     share: float
     firm: float
+    planned: float
     sampled: int
     base: bool = False
 
@@ -66,10 +76,48 @@ REFERRED = "referred"
 
 def cohorts(scenario: Scenario) -> tuple[Cohort, ...]:
     """Return the cohorts in order of arrival: those planned, and, where customers bring others, one in every period that is left."""
-    planned = _planned(scenario)
+    planned = tuple(_grown(scenario, cohort) for cohort in _planned(scenario))
     taken = {cohort.arrival for cohort in planned}
     every = (*planned, *(Cohort(REFERRED, y, 0) for y in range(1, recruited_before(scenario)) if y not in taken))
     return tuple(sorted(every, key=lambda cohort: cohort.arrival))
+
+
+def _grown(scenario: Scenario, cohort: Cohort) -> Cohort:
+    """Return a cohort with those whom policies win beside it."""
+    found = ((key, wins(scenario, policy, cohort.arrival)) for key, policy in scenario.policies.items())
+    return replace(cohort, won=tuple(one for one in found if one[1] > 0))
+
+
+def wins(scenario: Scenario, policy: Policy, arrival: int) -> int:
+    """Return how many customers who arrive in a calendar period a policy buys."""
+    if policy.acquire is None or not _buys(policy, arrival):
+        return 0
+    return math.floor(_bought(policy.acquire.budget, policy.acquire.response) * _pull(scenario, arrival) + 0.5)
+
+
+def _buys(policy: Policy, arrival: int) -> bool:
+    when = policy.when
+    inside = when.start <= arrival and (when.stop is None or arrival < when.stop)
+    return policy.acquire is not None and inside and (arrival - when.start) % when.every == 0
+
+
+def bought(scenario: Scenario, policy: Policy, before: float = math.inf) -> tuple[int, float]:
+    """Return the customers whom a policy buys of cohorts that arrive before a calendar period, and the money, discounted to calendar 0."""
+    if policy.acquire is None:
+        return 0, 0.0
+    periods = [cohort.arrival for cohort in _planned(scenario) if cohort.arrival < before and _buys(policy, cohort.arrival)]
+    spent = math.fsum(policy.acquire.budget * scenario.discount_factor**arrival for arrival in periods)
+    return sum(wins(scenario, policy, arrival) for arrival in periods), spent
+
+
+def _bought(budget: float, response: Response) -> float:
+    """Return the customers that a budget buys."""
+    return response.ceiling * -math.expm1(-response.k * budget)
+
+
+def _pull(scenario: Scenario, arrival: int) -> float:
+    """Return by what drivers of equity multiply the arrivals of a calendar period."""
+    return scenario.drivers.pull(arrival) if scenario.drivers else 1.0
 
 
 def recruited_before(scenario: Scenario) -> int:
@@ -107,10 +155,10 @@ def _planned(scenario: Scenario) -> tuple[Cohort, ...]:
     for key, entry in scenario.cohorts.items():
         for k in range(entry.periods):
             if entry.budget is not None and entry.response is not None:
-                count = entry.response.ceiling * -math.expm1(-entry.response.k * entry.budget)
+                count = _bought(entry.budget, entry.response)
             else:
                 count = at(entry.customers or (0.0,), k)
-            count *= (1.0 + entry.growth) ** k * (scenario.drivers.pull(entry.first_period + k) if scenario.drivers else 1.0)
+            count *= (1.0 + entry.growth) ** k * _pull(scenario, entry.first_period + k)
             found.append(Cohort(key, entry.first_period + k, math.floor(count + 0.5)))
     return tuple(found)
 
@@ -138,7 +186,7 @@ def looks(scenario: Scenario) -> Iterator[int]:
     They are fixed beforehand and few, so that looking hardly biases what is found (Glynn and Whitt 1992).
     """
     groups = cohorts(scenario)
-    most = (scenario.run.customers or sum(group.customers for group in groups)) if groups else 0
+    most = (scenario.run.customers or sum(group.planned for group in groups)) if groups else 0
     if scenario.run.precision is not None or scenario.run.precision_money is not None:
         look = FIRST_LOOK
         while look < most:
@@ -155,24 +203,32 @@ def existing_customers(scenario: Scenario) -> int:
 def cells(scenario: Scenario, customers: int | None = None) -> tuple[Cell, ...]:
     """Return every cohort's segments, then the base's: cell ``c * n_segments + s`` is segment s of cohort c.
 
-    customers: new ones simulated, by default as many as the scenario says; of the base all are.
+    customers: new ones simulated, by default as many as the scenario plans; of the base all are.
     """
     groups = cohorts(scenario)
     shares = scenario.segment_shares
-    new, existing = sum(group.customers for group in groups), existing_customers(scenario)
-    firm = new + existing
-    simulated = customers or scenario.run.customers or new
-    sampled = sainte_lague([group.customers for group in groups], simulated) if groups else ()
+    firm = sum(group.customers for group in groups) + existing_customers(scenario)
+    simulated = customers or scenario.run.customers or sum(group.planned for group in groups)
+    sampled = sainte_lague([group.planned for group in groups], simulated) if groups else ()
     found = []
     for c, group in enumerate(groups):
         counts = sainte_lague(list(shares.values()), sampled[c])
         for slot, (segment, share) in enumerate(shares.items()):
-            weight = share * group.customers
-            found.append(Cell(c, group.arrival, segment, slot, weight / firm, weight, counts[slot]))
+            weight, planned = share * group.planned, share * group.planned
+            for key, count in group.won:
+                weight += _part(scenario, key, segment) * count
+            found.append(Cell(c, group.arrival, segment, slot, weight / firm, weight, planned, counts[slot]))
     if scenario.existing is not None:
         for slot, (segment, count) in enumerate(zip(shares, scenario.existing.counts.sum(axis=1).tolist(), strict=True)):
-            found.append(Cell(len(groups), 0, segment, slot, count / firm, float(count), count, base=True))
+            found.append(Cell(len(groups), 0, segment, slot, count / firm, float(count), float(count), count, base=True))
     return tuple(found)
+
+
+def _part(scenario: Scenario, policy: str, segment: str) -> float:
+    """Return the share of a segment in the customers whom a policy wins."""
+    shares, only = scenario.segment_shares, scenario.policies[policy].who.segments
+    among = [key for key in shares if only is None or key in only]
+    return shares[segment] / math.fsum(shares[key] for key in among) if segment in among else 0.0
 
 
 def arrived(planned: Sequence[Cell], customers: "NDArray[np.int64]") -> tuple[Cell, ...]:

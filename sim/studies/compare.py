@@ -18,6 +18,7 @@ from sim.measures.paths import path_error
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.policy import Policy
+from sim.scenario.sample import cells
 from sim.studies.arms import NONE, Arm
 from sim.studies.arms import arms as read_arms
 from sim.studies.functions import Score, Trigger, check
@@ -223,7 +224,7 @@ class Comparison:
         own, found = self.scenario.policies, dict[str, Policy]()
         for arm in self.arms:
             for key, policy in arm.scenario.policies.items():
-                if key not in own and policy not in found.values():
+                if key not in own and policy.acquire is None and policy not in found.values():
                     found[key if key not in found else f"{arm.id}.{key}"] = policy
         known = referee(self.scenario, found)
         alone = all(len(arm.policies) <= 1 for arm in self.arms)
@@ -349,7 +350,8 @@ def compared(
     given = functions or {}
     check({arm.id: arm.scenario for arm in every}, given)
     tables = tables or compile_tables(*(arm.scenario for arm in every))
-    tables = tables._replace(reference=np.array([names.index(comparator)], np.int64))
+    apart = len({tuple(cell.firm for cell in cells(arm.scenario)) for arm in every}) > 1
+    tables = tables._replace(reference=np.array([names.index(comparator)], np.int64), apart=np.array([apart], np.uint8))
     if any(arm.scenario.rationed for arm in every):
         outcome = ration(tables, [arm.scenario for arm in every], progress, given)
         return replace(_comparison(scenario, every, names.index(comparator), outcome, tables), functions=given)

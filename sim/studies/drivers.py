@@ -155,7 +155,7 @@ def steady(scenario: Scenario, like: Scenario | None = None) -> Scenario:
     for key, entry in raw.get("cohorts", {}).items():
         for name in ("budget", "response", "growth"):
             entry.pop(name, None)
-        entry["customers"] = [float(cohort.customers) for cohort in arriving if cohort.id == key]
+        entry["customers"] = [float(cohort.planned) for cohort in arriving if cohort.id == key]
     if raw.get("drivers"):
         raw["drivers"].pop("acquisition", None)
     run = {key: value for key, value in raw.get("run", {}).items() if key not in ("precision", "precision_money", "control")}

@@ -101,12 +101,12 @@ class Batches:
     def __init__(self, scenario: Scenario, every: Sequence[Arm], progress: Callable[[int, int], None] | None = None) -> None:
         self.scenario, self.progress = scenario, progress
         self.tables = compile_tables(*(arm.scenario for arm in every))
-        found = cells(scenario, BATCH)
-        self.sampled = [cell.sampled for cell in found]
-        self.scale = np.array([cell.firm * scenario.discount_factor**cell.arrival for cell in found])
+        found = [cells(arm.scenario, BATCH) for arm in every]
+        self.sampled = [cell.sampled for cell in found[0]]
+        self.scale = np.array([[cell.firm * scenario.discount_factor**cell.arrival for cell in one] for one in found])
         self.done = np.zeros(len(every), np.int64)
-        nobody, unscaled = self._empty(1).tally, np.zeros(len(found), np.int64)
-        samples = [Sample(arm.scenario, found, nobody, unscaled) for arm in every]
+        nobody, unscaled = self._empty(1).tally, np.zeros(len(self.sampled), np.int64)
+        samples = [Sample(arm.scenario, one, nobody, unscaled) for arm, one in zip(every, found, strict=True)]
         self.own = np.array([firm_cost(one) + budgets(one) for one in samples])
         self.most = sum(cell.sampled for cell in cells(scenario))
 
@@ -132,7 +132,7 @@ class Batches:
         ends = [n * (batch + 1) for n in self.sampled]
         tally = run(tables, ends, settings, int(self.scenario.horizon), None, self._empty(len(arms), batch)).tally
         means = money(tally.replicates[0, :, :, AFTER]).astype(np.float64) / UNIT / np.array(self.sampled, np.float64)
-        return np.asarray((means * self.scale).sum(axis=1) - self.own[list(arms)])
+        return np.asarray((means * self.scale[list(arms)]).sum(axis=1) - self.own[list(arms)])
 
 
 def pick_best(scenario: Scenario, every: Sequence[Arm], how: How, progress: Callable[[int, int], None] | None = None) -> Picking:

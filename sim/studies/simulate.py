@@ -88,14 +88,17 @@ def ration(
         refuse_beside(scenario)
     if any(scenario.learning for scenario in scenarios):
         tables = tables._replace(quality=tables.quality.copy())  # in which what is learned is written
-    first, everywhere = scenarios[0], cells(scenarios[0])
-    sampled, firm = [cell.sampled for cell in everywhere], sum(cell.firm for cell in everywhere)
+    first, everywhere = scenarios[0], [cells(scenario) for scenario in scenarios]
+    sampled = [cell.sampled for cell in everywhere[0]]
     each = [
-        (rations(scenario, sum(sampled), firm), [_judges(scenario, key, tables, k, functions) for key in scenario.policies])
+        (
+            rations(scenario, sum(sampled), sum(cell.firm for cell in everywhere[k])),
+            [_judges(scenario, key, tables, k, functions) for key in scenario.policies],
+        )
         for k, scenario in enumerate(scenarios)
     ]
     learners = {
-        k: Learner(scenario.learning, tables, k, np.array([cell.firm / max(cell.sampled, 1) for cell in everywhere]))
+        k: Learner(scenario.learning, tables, k, np.array([cell.firm / max(cell.sampled, 1) for cell in everywhere[k]]))
         for k, scenario in enumerate(scenarios)
         if scenario.learning is not None
     }

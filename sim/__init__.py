@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from sim.config import load, scenarios
     from sim.exact import exact
     from sim.scenario import Scenario, ScenarioError
-    from sim.studies.compare import Comparison, compare
+    from sim.studies.compare import compare
+    from sim.studies.comparison import Comparison
     from sim.studies.drivers import drivers
     from sim.studies.explain import explain
     from sim.studies.folder import verify, write_run
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Comparison": "sim.studies.compare",
+    "Comparison": "sim.studies.comparison",
     "compare": "sim.studies.compare",
     "Result": "sim.studies.result",
     "Scenario": "sim.scenario",
@@ -82,7 +83,12 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    found = getattr(importlib.import_module(_HOME[name]), name)
+    if isinstance(found, type):
+        return found
+    from sim.scenario.given import checked
+
+    return checked(found)
 
 
 def __dir__() -> list[str]:

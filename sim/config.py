@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sim.files import content_of, files_in, first_line, folders_of, label_in, plain_in
 from sim.scenario import Fault, Scenario, ScenarioError, read
 from sim.scenario.frames import packed
-from sim.scenario.raw import mapping, show, suggest
+from sim.scenario.raw import MANY, mapping, show, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +98,7 @@ def load(name: str = "lifecycle", *overrides: str, configs: str | Path | None = 
     is not there yet; a new stage, segment, cohort or policy needs it) or ``~`` (take a key out). base: the firm's existing customers, one
     row each, in the columns of a ``base.file`` and in its place; a run's folder keeps it. Raises ScenarioError with every fault found.
     """
-    folders = folders_of(configs)
+    name, folders = str(name), folders_of(configs)
     files = files_in(folders)
     if name not in files:
         raise ScenarioError([_unknown(name, files, configs)])
@@ -123,8 +123,13 @@ def _unknown(name: str, files: dict[str, Path], configs: str | Path | None) -> F
         return Fault("scenario", show(name), "a scenario is named, not given as a path", named(name) or suggest(Path(name).stem, files))
     if configs is not None and (Path(configs) / "scenario" / f"{name}.yml").is_file():
         return Fault("scenario", show(name), f"no such scenario, but there is {name}.yml", f"rename it to {name}.yaml")
-    own = "" if configs is not None else "for one of your own add --configs DIR (in Python: configs=DIR)"
-    hints = ["to run each of several add -m"] if "," in name else [suggest(name, files), own]
+    near = suggest(name, files)
+    own = "for one of your own add --configs DIR (in Python: configs=DIR)"
+    if configs is not None:
+        mine = list(files_in(folders_of(configs)[:1]))
+        there = f"has {', '.join(mine[:MANY])}{', …' if len(mine) > MANY else ''}" if mine else "has no scenario/NAME.yaml"
+        own = "" if near.startswith("did") else f"{configs} {there}"
+    hints = ["to run each of several add -m"] if "," in name else [near, own]
     return Fault("scenario", show(name), "no such scenario", "; ".join(filter(None, hints)))
 
 
@@ -291,11 +296,14 @@ def _defaults_faults(listed: Any, name: str, files: dict[str, Path], above: tupl
             yield Fault(where, show(item), "no such scenario", suggest(item, files))
 
 
-def _override(text: str) -> str | Fault:
+def _override(text: Any) -> str | Fault:
     """Return an override in Hydra's terms, where ``++`` sets what may or may not be there, so that no unknown key hides another."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
+    if not isinstance(text, str):
+        pairs = ", ".join(f"'{key}={value}'" for key, value in text.items()) if isinstance(text, dict) else "'run.seed=3'"
+        return Fault("overrides", show(text), "must be text, one key=value each", f"write {pairs}")
     parts = _OVERRIDE.fullmatch(text.strip())
     key, _, value = map(str.strip, text.partition("="))
     if not parts and _OVERRIDE.fullmatch(f"{key}={value}"):

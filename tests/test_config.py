@@ -225,6 +225,16 @@ class TestOverrides:
         (found,) = refused("publisher", override)
         assert found.startswith(said)
 
+    @pytest.mark.parametrize(
+        ("override", "said"),
+        [
+            ({"run.customers": 5}, """overrides: must be text, one key=value each (got {"run.customers": 5}); write 'run.customers=5'"""),
+            (5, "overrides: must be text, one key=value each (got 5); write 'run.seed=3'"),
+        ],
+    )
+    def test_what_is_no_text(self, override: Any, said: str) -> None:
+        assert refused("publisher", override) == [said]
+
     def test_mistakes_of_form_are_told_together(self) -> None:
         assert len(refused("publisher", "horizon", "run.seed=1,2", "hydra.x=1")) == 3
 
@@ -368,6 +378,10 @@ class TestOwnFolder:
         )
         (found,) = refused("meinfall", configs=folder(tmp_path, **{"mein-fall": SMALL}))
         assert found == "scenario: no such scenario (got 'meinfall'); did you mean mein-fall?"
+        (found,) = refused("shop", configs=tmp_path)
+        assert found == f"scenario: no such scenario (got 'shop'); {tmp_path} has mein-fall"
+        (tmp_path / "bare" / "policy").mkdir(parents=True)
+        assert refused("shop", configs=tmp_path / "bare")[0].endswith("bare has no scenario/NAME.yaml")
 
     def test_path_for_a_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         own = folder(tmp_path, shop=SMALL)

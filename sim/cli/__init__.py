@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from sim.cli import results, studies
-from sim.cli.common import DIFFERENT, USAGE, Configs, Multirun, Settings, explained
+from sim.cli.common import DIFFERENT, USAGE, Configs, Multirun, Settings, explained, kept_beside
 from sim.cli.reading import complain, notes, origin, placed, read, read_comparison, read_points, tell, warn
 from sim.cli.showing import progress_bar, show_comparison, show_exact, show_exact_points, show_names, show_result, show_results, width
 
@@ -121,9 +121,10 @@ def simulate(
 
         folder = store.check(out if out is not None else default_folder(scenario))
         under_way = checkpoint([scenario], folder)
-        with progress_bar() as progress:
-            result = run(scenario, progress, checkpoint=under_way)
-        written = write_run(result, folder, report=not no_report)
+        with kept_beside(folder, f"{under_way.key}-*"):
+            with progress_bar() as progress:
+                result = run(scenario, progress, checkpoint=under_way)
+            written = write_run(result, folder, report=not no_report)
         under_way.done()
         tell(result.warnings, scenario)
         show_result(result, written)
@@ -186,7 +187,12 @@ def compare(
       comparator=ARM    held against (none)
       out=DIR           its folder (default
                         results/NAME-compared-…)
-      pick=kn           only pick the best
+      pick=kn           only pick the best (or
+                        pick=ocba, without a
+                        guarantee), with
+      indifference=N    the least difference
+                        of equity that matters
+      confidence=P      of kn (0.95)
       KEY=VALUE         any of the scenario
     \b
     Examples:
@@ -210,9 +216,10 @@ def compare(
             return
         folder = store.check(out if out is not None else default_folder(arms))
         under_way = checkpoint([arm.scenario for arm in arms], folder)
-        with progress_bar() as progress:
-            found = compared(scenario, arms, comparator, progress, checkpoint=under_way)
-        written = write_comparison(found, folder, report=not no_report)
+        with kept_beside(folder, f"{under_way.key}-*"):
+            with progress_bar() as progress:
+                found = compared(scenario, arms, comparator, progress, checkpoint=under_way)
+            written = write_comparison(found, folder, report=not no_report)
         under_way.done()
         tell(found.warnings, scenario)
         show_comparison(found, written)

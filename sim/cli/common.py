@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,6 +49,20 @@ def explained() -> Iterator[None]:
     except KeyboardInterrupt as error:
         complain(str(error) or "interrupted; nothing was written")
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def kept_beside(folder: Path, names: str) -> Iterator[None]:
+    """Say on Ctrl-C that what is done so far is kept beside a folder, where there are parts of these names."""
+    from sim.parts import Parts
+
+    parts = Parts(folder).folder
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if str(error) or not any(parts.glob(names)):
+            raise
+        raise KeyboardInterrupt(f"interrupted; what was done is kept in {parts}, and the same command goes on there") from None
 
 
 def _show_warning(

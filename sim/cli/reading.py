@@ -1,7 +1,9 @@
 """From what stands on the command line to scenarios, with all that is wrong told at once."""
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -22,6 +24,13 @@ DEFAULT_POLICIES = (
     "proactive_service+win_back",
 )
 """Arms of a comparison that names none."""
+
+OF_SCENARIO = ("scenario", "out")
+OF_COMPARISON = (*OF_SCENARIO, "policies", "comparator", "pick", "indifference", "confidence")
+"""Settings without dots that are none of the scenario's keys, of every verb and of ``compare``."""
+
+_COMPARED = re.compile(r"(comparator|arms\.[A-Za-z0-9_-]+)=|policies=(?!\{|null)")
+"""A setting of a comparison; a mapping of policies is the scenario's own."""
 
 LISTED = 3
 """Runs that a fault names one by one."""
@@ -99,10 +108,11 @@ def read_comparison(
 ) -> tuple["Scenario", "tuple[Arm, ...]", str, str | None]:
     """Return the scenario, the arms, the comparator and ``out`` of a comparison; all faults, also those ``told``, are raised at once."""
     from sim.scenario import Fault, ScenarioError
+    from sim.scenario.study import repeated
     from sim.studies.arms import NONE, arms
 
     given: dict[str, Any] = {}
-    faults: list[Fault] = [*told]
+    faults: list[Fault] = [*told, *twice(_joined(settings))]
     rest: list[str] = []
     for setting in _joined(settings):
         key, separator, value = setting.partition("=")
@@ -112,11 +122,15 @@ def read_comparison(
                 faults.append(found)
             else:
                 given[key] = found
+        elif separator and (near := misspelt(key, OF_COMPARISON)):
+            faults.append(Fault(key, value, "no such setting", f"did you mean {near}?"))
         else:
             rest.append(setting)
     faults += _of_policies(rest, configs)
-    listed = given.pop("policies", None if given.keys() - {"comparator"} else list(DEFAULT_POLICIES))
-    listed = [part.strip() for part in listed.split(",")] if isinstance(listed, str) else listed or []
+    default = "policies" not in given and not given.keys() - {"comparator"}
+    listed = given.pop("policies", DEFAULT_POLICIES if default else ())
+    listed = [part.strip() for part in listed.split(",")] if isinstance(listed, str) else listed
+    faults += repeated(listed)
     comparator = str(given.pop("comparator", NONE))
     variants = {key.partition(".")[2]: body for key, body in given.items()}
     try:
@@ -125,7 +139,33 @@ def read_comparison(
         raise ScenarioError([*faults, *error.faults]) from None
     if faults:
         raise ScenarioError(faults)
-    return scenario, arms(scenario, listed, variants, configs), comparator, out
+    try:
+        return scenario, arms(scenario, listed, variants, configs), comparator, out
+    except ScenarioError as error:
+        unfit = ("policies.", *(f"{arm}: " for arm in DEFAULT_POLICIES))
+        if default and all(fault.where.startswith(unfit) for fault in error.faults):  # nobody named these policies
+            raise ScenarioError([_unfit(scenario, configs)]) from None
+        raise
+
+
+def _unfit(scenario: "Scenario", configs: str | None) -> "Fault":
+    """Return what is told where the arms that are taken by default do not fit a scenario: which policies do."""
+    from sim.config import policies
+    from sim.scenario import Fault, ScenarioError
+    from sim.scenario.raw import suggest
+    from sim.studies.arms import arms
+
+    fitting = []
+    for name in policies(configs):
+        try:
+            arms(scenario, [name], None, configs)
+            fitting.append(name)
+        except ScenarioError:
+            continue
+    rule = "must be given: the arms taken by default are made for lifecycle, and do not fit this scenario"
+    several = suggest("", fitting) or "clvsim policies lists them"
+    own = f"{configs or 'DIR'}/policy/NAME.yaml{'' if configs else ' with --configs DIR'}"
+    return Fault("policies", "", rule, f"policies=[…]: {several}, or write your own, {own}")
 
 
 def _of_policies(settings: list[str], configs: str | None) -> "list[Fault]":
@@ -150,15 +190,61 @@ def _yaml(key: str, value: str) -> Any:
     import yaml
 
     from sim.scenario import Fault
+    from sim.scenario.raw import show
 
     kinds = {"policies": ((str, list), "a list of names", "policies=[gifts,win_back,gifts+win_back]"), "comparator": ((str,), "a name", "")}
     wanted, rule, hint = kinds.get(key, ((dict,), "a mapping", f"{key}={{policies: [gifts], gifts.cost.per_contact: 2}}"))
+    example = f"for example {hint}" if hint else ""
     try:
         found = yaml.safe_load(value)
     except yaml.YAMLError:
-        return Fault(key, value, "cannot be read: close brackets and quotes", f"for example {hint}" if hint else "")
+        return Fault(key, value, unreadable(value), example)
     good = isinstance(found, wanted) and (key != "policies" or isinstance(found, str) or all(isinstance(one, str) for one in found))
-    return found if good else Fault(key, value, f"must be {rule}", f"for example {hint}" if hint else "")
+    if not good:
+        return Fault(key, value, f"must be {rule}", example)
+    if apart := unspaced(found):
+        return Fault(key, value, "needs a blank after the colon", f"write {apart}")
+    if isinstance(found, dict) and "policies" not in found:
+        near = get_close_matches("policies", map(str, found), 1)
+        if near:
+            return Fault(f"{key}.{near[0]}", show(found[near[0]]), "unknown key", "did you mean policies?")
+        return Fault(key, value, "must name its policies", example)
+    return found
+
+
+def unreadable(text: str) -> str:
+    """Return why a text is no YAML."""
+    empty = re.search(r",\s*,|[\[{]\s*,", text)
+    return "cannot be read: nothing stands beside a comma" if empty else "cannot be read: close brackets and quotes"
+
+
+def unspaced(value: Any) -> str:
+    """Return how to write a key that was read together with its value, for want of a blank between them; "" where none was."""
+    for key, item in value.items() if isinstance(value, dict) else ():
+        if item is None and ":" in str(key):
+            return str(key).replace(":", ": ", 1)
+        if found := unspaced(item):
+            return found
+    return ""
+
+
+def twice(settings: Sequence[str]) -> "list[Fault]":
+    """Return a Fault for each key that is given more than once."""
+    from sim.scenario import Fault
+
+    given: dict[str, list[str]] = {}
+    for key, separator, value in (setting.partition("=") for setting in settings):
+        if separator:
+            given.setdefault(key.strip().lstrip("+"), []).append(value)
+    return [Fault(key, ", ".join(values), "is given more than once", "give it once") for key, values in given.items() if len(values) > 1]
+
+
+def misspelt(key: str, known: Iterable[str]) -> str:
+    """Return the setting of a verb that a key is near to which is none, nor the scenario's; "" where it is near to none."""
+    from sim.scenario import Scenario
+
+    strange = re.fullmatch(r"[A-Za-z0-9_-]+", key) and key not in {*known, *Scenario.model_fields}
+    return next(iter(get_close_matches(key, known, 1, 0.75)), "") if strange else ""
 
 
 def placed(told: Mapping["Fault", Sequence[int]], runs: Sequence["Point"]) -> "list[Fault]":
@@ -221,7 +307,7 @@ def _apart(settings: Sequence[str], *, keeps: bool) -> tuple[list[str], str | No
 
     out: str | None = None
     given: list[str] = []
-    faults: list[Fault] = []
+    faults = twice(_joined(settings))
     for setting in _joined(settings):
         key, separator, value = setting.partition("=")
         if setting not in settings and re.search(r"\s,|,\s", setting):  # the shell took it apart
@@ -231,6 +317,11 @@ def _apart(settings: Sequence[str], *, keeps: bool) -> tuple[list[str], str | No
             out = value
             if not keeps:
                 faults.append(Fault("out", out, "is for simulate alone: this verb writes no folder", "leave it out"))
+        elif separator and (near := misspelt(key, OF_SCENARIO)):
+            faults.append(Fault(key, value, "no such setting", f"did you mean {near}?"))
+        elif _COMPARED.match(setting):
+            hint = f"clvsim compare {shlex.quote(setting)}"
+            faults.append(Fault(key, value, "is for compare and for studies: this verb takes the scenario as it is", hint))
         elif separator or setting.startswith("~"):
             given.append(setting)
         else:

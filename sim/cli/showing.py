@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sim.config import Point
     from sim.exact import Exact
     from sim.scenario import Scenario
-    from sim.studies.compare import Comparison
+    from sim.studies.comparison import Comparison
     from sim.studies.multirun import Row
     from sim.studies.result import Result
     from sim.studies.study_folder import Found
@@ -271,7 +271,9 @@ def show_comparison(found: "Comparison", folder: Path) -> None:
     if found.results[0].sample.independent or sample.replicates > 1:
         line("±", "half of a 95 % interval")
     sure = "above 99.9" if found.confidence > 0.999 else f"{100 * found.confidence:.1f}"
-    line("best", found.ids[found.best], f"confidence {sure} %" if not math.isnan(found.confidence) else "")
+    same = f"no better than {', '.join(found.alike)}, to the last cent" if found.alike else ""
+    doubtful = not math.isnan(found.confidence) and len(found.alike) < len(found.arms) - 1
+    line("best", found.ids[found.best], same, f"confidence {sure} %" if doubtful else "")
     _copied("folder", folder)
     if (folder / "report.html").exists():
         _copied("report", folder / "report.html")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.common import Configs, Settings, explained
+from sim.cli.common import Configs, Settings, explained, kept_beside
 
 app = typer.Typer()
 
@@ -54,8 +54,10 @@ def sensitivity(settings: Settings = None, configs: Configs = None, no_report: N
                         a distribution: normal
                         ... with mean and sd
       method=NAME       sobol, morris, tornado
-      points=N          rows of the design, a
-                        power of two (64)
+      points=N          rows of the design:
+                        sobol's a power of two
+                        from 8 on (64);
+                        morris's (20)
       measure=NAME      equity, clv, spent, gain
       policies=[A]      whose gain varies
       level=P           of intervals (0.95)
@@ -85,7 +87,8 @@ def uncertainty(settings: Settings = None, configs: Configs = None, no_report: N
                         lognormal, triangular
       correlations={A: {B: 0.5}}
       policies=[A,B]    to choose between
-      points=N          draws (256)
+      points=N          draws, 30 or more
+                        (256)
       seconds=S         or: as many draws and
                         customers as fit
       trials=[100,1000] customers in each arm
@@ -128,9 +131,9 @@ def optimise(settings: Settings = None, configs: Configs = None, no_report: NoRe
                         as for sweep
     \b
     Example:
-      clvsim optimise policies=[win_back] \\
-        "vary.policies.win_back.cost.per_contact=\\
-        {low: 1, high: 20}" run.customers=20000
+      clvsim optimise policies=[acquisition] \\
+        "vary.policies.acquisition.acquire.budget=\\
+        {low: 5e4, high: 1e6}" run.customers=20000
     """
     _study("optimise", settings, configs, report=not no_report)
 
@@ -150,9 +153,10 @@ def _study(kind: str, settings: list[str] | None, configs: str | None, *, report
             complain(f"warning: {warning}")
         folder = store.check(out if out is not None else study_folder.default_folder(made, kind, more))
         study_folder.refuse_other(folder, kind, scenario.name)
-        with progress_bar() as progress:
-            found = study_folder.run(kind, made, more, folder, progress)
-        for name in found.damaged:
-            complain(f"warning: {folder.name}.parts/{name} was damaged; its points were run again")
-        written = study_folder.write_study(found, folder, report)
+        with kept_beside(folder, "rows-*" if kind != "optimise" else "-"):  # a search begins anew
+            with progress_bar() as progress:
+                found = study_folder.run(kind, made, more, folder, progress)
+            for name in found.damaged:
+                complain(f"warning: {folder.name}.parts/{name} was damaged; its points were run again")
+            written = study_folder.write_study(found, folder, report)
         show_study(found, written)

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sim.cli.reading import read
+from sim.cli.reading import OF_SCENARIO, misspelt, read, twice, unreadable, unspaced
 from sim.files import content_of, files_in, folders_of
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.raw import show, suggest
@@ -41,8 +40,9 @@ def read_asked(settings: Sequence[str], configs: str | None, verb: Mapping[str, 
     except ScenarioError as error:
         raise ScenarioError([*faults, *error.faults]) from None
     merged = {**body, **given, "vary": {**_mapping(body, "vary", faults), **_mapping(given, "vary", faults), **varied}}
-    if "scenario" in merged:
-        rest.insert(0, f"scenario={merged.pop('scenario')}")
+    named = merged.pop("scenario", None)
+    if named is not None and not any(setting.startswith("scenario=") for setting in rest):
+        rest.insert(0, f"scenario={named}")
     more = {**verb, **{key: merged.pop(key) for key in verb if key in merged}}
     scenario, study, out = None, None, None
     try:
@@ -50,7 +50,7 @@ def read_asked(settings: Sequence[str], configs: str | None, verb: Mapping[str, 
     except ScenarioError as error:
         faults += error.faults
     try:
-        study = read_study(merged)
+        study = read_study(merged, verb)
     except ScenarioError as error:
         told = any(fault.where.startswith("vary") for fault in faults)  # what varies is not missing, but cannot be read
         faults += [fault for fault in error.faults if not (told and fault.where == "vary")]
@@ -62,12 +62,12 @@ def read_asked(settings: Sequence[str], configs: str | None, verb: Mapping[str, 
 def _sorted(settings: Sequence[str], known: set[str], faults: list[Fault]) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Return what is asked of the study, what varies, and the other settings; a Fault for each that cannot be read."""
     given, varied, rest = dict[str, Any](), dict[str, Any](), list[str]()
-    for setting in _whole(settings, faults):
+    whole = _whole(settings, faults)
+    faults += twice(whole)
+    for setting in whole:
         key, separator, text = setting.partition("=")
-        strange = separator and "." not in key and key not in {*known, *Scenario.model_fields, "out"}
-        near = get_close_matches(key, [*known, "out"], 1, 0.75) if strange else []
-        if near:
-            faults.append(Fault(key, text, "no such setting", f"did you mean {near[0]}?"))
+        if separator and (near := misspelt(key, [*known, *OF_SCENARIO])):
+            faults.append(Fault(key, text, "no such setting", f"did you mean {near}?"))
         elif not separator or not (key in known or key.startswith("vary.")):
             rest.append(setting)
         elif isinstance(value := _value(key, text), Fault):
@@ -116,9 +116,11 @@ def _value(key: str, text: str) -> Any:
     if key == "policies" and _LIST.fullmatch(text):
         return text.split(",")
     try:
-        return _numbers(yaml.safe_load(text))
+        found = _numbers(yaml.safe_load(text))
     except (yaml.YAMLError, ValueError, RecursionError):  # a date that there is none of, a list within itself
-        return Fault(key, text, "cannot be read: close brackets and quotes", "for example {low: 1, high: 2}" if "vary" in key else "")
+        return Fault(key, text, unreadable(text), "for example {low: 1, high: 2}" if "vary" in key else "")
+    apart = unspaced(found)
+    return Fault(key, text, "needs a blank after the colon", f"write {apart}") if apart else found
 
 
 def _numbers(value: Any) -> Any:

@@ -72,7 +72,7 @@ def _part(raw: dict[str, Any], name: str) -> str | None:
 
 
 def _policies(raw: dict[str, Any]) -> str:
-    raw.pop("policies")
+    raw["policies"] = {key: policy for key, policy in raw["policies"].items() if policy.get("acquire")}
     return "policies"
 
 

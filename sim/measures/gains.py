@@ -17,7 +17,6 @@ from sim.measures.clv import estimate
 from sim.measures.followed import Followed
 from sim.measures.paired import Paired, firm_scale
 from sim.measures.paths import path_error, path_means
-from sim.measures.sample import Sample
 from sim.measures.sums import Floats, money, per_sampled, quotient, squares
 from sim.scenario.classes import Classification
 
@@ -70,9 +69,9 @@ def _rows(paired: Paired, names: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _groups(paired: Paired, k: int, head: dict[str, Any], ids: Sequence[str], found: Sums) -> Iterator[dict[str, Any]]:
     sample = paired.samples[k]
-    weight = np.where(sample.customers > 0, sample.firm, 0.0)
+    weight = np.where(sample.customers > 0, paired.weights, 0.0)
     mean, error, _ = estimate(found.total, found.square, found.counts[..., 0], sample.customers, weight)
-    se, shares = sample.errors(error), mean_counts(sample, found.counts)
+    se, shares = sample.errors(error), mean_counts(paired, found.counts)
     for place, name in enumerate(ids):
         if found.counts[:, place, 0].any():
             share, gain, lose = shares[place].tolist()
@@ -81,12 +80,13 @@ def _groups(paired: Paired, k: int, head: dict[str, Any], ids: Sequence[str], fo
             yield {**row, "low": difference - half, "high": difference + half, "part": share * difference, "gain": gain, "lose": lose}
 
 
-def mean_counts(sample: Sample, counts: Array) -> Floats:
-    """Return counts ``(g, …)`` as shares of the firm's customers ``(…)``."""
-    rates, total = per_sampled(sample.customers, sample.firm), np.zeros(counts.shape[1:])
+def mean_counts(paired: Paired, counts: Array) -> Floats:
+    """Return counts ``(g, …)`` as shares of the firm's customers, those whom all cases have ``(…)``."""
+    customers = paired.samples[0].customers
+    rates, total = per_sampled(customers, paired.weights), np.zeros(counts.shape[1:])
     for g, rate in enumerate(rates.tolist()):
         total += counts[g].astype(np.float64) * rate
-    return total / float((rates * sample.customers).sum())
+    return total / float((rates * customers).sum())
 
 
 def class_gains(followed: Sequence[Followed], names: Sequence[str], reference: int, width: float) -> pd.DataFrame:
@@ -137,7 +137,7 @@ def parting(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
     for k, arm in enumerate(names if paired.traced else ()):
         if k == paired.reference:
             continue
-        shares = mean_counts(paired.samples[k], paired.tally.parted[k])
+        shares = mean_counts(paired, paired.tally.parted[k])
         so_far = np.cumsum(shares.sum(axis=0))
         for t, s in np.argwhere(shares.T > 0).tolist():
             row = {"arm": arm, "tenure": t + 1, "stage": paired.samples[k].stages[s], "share": float(shares[s, t])}
@@ -152,7 +152,7 @@ def parted(paired: Paired, k: int) -> tuple[float, float]:
     """
     if not paired.traced:
         return math.nan, math.nan
-    so_far = np.cumsum(mean_counts(paired.samples[k], paired.tally.parted[k]).sum(axis=0))
+    so_far = np.cumsum(mean_counts(paired, paired.tally.parted[k]).sum(axis=0))
     share = float(so_far[-1])
     return share, float(np.argmax(so_far >= share / 2.0) + 1) if share > 0 else math.nan
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,11 @@ class Paired:
         """Whether it is known where paths part: not where customers go through the calendar together."""
         return not any(sample.scenario.rationed for sample in self.samples)
 
+    @cached_property
+    def weights(self) -> Floats:
+        """The firm's customers whom all cases have ``(g,)``: differences a head are means over them, the same customers in every case."""
+        return np.asarray(np.min([sample.firm for sample in self.samples], axis=0))
+
     def __len__(self) -> int:
         return len(self.samples)
 
@@ -74,14 +80,14 @@ class Paired:
         return counts, total * scale, square * scale**2
 
     def difference(self, k: int, other: int, measure: str, group: Group) -> Estimate:
-        """Return the mean difference of a group's customers, weighted as the firm's are; over market paths where there are some."""
+        """Return the mean difference of a group's customers, those whom all cases have; over market paths where there are some."""
         sample = self.samples[k]
         if measure == "kept" and not sample.keeps:
             return Estimate(math.nan, math.nan, math.nan)
         if k == other:
             return Estimate(0.0, 0.0, 0.0)
         _, total, square = (values[group.cells] for values in self.sums(k, other, measure))
-        counts, weight = sample.customers[group.cells], sample.firm[group.cells]
+        counts, weight = sample.customers[group.cells], self.weights[group.cells]
         mean, se, sd = (float(value) for value in estimate(total, square, counts, counts, weight))
         if not sample.independent:
             se = path_error(self.path_differences(k, other, measure, group))
@@ -90,8 +96,9 @@ class Paired:
     def path_differences(self, k: int, other: int, measure: str, group: Group) -> Floats:
         """Return the mean difference of each replicate ``(replicate,)``."""
         mine, theirs = (self.path_cells(case, measure)[:, group.cells] for case in (k, other))
-        weight = np.where(self.samples[k].customers > 0, self.samples[k].firm, 0.0)[group.cells]
-        return path_means(mine - theirs, weight) / math.fsum(weight.tolist())
+        weight = np.where(self.samples[k].customers > 0, self.weights, 0.0)[group.cells]
+        whole = math.fsum(weight.tolist())
+        return path_means(mine - theirs, weight) / (whole if whole > 0 else math.nan)
 
     def path_cells(self, k: int, measure: str) -> Floats:
         """Return means of a case by replicate and cell ``(replicate, g)``; 0 where nobody was drawn, and of the case past the last."""
@@ -191,7 +198,7 @@ def _shares(paired: Paired, k: int, comparator: int, measure: str, group: Group)
     if k == comparator:
         return {"changed": 0.0, "gain": 0.0, "lose": 0.0}
     sample, counts = paired.samples[k], paired.sums(k, comparator, measure)[0][group.cells]
-    customers, weight = sample.customers[group.cells], np.where(sample.customers > 0, sample.firm, 0.0)[group.cells]
+    customers, weight = sample.customers[group.cells], np.where(sample.customers > 0, paired.weights, 0.0)[group.cells]
     each = (counts / np.maximum(customers, 1)[:, None] * weight[:, None]).sum(axis=0) / max(weight.sum(), 1e-300)
     return dict(zip(("changed", "gain", "lose"), each.tolist(), strict=True))
 

@@ -166,12 +166,12 @@ def uneven(sample: "Sample") -> list[str]:
     """Return what is to be said of quantiles where simulated customers stand for different numbers of the firm's, nothing elsewhere."""
     drawn = sample.customers > 0
     weight = sample.firm[drawn] / sample.customers[drawn] * sample.scenario.run.replicates
-    if not sample.scenario.base or weight.max() < 1.5 * weight.min():
+    grown = any(policy.acquire is not None for policy in sample.scenario.policies.values())
+    if not (sample.scenario.base or grown) or weight.max() < (1.02 if grown else 1.5) * weight.min():
         return []
-    return [
-        f"quantiles, densities and concentration are of the customers simulated: an existing one stands for itself, a new one for "
-        f"{weight.max():,.4g}; means and equity are the firm's"
-    ]
+    each = "an existing one stands for itself, a new one" if sample.scenario.base else f"one stands for {weight.min():,.4g}, another"
+    told = f"quantiles, densities and concentration are of the customers simulated: {each} for {weight.max():,.4g}"
+    return [f"{told}; means and equity are the firm's"]
 
 
 def beyond_horizon(result: "Result") -> list[str]:

@@ -28,11 +28,11 @@ def targeting(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for k, arm in enumerate(names):
         sample = paired.samples[k]
-        cells = np.flatnonzero((sample.customers > 0) & (sample.firm > 0))
+        cells = np.flatnonzero((sample.customers > 0) & (paired.weights > 0))
         if k == paired.reference:
             continue
         mean = (sums(paired, k).total[cells] / sample.customers[cells].astype(object)).astype(np.float64) / UNIT
-        order, treated, gained = _curve(mean, mean, sample.firm[cells])
+        order, treated, gained = _curve(mean, mean, paired.weights[cells])
         for place, so_far, worth in zip(order.tolist(), treated.tolist(), gained.tolist(), strict=True):
             cell = sample.cells[cells[place]]
             row = {"arm": arm, "segment": cell.segment, "cohort": sample.cohort_ids[cell.cohort], "difference": float(mean[place])}
@@ -53,7 +53,7 @@ def by_score(paired: Paired, k: int, score: Array) -> pd.DataFrame:
     given = np.asarray(score, np.float64)
     if given.shape != gap.shape or np.isnan(given).any():
         raise ValueError(f"a score must be {gap.size:,} numbers, one a customer kept")
-    weight = (sample.firm / np.maximum(sample.customers, 1))[sample.cell_of_row]
+    weight = (paired.weights / np.maximum(sample.customers, 1))[sample.cell_of_row]
     order, treated, gained = _curve(given, gap, weight)
     last = np.append(np.diff(given[order]) != 0, True)
     treated, gained = treated[last], gained[last]

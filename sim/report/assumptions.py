@@ -1,6 +1,7 @@
 """A scenario in words and rows: what a report says it assumed. Nothing is simulated here."""
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 from sim.report import words
@@ -14,6 +15,10 @@ MOST_SETTINGS = 80
 """Most single settings that are listed; config.yaml holds all."""
 
 MOST_AGES = 6
+"""Most runs of equal values by stage age that are listed."""
+
+MOST_LISTED = 12
+"""Most entries of a list that are listed."""
 
 WHEN = {"start": "start of the period", "mid": "middle of the period", "end": "end of the period"}
 
@@ -29,6 +34,13 @@ class StageRow(NamedTuple):
     orders: str
     beside: list[str]
     ways: list[str]
+
+
+def parts(scenario: Scenario, horizon: int) -> dict[str, Any]:
+    """Return what ``assumptions.html.j2`` shows, by name."""
+    rows, left_out = settings(scenario)
+    told = {"conventions": conventions(scenario, horizon), "stages": stage_rows(scenario)}
+    return {**told, "settings": rows, "settings_left_out": left_out}
 
 
 def conventions(scenario: Scenario, horizon: int) -> list[tuple[str, str]]:
@@ -110,10 +122,18 @@ def _beside(stage: Stage) -> list[str]:
 
 
 def _listed(values: tuple[float, ...], percent: bool = False) -> str:
-    """Return values by stage age, the first few of them."""
-    said = [_percent(value) if percent else f"{value:,.6g}" for value in values[:MOST_AGES]]
-    more = f" … ({len(values)} ages)" if len(values) > MOST_AGES else ""
-    return ", ".join(said) + more + (" by stage age" if len(values) > 1 else "")
+    """Return values by stage age, those that hold told once: ``6 % at stage age 0 to 5, 3 % from 6 on``; of many the first and the last."""
+    said = [_percent(value) if percent else f"{value:,.6g}" for value in values]
+    runs = [(next(group)[0], value) for value, group in groupby(enumerate(said), key=lambda item: item[1])]
+    if len(runs) == 1:
+        return said[0]
+    told = []
+    for (age, value), (after, _) in pairwise(runs):
+        span = f"{age}" if after - age == 1 else f"{age} to {after - 1}"
+        told.append(f"{value} at {span}" if age else f"{value} at stage age {span}")
+    if len(runs) > MOST_AGES:
+        told = [*told[: MOST_AGES - 2], "…"]
+    return ", ".join([*told, f"{runs[-1][1]} from {runs[-1][0]} on"])
 
 
 def _way(scenario: Scenario, stage: str, name: str, edge: Edge) -> str:
@@ -130,14 +150,15 @@ def _way(scenario: Scenario, stage: str, name: str, edge: Edge) -> str:
 
 
 def _shown(values: tuple[float, ...], share: bool) -> str:
-    return _listed(values, percent=share) + ("," if len(values) > 1 else "")
+    said = _listed(values, percent=share)
+    return f"{said}," if said.endswith(" on") else said
 
 
 def settings(scenario: Scenario) -> tuple[list[tuple[str, str]], int]:
     """Return what else the scenario sets, dotted key and value, and how many of these settings are left out for length."""
-    parts = {"purchases", "frailty", "correlations", "credit", "acquisition", "segments", "cohorts", "calendar", "patterns", "firm"}
-    parts |= {*MECHANISMS, "transaction", "drivers", "market", "crowd", "learning", "service", "fair_share"}
-    plain = scenario.model_dump(mode="json", exclude_unset=True, include=parts)
+    chosen = {"purchases", "frailty", "correlations", "credit", "acquisition", "segments", "cohorts", "calendar", "patterns", "firm"}
+    chosen |= {*MECHANISMS, "transaction", "drivers", "market", "crowd", "learning", "service", "fair_share", "policies", "budgets"}
+    plain = scenario.model_dump(mode="json", exclude_unset=True, include=chosen)
     found = [(key, value) for key, value in _flat(plain) if not key.endswith(".label")]
     return found[:MOST_SETTINGS], max(len(found) - MOST_SETTINGS, 0)
 
@@ -148,6 +169,7 @@ def _flat(value: Any, above: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(item, f"{above}.{key}" if above else str(key))
     elif isinstance(value, list):
         shown = [f"{item:,.6g}" if isinstance(item, int | float) else str(item) for item in value]
-        yield above, ", ".join(shown[: 2 * MOST_AGES]) + (f" … ({len(shown)})" if len(shown) > 2 * MOST_AGES else "")
+        few = shown if len(shown) <= MOST_LISTED else [*shown[: MOST_LISTED - 1], "…", f"{shown[-1]} ({len(shown)} in all)"]
+        yield above, ", ".join(few)
     elif value is not None:
         yield above, f"{value:,.10g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

@@ -10,13 +10,13 @@ from sim.report import assumptions, words
 from sim.report.arms import FIGURES, against, called, fitting, lettered, ranked
 from sim.report.files import PAGE, figure_files
 from sim.report.page import Card, inlined, template
-from sim.report.policies import facts
+from sim.report.policies import done, facts
 from sim.report.style import Drawn, warn_of_missing_letters
 from sim.report.words import DASH, SPACE
 
 if TYPE_CHECKING:
     from sim.scenario.policy import Policy
-    from sim.studies.compare import Comparison
+    from sim.studies.comparison import Comparison
 
 TEMPLATE = "comparison.html.j2"
 
@@ -56,7 +56,8 @@ def page(found: "Comparison", drawn: Sequence[tuple[Drawn, str]], draws: int) ->
         rows=[_row(found, row) for row in _ordered(found).to_dict("records")],
         figures=[(figure, inlined(figure, svg)) for figure, svg in drawn],
         policies=[_policy(found, label, policy) for label, policy in every],
-        conventions=assumptions.conventions(scenario, found.results[0].sample.horizon),
+        done_heads=["contacts", "taken up", f"{scenario.period}s in force", f"cost, {words.unit(scenario)}"],
+        **assumptions.parts(scenario, found.results[0].sample.horizon),
         checks=[_check(found, row) for row in ranked(found).to_dict("records")],
         rule=_rule(found),
         scope=_scope(found),
@@ -81,7 +82,7 @@ def answer(found: "Comparison") -> str:
     if best["gain_low"] < 0:
         said = f"{said}, which may be luck"
     if best["cost"] > 0:
-        said += f", for {words.money(found.scenario, best['cost'])} {'more ' if _spends(found) else ''}spent"
+        said += f", for {words.roughly(found.scenario, best['cost'])} {'more ' if _spends(found) else ''}spent"
     others = _ordered(found)
     others = others[others["arm"] != best["arm"]]
     if len(others) and found.confidence > 0.5 and others.iloc[0]["arm"] != found.ids[found.comparator]:
@@ -102,6 +103,8 @@ def _nothing_better(found: "Comparison") -> str:
     if not len(others):
         return "There is no other arm to compare with."
     second, several = others.iloc[0], len(others) > 1
+    if len(found.alike) == len(others):
+        return f"{'All arms come' if several else second['label'] + ' comes'} to the same as {against(found)}, customer by customer."
     said = f"None of the {len(others)} arms does better than" if several else f"{second['label']} does no better than"
     said += f" {against(found)}."
     if second["gain"] < 0:
@@ -139,13 +142,14 @@ def conditions(found: "Comparison") -> Iterator[str]:
     lead = best["equity"] - second["equity"]
     if best["cost"] > 0 and lead > 0:
         ratio = lead / best["cost"]
-        higher = f"{words.percent(ratio)} higher" if ratio < 1 else f"{words.plain(round(1 + ratio, 1))} times as high"
+        higher = f"{words.percent(ratio)} higher" if ratio < 1 else f"{_times(1 + ratio)} as high"
         more = f" beyond that of {against(found)}" if _spends(found) else ""
         dearer = f"If its cost{more} were {higher}, {next_one} would do as well"
-        yield f"{dearer} ({words.money(found.scenario, best['cost'] + lead)} in place of {words.money(found.scenario, best['cost'])})."
+        yield f"{dearer} ({words.roughly(found.scenario, best['cost'] + lead)} in place of {words.roughly(found.scenario, best['cost'])})."
     if best["cost"] <= 0 and 0 < lead < second["cost"]:
         cheaper = f"Were the cost of {next_one} {words.percent(lead / second['cost'])} lower, it would do as well"
-        yield f"{cheaper} ({words.money(found.scenario, second['cost'] - lead)} in place of {words.money(found.scenario, second['cost'])})."
+        instead = words.roughly(found.scenario, second["cost"])
+        yield f"{cheaper} ({words.roughly(found.scenario, second['cost'] - lead, second['cost'])} in place of {instead})."
     if best["gross"] > 0 and lead > 0:
         smaller = words.percent(lead / best["gross"])
         yield f"If it brought {smaller} less than assumed, at the same cost, {next_one} would do as well."
@@ -155,10 +159,15 @@ def conditions(found: "Comparison") -> Iterator[str]:
         row = found.paths[found.paths["arm"] == best["arm"]].iloc[0]
         if row["won"] < 1:
             yield f"On {words.percent(1 - row['won'])} of the market paths another arm does better; at worst it falls " + (
-                f"{words.money(found.scenario, row['regret_max'])} short of the best."
+                f"{words.roughly(found.scenario, row['regret_max'])} short of the best."
             )
     if found.confidence < 0.95:
         yield f"The simulation alone does not settle it: confidence is {words.percent(found.confidence)}; simulate more customers."
+
+
+def _times(ratio: float) -> str:
+    """Return a multiple to one decimal: more of it is not known."""
+    return f"{words.told_apart(ratio, 10.0)} times"
 
 
 def _on_top(found: "Comparison", best: "pd.Series[Any]", second: "pd.Series[Any]") -> Iterator[str]:
@@ -168,8 +177,8 @@ def _on_top(found: "Comparison", best: "pd.Series[Any]", second: "pd.Series[Any]
     if base and set(base) < set(whole) and added > 0 and lead > 0:
         more = " + ".join(found.arms[found.best].scenario.policies[key].label or key for key in whole if key not in base)
         yield (
-            f"{more} on top of {called(found)[second['arm']]} costs {words.money(found.scenario, added)} more; "
-            f"up to {words.plain(round(1 + lead / added, 1))} times that it would still pay."
+            f"{more} on top of {called(found)[second['arm']]} costs {words.roughly(found.scenario, added)} more; "
+            f"up to {_times(1 + lead / added)} that it would still pay."
         )
 
 
@@ -182,7 +191,8 @@ def _elsewhere(found: "Comparison", best: str) -> Iterator[str]:
         top = rows.iloc[int(rows["difference"].to_numpy().argmax())]
         if top["arm"] != best and _surely(found, str(top["arm"]), best, str(segment)):
             better.setdefault(top["arm"], []).append(words.segment(found.scenario, str(segment)))
-    spent = any(policy.cost.setup or policy.cost.per_period for arm in found.arms for policy in arm.scenario.policies.values())
+    every = [policy for arm in found.arms for policy in arm.scenario.policies.values()]
+    spent = any(policy.cost.setup or policy.cost.per_period or policy.acquire is not None for policy in every)
     aside = ", the firm's own costs aside" if spent else ""
     for arm, segments in better.items():
         yield f"For {' and '.join(segments)} customers {labels[arm]} is worth more a head{aside}."
@@ -204,9 +214,9 @@ def _row(found: "Comparison", row: dict[Any, Any]) -> dict[str, Any]:
     own = row["arm"] == found.ids[found.comparator]
     scale = found.paired.width / words.LEVEL
     gain, half = words.estimate(row["gain"], row["gain_se"] * scale)
-    back, wide = _back(row["roi"], (row["roi_high"] - row["roi"]) / words.LEVEL)
     clv, error = words.estimate(row["clv"], row["clv_se"] * scale)
-    notes = [] if row["efficient"] else ["dominated: another brings as much for no more"]
+    notes = ["its gain cannot be told from 0"] if _open(row) else []
+    notes += [] if row["efficient"] else ["not worth considering: another arm brings as much and costs no more"]
     if row["dominates"]:
         better = "better at every level of CLV" if row["dominates"] == "first" else "better for whoever shuns risk"
         notes.append(f"customer by customer {better}")
@@ -215,16 +225,28 @@ def _row(found: "Comparison", row: dict[Any, Any]) -> dict[str, Any]:
         "best": row["arm"] == found.ids[found.best],
         "note": "; ".join(notes),
         "gain": DASH if own else _joined(gain, half),
-        "cost": words.plain(row["cost"]),
-        "back": _joined(back, wide),
+        "cost": words.short(row["cost"]),
+        "back": _per_unit(row["roi"], row["roi_high"] - row["roi"]),
         "clv": _joined(clv, error),
         "kept": words.percent(row["kept"]),
         "payback": _payback(found, row, own),
     }
 
 
+def _open(row: dict[Any, Any]) -> bool:
+    """Return whether an arm's gain cannot be told from 0."""
+    return bool(row["gain_low"] <= 0 <= row["gain_high"] and row["gain_low"] < row["gain_high"])
+
+
+def _per_unit(roi: float, half: float) -> str:
+    """Return what comes back for a unit spent, and half of its interval, to the cent as money is."""
+    if not roi >= -1.0:
+        return DASH
+    return f"{roi + 1.0:,.2f}" + (f" ± {half:,.2f}" if half > 0 and math.isfinite(half) else "")
+
+
 def _payback(found: "Comparison", row: dict[Any, Any], own: bool) -> str:
-    if own or row["cost"] == 0:
+    if own or row["cost"] == 0 or _open(row):
         return DASH
     return "never" if pd.isna(row["payback"]) else words.periods(found.scenario, int(row["payback"])) if row["payback"] else "at once"
 
@@ -259,7 +281,8 @@ def policies(found: "Comparison") -> list[tuple[str, "Policy"]]:
 
 
 def _policy(found: "Comparison", label: str, policy: "Policy") -> dict[str, Any]:
-    return {"label": label, "description": policy.description, "facts": list(facts(found.scenario, policy))}
+    told = {"label": label, "description": policy.description, "facts": list(facts(found.scenario, policy))}
+    return {**told, "done": done(found, policy)}
 
 
 def _scope(found: "Comparison") -> str:
@@ -267,21 +290,40 @@ def _scope(found: "Comparison") -> str:
     sample, scenario = found.results[0].sample, found.scenario
     span = words.periods(scenario, sample.horizon)
     who = f"{words.newcomer(scenario)}s" if scenario.base is None else "customers, those of today among them"
-    count, wins = words.plain(float(sample.firm.sum())), any(policy.acquire is not None for _, policy in policies(found))
-    who += ", and those whom an arm wins," if wins else ""
-    return f"Customer equity is what the firm's {count} {who} bring over {span} each, discounted to today."
+    who += "" if found.same_customers else ", and those whom an arm wins,"
+    return f"Customer equity is what the firm's {words.plain(float(sample.firm.sum()))} {who} bring over {span} each, discounted to today."
 
 
 def _rule(found: "Comparison") -> str:
     """Return what theory says of the best that can be done."""
     known, scenario = found.referee, found.scenario
     if known.reason is not None:
-        return f"Theory knows no best rule here ({known.reason})."
-    worth = f"{words.money(scenario, known.value)} a customer before acquisition cost, {words.money(scenario, known.nothing)} without any"
+        return f"Theory gives no best rule of whom to treat here ({known.reason})."
+    said = (
+        "By theory the best rule of whom to treat, one that looks at a customer's stage, the time spent in it and the tenure, would make a "
+        f"customer worth {words.money(scenario, known.value)} before acquisition cost and the firm's own costs; without any policy it is "
+        f"{words.money(scenario, known.nothing)}."
+    )
     if known.bound:
-        return f"By theory the best rule of whom to treat, by stage, its age and tenure, is worth {worth}: no arm can bring more."
-    left = f", which leaves out {', '.join(known.left_out)}" if known.left_out else ", one policy at a time"
-    return f"By theory the best rule by stage, its age and tenure{left}, is worth {worth}. It bounds nothing that does more than that."
+        return f"{said} No arm can bring more."
+    left = "; ".join(dict.fromkeys(_left_out(found, path) for path in known.left_out))
+    limits = [f"takes no account of all that the policies say ({left})"] if left else []
+    limits += ["never treats with two policies at once"] if any(len(arm.policies) > 1 for arm in found.arms) else []
+    limits += ["wins nobody who would not come anyway"] if not found.same_customers else []
+    return f"{said} The rule {' and '.join(limits)}, so that an arm may do better."
+
+
+LEFT_OUT = {"when": "when it treats", "excludes": "whom it leaves out", "turnover": "staff who leave", "overload": "shared capacity"}
+"""What the best rule by theory leaves out of a policy, in words."""
+
+
+def _left_out(found: "Comparison", path: str) -> str:
+    """Return in words what the best rule leaves out of a policy; path: as ``sim.studies.referee`` tells it."""
+    *before, part, last = path.split(".")
+    told = LEFT_OUT.get(last) or f"{'whom it treats' if part == 'who' else 'its effect'}, by {last.replace('_', ' ')}"
+    key = part if last in LEFT_OUT else before[-1]
+    every = {name: policy for arm in found.arms for name, policy in arm.scenario.policies.items()}
+    return f"{every[key].label or key}: {told}"
 
 
 def _receipt(found: "Comparison", draws: int) -> list[tuple[str, str]]:

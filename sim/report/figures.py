@@ -10,6 +10,7 @@ from sim.report.minds import feelings, leaving, told_by_cause
 from sim.report.parts import arrivals, concentrated, concentration, equity_risk, ledger, risky, streams
 from sim.report.scale import unit_cost
 from sim.report.style import Drawn
+from sim.report.words import patterned
 from sim.report.worth import cash, clv, equity, equity_by
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ def fitting(result: "Result") -> tuple[str, ...]:
         "unit_cost": "unit_cost" in result.names,
     }
     followed = result.scenario.run.panel > 0
+    told_apart = followed and patterned(result.scenario)
     panel = {
         "classes": followed and sorted_out(result),
         "migration": followed and sorted_out(result),
-        "profit_curves": followed and several_patterns(result),
-        "forecast": followed and foretold(result),
+        "profit_curves": told_apart and several_patterns(result),
+        "forecast": told_apart and foretold(result),
         "scorecard": followed and bool(result.scorecard["value"].notna().any()),
         "arpu_tenure": followed and uneven(result),
     }

@@ -7,9 +7,10 @@ import pandas as pd
 
 from sim.measures.paths import student
 from sim.report import words
+from sim.report.naming import axis
 from sim.report.panels import new_figure, scaled, ticks
 from sim.report.study import Story, Table, told
-from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out, shortened
+from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out
 
 if TYPE_CHECKING:
     from sim.studies.optimise import Optimum
@@ -59,7 +60,7 @@ def notes(found: "Optimum") -> list[str]:
     scenario, said, wide = found.plan.scenario, [], _wide(found)
     if best.difference is not None:
         gap = words.money(scenario, best.difference.mean, best.difference.se * wide)
-        looked = words.money(scenario, _looked(found))
+        looked = words.roughly(scenario, _looked(found))
         said.append(f"More than with what the scenario has now: {gap}; on the luck of the search it had looked like {looked}.")
     ends = [name for name, value in found.point.items() if _at_an_end(found, name, value)]
     if ends:
@@ -123,7 +124,7 @@ def searched(found: "Optimum") -> Drawn:
                     ecolor=INK,
                     label="best",
                 )
-            axes.set_xlabel(shortened(key, 46))
+            axes.set_xlabel(axis(found.plan, key))
             axes.set_ylabel(f"{power}{words.unit(scenario)}")
             axes.grid(axis="y")
             axes.margins(x=0.04)

@@ -45,7 +45,6 @@ def page(result: "Result", drawn: Sequence[tuple[Drawn, str]], draws: int) -> st
     drawn: figures, in their order, each with its SVG; draws: number of the scheme of random numbers, for the receipt.
     """
     scenario = result.scenario
-    rows, left_out = assumptions.settings(scenario)
     return template(TEMPLATE).render(
         scenario=scenario,
         title=scenario.label or scenario.name,
@@ -54,11 +53,8 @@ def page(result: "Result", drawn: Sequence[tuple[Drawn, str]], draws: int) -> st
         figures=[(figure, inlined(figure, svg)) for figure, svg in drawn],
         ledger=_ledger(result),
         segments=_segments(result),
-        patterns=_patterns(result),
-        conventions=assumptions.conventions(scenario, result.sample.horizon),
-        stages=assumptions.stage_rows(scenario),
-        settings=rows,
-        settings_left_out=left_out,
+        patterns=_patterns(result) if words.patterned(scenario) else [],
+        **assumptions.parts(scenario, result.sample.horizon),
         unit=words.unit(scenario),
         checks=_checks(result),
         warnings=result.warnings,

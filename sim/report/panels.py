@@ -102,15 +102,16 @@ def beside(axes: "Axes", x: float, y: float, text: str) -> None:
     axes.annotate(text, (x, y), xytext=(4, 0), textcoords="offset points", va="center", ha="left", fontsize=SMALL)
 
 
-def wrapped(label: str) -> str:
-    """Break a long label into two lines, at the arrow, or a dot of a path, where that helps."""
-    if width_of(label) <= 24:
+def wrapped(label: str, most: int = 28) -> str:
+    """Break a label much as wide as ``most`` letters, or wider, into two lines, at the arrow, or a dot of a path, where that helps."""
+    if width_of(label) <= most - 4:
         return label
     dots = [place for place, letter in enumerate(label) if letter == "."]
     if dots and " " not in label:
         middle = min(dots, key=lambda place: abs(place - len(label) / 2))
-        return f"{shortened(label[: middle + 1], 28)}\n{shortened(label[middle + 1 :], 28)}"
+        return f"{shortened(label[: middle + 1], most)}\n{shortened(label[middle + 1 :], most)}"
     source, arrow, target = label.partition(" → ")
     if not arrow:
-        return "\n".join(shortened(line, 28) for line in textwrap.wrap(label, 28)[:2])
-    return f"{shortened(source, 28)}\n→ {shortened(target, 28)}"
+        first, *rest = textwrap.wrap(label, most)
+        return "\n".join(shortened(line, most) for line in [first, *([" ".join(rest)] if rest else [])])
+    return f"{shortened(source, most)}\n→ {shortened(target, most)}"

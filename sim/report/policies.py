@@ -9,6 +9,7 @@ from sim.scenario.sample import bought
 if TYPE_CHECKING:
     from sim.scenario.model import Scenario
     from sim.scenario.policy import Policy
+    from sim.studies.comparison import Comparison
 
 CAUSES = {"own": "the firm itself", "rival": "a rival", "natural": "the end of a need", "unforeseen": "what nobody foresees"}
 
@@ -23,14 +24,14 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     cooled = f", a customer at most every {policy.when.cooldown} {period}s" if policy.when.cooldown > 1 else ""
     yield "When", f"{every}{' in which customers arrive' if policy.acquire is not None else ''}{window}{cooled}"
     if policy.uptake < 1:
-        yield "Taken up by", words.percent(policy.uptake)
+        yield "Taken up", f"at {words.percent(policy.uptake)} of the contacts; {asked(scenario, policy)}"
     crowd = f"{words.plain(policy.capacity)} customers in force at a time" if policy.capacity is not None else ""
     if policy.overload == "share":
         yield "At full strength", f"up to {crowd}; more of them share it"
     limits = [crowd] if crowd and policy.overload == "refuse" else []
-    limits += [f"{words.money(scenario, policy.budget)} spent on customers a {period}"] if policy.budget is not None else []
+    limits += [f"{words.price(scenario, policy.budget)} spent on customers a {period}"] if policy.budget is not None else []
     if policy.shared_budget is not None:
-        whole = words.money(scenario, scenario.budgets[policy.shared_budget])
+        whole = words.price(scenario, scenario.budgets[policy.shared_budget])
         limits += [f"{whole} spent on customers a {period}, shared by all who draw on {policy.shared_budget}"]
     if limits:
         yield "At most", f"{', '.join(limits)}; {first(policy)}"
@@ -41,9 +42,9 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
         "per_uptake": "an uptake",
         "per_member": f"a member and {period}",
     }
-    costs = [f"{words.money(scenario, cost)} {name}" for key, name in named.items() if (cost := getattr(policy.cost, key)) > 0]
+    costs = [f"{words.price(scenario, cost)} {name}" for key, name in named.items() if (cost := getattr(policy.cost, key)) > 0]
     if policy.acquire is not None:
-        costs = [*costs, f"{words.money(scenario, policy.acquire.budget)} each time"]
+        costs = [*costs, f"{words.price(scenario, policy.acquire.budget)} each time"]
     yield "Cost", ", ".join(costs) or "none"
     if policy.acquire is None:
         yield from lasting(scenario, policy)
@@ -51,12 +52,28 @@ def facts(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
         yield "Source", policy.source
 
 
+def asked(scenario: "Scenario", policy: "Policy") -> str:
+    """Return when who declines is asked again, in words."""
+    when, who, wait = policy.when, policy.who, waiting(policy)
+    windows = ((when.start, when.stop), (who.tenure_from, who.tenure_until), (who.tenure_from, scenario.horizon))
+    if any(isinstance(end, int) and end - first <= wait for first, end in windows):
+        return "who declines is not asked again"
+    later = f"the next {scenario.period}" if wait == 1 else f"after {words.periods(scenario, wait)}"
+    return f"who declines is asked again {later}, where the above still holds"
+
+
+def waiting(policy: "Policy") -> int:
+    """Return after how many periods at the soonest a customer is contacted again."""
+    return policy.when.every * max(-(-policy.when.cooldown // policy.when.every), 1)
+
+
 def lasting(scenario: "Scenario", policy: "Policy") -> Iterator[tuple[str, str]]:
     """Yield what a policy does to those it treats, for how long, and who looks after them."""
     period = scenario.period
     yield "Effect", "; ".join(effects(scenario, policy)) or "none"
+    anew = "; anew from each contact taken up in that time" if policy.lasts and waiting(policy) < policy.lasts else ""
     fades = f", fading to {words.percent(policy.decay)} of it each {period}" if policy.decay < 1 else ""
-    yield "Lasts", f"{words.periods(scenario, policy.lasts) if policy.lasts else 'for good'}{fades}"
+    yield "Lasts", f"{words.periods(scenario, policy.lasts) if policy.lasts else 'for good'}{fades}{anew}"
     if policy.turnover is not None:
         leaves, gap = words.percent(policy.turnover.leaving), words.periods(scenario, policy.turnover.gap)
         shaken = f", and {words.percent(policy.turnover.trust)} of its trust is lost" if policy.turnover.trust else ""
@@ -84,9 +101,9 @@ def whom(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
         ends = [f"{word} {end:g}" for word, end in (("of at least", who.survey.above), ("below", who.survey.below)) if end is not None]
         yield f"of the {words.percent(who.survey.response)} who answer a survey those with a score {' and '.join(ends)} of 5"
     if who.margin is not None:
-        yield f"margin below {words.money(scenario, who.margin.below)} in each of the last {words.periods(scenario, who.margin.periods)}"
+        yield f"margin below {words.price(scenario, who.margin.below)} in each of the last {words.periods(scenario, who.margin.periods)}"
     if who.remaining_value_below is not None:
-        yield f"expected to bring less than {words.money(scenario, who.remaining_value_below)} from now on"
+        yield f"expected to bring less than {words.price(scenario, who.remaining_value_below)} from now on"
     if who.share < 1:
         yield f"{words.percent(who.share)} of them, as a pilot"
     if who.trigger is not None:
@@ -95,6 +112,16 @@ def whom(scenario: "Scenario", policy: "Policy") -> Iterator[str]:
         yield f"no members of {', '.join(policy.excludes)}"
     if policy.oracle:
         yield "seeing what the firm cannot see"
+
+
+def done(found: "Comparison", policy: "Policy") -> list[list[str]]:
+    """Return what a policy did in each arm that has it: arm, then contacts, uptakes, periods in force and cost, a customer."""
+    there = {(arm.id, key) for arm in found.arms for key, one in arm.scenario.policies.items() if one == policy}
+    frame = found.treatments
+    rows = frame[[pair in there for pair in zip(frame["arm"], frame["policy"], strict=True)]]
+    columns = ["contacts", "uptakes", "member_periods", "cost"]
+    most = rows[columns].max()
+    return [[found.labels[row["arm"]], *(words.told_apart(row[name], most[name]) for name in columns)] for row in rows.to_dict("records")]
 
 
 def won(scenario: "Scenario", policy: "Policy") -> Iterator[str]:

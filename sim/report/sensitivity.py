@@ -12,8 +12,6 @@ from sim.report.study import Story, Table, told
 from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from sim.studies.sensitivity import Sensitivity
 
 MEASURES = {"equity": "customer equity", "clv": "CLV of a customer", "spent": "the cost of policies", "gain": "the gain in customer equity"}
@@ -65,8 +63,11 @@ def answer(found: "Sensitivity") -> str:
     if not tells(found, first):
         return f"Of no parameter can it be told that it moves {what} over these ranges."
     if found.asked["method"] == "tornado":
-        low, high = (words.money(scenario, first[end]) for end in ("low", "high"))
-        return f"{first['factor']} moves {what} most, as far as can be told: {low} at its low end, {high} at its high end."
+        low, high = (
+            f"{words.roughly(scenario, first[end], first['swing'])} at {_point(at)}, its {share}{words.SPACE}% point"
+            for end, at, share in zip(("low", "high"), ends(found)[first["factor"]], (10, 90), strict=True)
+        )
+        return f"{first['factor']} moves {what} most, as far as can be told: {low}, {high}."
     if found.asked["method"] == "morris":
         return f"{first['factor']} moves {what} most: {words.money(scenario, first['mu_star'])} from low to high, on average."
     if len(rows) == 1:
@@ -121,7 +122,7 @@ def shares(found: "Sensitivity") -> Drawn:
         ends = frame[["first_low", "total_low", "first_high", "total_high"]].to_numpy()
         low, high = min(0.0, float(np.nanmin(ends))), max(1.0, float(np.nanmax(ends)))
         axes.set_xlim(low - 0.03 * (high - low), high + 0.03 * (high - low))
-        axes.set_xlabel(f"share of the variance of {MEASURES[found.asked['measure']]}")
+        axes.set_xlabel(f"share of the variance of {MEASURES[found.asked['measure']]}", loc="right")
         ticks(axes.xaxis, 100.0, f"{words.SPACE}%")
         figure.legend(loc="outside lower center", ncols=1)
         axes.set_title(title)
@@ -162,40 +163,36 @@ def tornado(found: "Sensitivity") -> Drawn:
     with drawing(scenario):
         figure, (axes,) = new_figure(1.5 + 0.4 * len(frame))
         scale, power = scaled(float(frame[["low_change", "high_change"]].abs().max().max()))
-        places = np.arange(len(frame))[::-1]
-        for end, colour, hatch in (("low", ORANGE, "////"), ("high", BLUE, "")):
-            value = frame[f"{end}_change"].to_numpy() / scale
-            half = np.nan_to_num(_wide(found) * words.LEVEL * frame[f"{end}_change_se"].to_numpy() / scale)
-            axes.barh(places, value, color=colour, edgecolor="white", hatch=hatch, height=0.62, linewidth=0, label=f"at its {end} end")
-            axes.errorbar(value, places, xerr=half, fmt="none", ecolor=INK, capsize=2.5, linewidth=1.0)
-        _sized(axes, frame, scale, places)
+        places = np.arange(len(frame))[::-1].astype(float)
+        value = frame[["low_change", "high_change"]].to_numpy() / scale
+        half = np.nan_to_num(_wide(found) * words.LEVEL * frame[["low_change_se", "high_change_se"]].to_numpy() / scale)
+        for k, (share, colour, hatch) in enumerate(((10, ORANGE, "////"), (90, BLUE, ""))):
+            label = f"at its {share}{words.SPACE}% point"
+            axes.barh(places, value[:, k], color=colour, edgecolor="white", hatch=hatch, height=0.62, linewidth=0, label=label)
+            axes.errorbar(value[:, k], places + (0.1, -0.1)[k], xerr=half[:, k], fmt="none", ecolor=INK, capsize=2.5, linewidth=1.0)
+        for place, swing, right in zip(places, frame["swing"] / scale, (value + half).max(axis=1), strict=True):
+            beside(axes, max(float(right), 0.0), place, words.told_apart(swing, float(np.abs(value).max())))
+        low, high = min(float((value - half).min()), 0.0), max(float((value + half).max()), 0.0)
+        axes.set_xlim(low - 0.06 * (high - low), high + 0.22 * ((high - low) or 1.0))
         axes.set_yticks(places, [wrapped(name) for name in frame["factor"]], fontsize=SMALL)
         axes.axvline(0, color=INK, linewidth=0.9)
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(f"change of {MEASURES[found.asked['measure']]}, {power}{words.unit(scenario)}")
+        axes.set_xlabel(f"change of {MEASURES[found.asked['measure']]}, {power}{words.unit(scenario)}", loc="right")
         ticks(axes.xaxis)
         figure.legend(loc="outside lower center", ncols=2)
         axes.set_title(title)
         laid_out(figure)
-    said = "From the middle of its distribution to its 10 % and 90 % quantiles, the others in the middle; intervals: 95 %."
+    said = "From the middle of its distribution to its 10 % and 90 % points, the others in the middle; right of the bars: how far apart the"
+    said += " two are; intervals: 95 %."
     return Drawn("tornado", figure, frame, title, said)
 
 
-def _sized(axes: "Axes", frame: pd.DataFrame, scale: float, places: Any) -> None:
-    """Write the swing right of each pair of bars."""
-    ends = frame[["low_change", "high_change"]].to_numpy() / scale
-    for place, swing, pair in zip(places, frame["swing"] / scale, ends, strict=True):
-        beside(axes, max(float(pair.max()), 0.0), place, words.told_apart(swing, float(np.abs(ends).max())))
-    low, high = min(float(ends.min()), 0.0), max(float(ends.max()), 0.0)
-    axes.set_xlim(low - 0.06 * (high - low), high + 0.22 * ((high - low) or 1.0))
-
-
 def _table(found: "Sensitivity") -> Table:
-    rows, unit = ordered(found), words.unit(found.plan.scenario)
+    rows, unit, what = ordered(found), words.unit(found.plan.scenario), MEASURES[found.asked["measure"]]
     if found.asked["method"] == "sobol":
         head = ["", "by itself", "with others too", "in words"]
         cells = [[row["factor"], _share(row, "first"), _share(row, "total"), row["told"]] for row in rows.to_dict("records")]
-        note = f"Shares of the variance of {MEASURES[found.asked['measure']]}, with the ends of their intervals. What is below 0 is noise."
+        note = f"Shares of the variance of {what}, with the ends of their intervals. What is below 0 is noise."
         return Table("Shares of the variance", head, cells, note)
     if found.asked["method"] == "morris":
         head = ["", f"mean effect, {unit}", f"absolute, {unit}", f"spread, {unit}", "in words"]
@@ -203,9 +200,25 @@ def _table(found: "Sensitivity") -> Table:
             [row["factor"], *(words.plain(row[key]) for key in ("mu", "mu_star", "sigma")), row["told"]] for row in rows.to_dict("records")
         ]
         return Table("Effects from low to high", head, cells)
-    head = ["", f"low end, {unit}", f"high end, {unit}", f"apart, {unit}"]
-    cells = [[row["factor"], *(words.plain(row[key]) for key in ("low", "high", "swing"))] for row in rows.to_dict("records")]
-    return Table("Each parameter alone", head, cells)
+    head = ["", "10 % point", f"there, {unit}", "90 % point", f"there, {unit}", f"apart, {unit}"]
+    cells = []
+    for row in rows.to_dict("records"):
+        low, high, apart = (words.short(row[key], row["swing"]) for key in ("low", "high", "swing"))
+        first, last = map(_point, ends(found)[row["factor"]])
+        cells.append([row["factor"], first, low, last, high, apart])
+    note = f"{what[:1].upper()}{what[1:]} at the points that a tenth, and nine tenths, of a parameter's distribution lie below."
+    return Table("Each parameter alone", head, cells, note)
+
+
+def ends(found: "Sensitivity") -> dict[str, tuple[Any, Any]]:
+    """Return at which value of each parameter a tornado has its low and its high end."""
+    points = found.plan.points  # the middle first
+    return {name: (points[1 + 2 * k][name], points[2 + 2 * k][name]) for k, name in enumerate(found.plan.study.vary)}
+
+
+def _point(value: Any) -> str:
+    """Return a parameter's value to four digits."""
+    return f"{float(f'{value:.4g}'):,.10g}" if isinstance(value, float) else str(value)
 
 
 def _share(row: Any, name: str) -> str:

@@ -1,6 +1,6 @@
 """The report of a study: its answer, figures, tables, what was varied, and the receipt. What they say is made by each kind of study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,8 @@ class Story:
     """What a study's report says.
 
     question: stands behind the scenario's label in the title; answer: a sentence or two; notes: what else is found, a sentence each;
-    warnings: what a reader must mind; tables, figures: in their order; varied: what varies and how; receipt: names and values.
+    warnings: what a reader must mind; tables, figures: in their order; varied: what varies and how; receipt: names and values; letters:
+    what figures show beside the scenario's labels.
     """
 
     question: str
@@ -41,6 +42,7 @@ class Story:
     varied: Sequence[tuple[str, str]]
     receipt: Sequence[tuple[str, str]]
     warnings: Sequence[str] = field(default=())
+    letters: Iterable[str] = field(default=())
 
 
 def files(story: Story, scenario: "Scenario", draws: int) -> dict[str, bytes]:
@@ -49,7 +51,7 @@ def files(story: Story, scenario: "Scenario", draws: int) -> dict[str, bytes]:
 
     from sim import __version__
 
-    warn_of_missing_letters(scenario)
+    warn_of_missing_letters(scenario, story.letters)
     pictures = [(figure, figure.svg()) for figure in story.figures]
     made = [("clvsim", __version__), ("Scheme of the random numbers", str(draws)), ("Figures by", f"matplotlib {version('matplotlib')}")]
     page = template(TEMPLATE).render(

@@ -161,9 +161,9 @@ def _matplotlib() -> Any:
 
 
 @contextlib.contextmanager
-def drawing(scenario: "Scenario") -> Iterator[None]:
-    """Prepare matplotlib for a figure of this scenario, with a font for its labels."""
-    with _settings(fonts_for(texts_of(scenario))):
+def drawing(scenario: "Scenario", more: Iterable[str] = ()) -> Iterator[None]:
+    """Prepare matplotlib for a figure of this scenario, with a font for its labels; more: what else it shows."""
+    with _settings(fonts_for((*texts_of(scenario), *more))):
         yield
 
 
@@ -208,9 +208,9 @@ class FontWarning(UserWarning):
     """Letters of a label are in no font found: PNG files show boxes instead."""
 
 
-def warn_of_missing_letters(scenario: "Scenario") -> None:
-    """Warn with FontWarning, once in a process, where no installed font has the letters of a scenario's labels."""
-    texts = texts_of(scenario)
+def warn_of_missing_letters(scenario: "Scenario", more: Iterable[str] = ()) -> None:
+    """Warn with FontWarning, once in a process, where no installed font has the letters of a scenario's labels, or of more."""
+    texts = (*texts_of(scenario), *more)
     fonts = fonts_for(texts)
     if all(letter < "\u0250" for text in texts for letter in text):
         return

@@ -9,11 +9,13 @@ import pandas as pd
 from sim.measures.paths import student
 from sim.measures.row import ERRORS
 from sim.report import words
-from sim.report.panels import new_figure, scaled, ticks
-from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out, shortened
+from sim.report.naming import axis, called
+from sim.report.panels import new_figure, scaled, ticks, wrapped
+from sim.report.style import BLUE, GREY, INK, ORANGE, SKY, SMALL, Drawn, drawing, laid_out, shortened, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
     from sim.studies.sweep import Sweep
 
@@ -27,6 +29,9 @@ CURVES, LINES = 4, 250
 """Factors whose curves are drawn, those that matter most first; points drawn as lines."""
 
 MEASURES = {"equity": "customer equity", "gain": "gain in customer equity"}
+
+LEGEND = 50
+"""Letters of an arm's name below a figure."""
 
 STYLES = ((BLUE, "-"), (ORANGE, "--"), (SKY, "-."), (GREY, ":"), (INK, "-"))
 
@@ -63,16 +68,6 @@ def influence(found: "Sweep") -> list[str]:
     return sorted(numeric(found), key=lambda name: -np.nan_to_num(spread(name)))
 
 
-def opening(text: str) -> str:
-    """Return a text as it opens a sentence."""
-    return text[:1].upper() + text[1:]
-
-
-def called(arm: str) -> str:
-    """Return what an arm is called within a sentence."""
-    return "doing nothing" if arm == "none" else arm.replace("_", " ")
-
-
 def bins(values: "pd.Series[Any]", most: int) -> "pd.Series[Any]":
     """Return the number of the part of the range that each value is in: of its own where there are few, of about equal counts else."""
     if values.nunique() <= most:
@@ -88,21 +83,21 @@ def curves(found: "Sweep") -> Drawn:
     rows = [row for name in names for row in _curve(frame, name, what, alone, _wide(found))]
     drawn = pd.DataFrame(rows)
     title = f"How {MEASURES[what]} answers"
-    with drawing(found.plan.scenario):
+    with drawing(found.plan.scenario, called(found.plan).values()):
         figure, panels = new_figure(1.0 + 2.0 * len(names), len(names))
         scale, power = scaled(float(np.nanmax(np.abs(drawn[["mean", "low", "high"]].to_numpy()))))
         for axes, name in zip(panels, names, strict=True):
-            _answering(axes, drawn[drawn["factor"] == name], scale)
-            axes.set_xlabel(shortened(name, 46))
+            _answering(axes, drawn[drawn["factor"] == name], scale, called(found.plan))
+            axes.set_xlabel(axis(found.plan, name))
             axes.set_ylabel(f"{power}{words.unit(found.plan.scenario)}")
-        handles, labels = panels[0].get_legend_handles_labels()
-        if len(labels) > 1:
-            figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 2))
+        handles, arms = panels[0].get_legend_handles_labels()
+        if len(arms) > 1:
+            figure.legend(handles, arms, loc="outside lower center", ncols=columns(arms))
         panels[0].set_title(title)
         laid_out(figure)
     said = "Bands: 95 % intervals." if alone else "Lines: means over all other factors; bands: the middle 80 % of the points there."
     if what == "gain":
-        said += f" Against {called(found.plan.study.comparator)}, the same customers on the same luck."
+        said += f" Against {called(found.plan)[found.plan.study.comparator]}, the same customers on the same luck."
     return Drawn("curves", figure, drawn, title, said)
 
 
@@ -125,17 +120,18 @@ def _curve(frame: pd.DataFrame, name: str, what: str, alone: bool, wide: float) 
     return found
 
 
-def _answering(axes: "Axes", drawn: pd.DataFrame, scale: float) -> None:
-    words_on_axis = not _measured(drawn["at"])
+def _answering(axes: "Axes", drawn: pd.DataFrame, scale: float, names: dict[str, str]) -> None:
+    words_on_axis, of_arms = not _measured(drawn["at"]), drawn["factor"].iloc[0] == "policies"
     places = list(dict.fromkeys(drawn["at"]))
     if words_on_axis:
-        axes.set_xticks(range(len(places)), [str(value) for value in places])
+        axes.set_xticks(range(len(places)), [wrapped(names.get(str(value), str(value)) if of_arms else str(value)) for value in places])
     for k, (arm, rows) in enumerate(drawn.groupby("arm", sort=False)):
         colour, dashes = STYLES[k % len(STYLES)]
         at = np.array([places.index(value) for value in rows["at"]] if words_on_axis else rows["at"], dtype=float)
         low, high = (rows[name].to_numpy() / scale for name in ("low", "high"))
         axes.fill_between(at, low, high, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(at, rows["mean"] / scale, color=colour, linestyle=dashes, linewidth=1.6, marker="o", markersize=3, label=called(str(arm)))
+        label = shortened(names.get(str(arm), ""), LEGEND)
+        axes.plot(at, rows["mean"] / scale, color=colour, linestyle=dashes, linewidth=1.6, marker="o", markersize=3, label=label)
     axes.grid(axis="y")
     ticks(axes.yaxis)
     if not words_on_axis:
@@ -156,23 +152,25 @@ def heat(found: "Sweep") -> Drawn:
     if len(best := {ids[k] for k in value["value"]} if ids else set()) == 1:
         (arm,) = best
         arm = _second(found) if arm == found.plan.study.comparator else arm
-        value, ids, title = _mean(frame[frame["arm"] == arm], what), [], f"What {called(arm)} gains"
+        value, ids, title = _mean(frame[frame["arm"] == arm], what), [], f"What {called(found.plan)[arm]} gains"
     grid = np.full((len(ends[1]) - 1, len(ends[0]) - 1), np.nan)
     grid[value["_y"], value["_x"]] = value["value"]
     middles = [_middles(edges, found.table[name]) for edges, name in zip(ends, (first, second), strict=True)]
     drawn = pd.DataFrame({first: middles[0][value["_x"]], second: middles[1][value["_y"]]})
     drawn["arm" if ids else what] = [ids[k] for k in value["value"]] if ids else value["value"].to_numpy()
-    with drawing(found.plan.scenario):
+    with drawing(found.plan.scenario, called(found.plan).values()):
         figure, (axes,) = new_figure(3.6)
         if ids:
-            _choices(axes, figure, ends, grid, ids)
+            _choices(axes, figure, ends, grid, [called(found.plan)[arm] for arm in ids])
         else:
             scale, power = scaled(float(np.nanmax(np.abs(grid))))
             bar = figure.colorbar(axes.pcolormesh(*ends, grid / scale, cmap="cividis", linewidth=0), ax=axes)
             bar.set_label(f"{power}{words.unit(found.plan.scenario)}")
             bar.outline.set_visible(False)
-        axes.set_xlabel(shortened(first, 46))
-        axes.set_ylabel(shortened(second, 34))
+        axes.set_xlabel(axis(found.plan, first))
+        axes.set_ylabel(axis(found.plan, second, 34))
+        for side, edges, name in zip((axes.xaxis, axes.yaxis), ends, (first, second), strict=True):
+            _centred(side, edges, found.table[name])
         axes.set_title(title)
         laid_out(figure)
     return Drawn("heat", figure, drawn, title, "The two factors that matter most; means over the points in each tile.")
@@ -203,21 +201,40 @@ def _second(found: "Sweep") -> str:
     return str(shown(found).groupby("arm", sort=False)["gain"].mean().idxmax())
 
 
-def _choices(axes: "Axes", figure: Any, ends: list[Any], grid: Any, ids: list[str]) -> None:
-    """Draw which arm is best, told apart by lightness and hatches too."""
+def _choices(axes: "Axes", figure: Any, ends: list[Any], grid: Any, names: list[str]) -> None:
+    """Draw which arm is best, told apart by lightness and hatches too; names: what the arms of the grid's numbers are."""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
     colours, hatches = ["#eeeeee", BLUE, ORANGE, SKY, GREY, INK, "#E69F00", "#CC79A7"], ["", "", "////", "....", "\\\\\\\\", "", "xx", "++"]
-    met = [k for k in range(len(ids)) if (grid == k).any()]
-    axes.pcolormesh(*ends, grid, cmap=ListedColormap([colours[k % 8] for k in range(len(ids))]), vmin=-0.5, vmax=len(ids) - 0.5)
+    met = [k for k in range(len(names)) if (grid == k).any()]
+    axes.pcolormesh(*ends, grid, cmap=ListedColormap([colours[k % 8] for k in range(len(names))]), vmin=-0.5, vmax=len(names) - 0.5)
     for k in met:
         if hatches[k % 8]:
             for y, x in zip(*np.nonzero(grid == k), strict=True):
                 place, size = (ends[0][x], ends[1][y]), (ends[0][x + 1] - ends[0][x], ends[1][y + 1] - ends[1][y])
                 axes.add_patch(_tile(place, size, hatches[k % 8]))
-    keys = [Patch(facecolor=colours[k % 8], hatch=hatches[k % 8], edgecolor="white", label=called(ids[k])) for k in met]
-    figure.legend(handles=keys, loc="outside lower center", ncols=2)
+    keys = [Patch(facecolor=colours[k % 8], hatch=hatches[k % 8], edgecolor="white", label=shortened(names[k], LEGEND)) for k in met]
+    figure.legend(handles=keys, loc="outside lower center", ncols=columns([names[k] for k in met]))
+
+
+def _centred(side: "Axis", edges: np.ndarray[Any, Any], values: "pd.Series[Any]") -> None:
+    """End an axis with its tiles; name these by their values where each has one, those left out that stand too near to the one before."""
+    side.set_view_interval(edges[0], edges[-1], ignore=True)
+    first, *rest = np.sort(values.unique().astype(float))
+    if len(rest) + 2 != len(edges):
+        ticks(side)
+        return
+    shown = [first]
+    for value in rest:
+        if value - shown[-1] >= 0.1 * (edges[-1] - edges[0]):
+            shown.append(value)
+    side.set_ticks(shown, [f"{value:,.4g}" for value in shown])
+
+
+def columns(names: list[str]) -> int:
+    """Return in how many columns a legend of these names stands."""
+    return 2 if max(map(width_of, names)) <= 22 else 1
 
 
 def _tile(place: tuple[float, float], size: tuple[float, float], hatch: str) -> Any:
@@ -253,7 +270,7 @@ def parallel(found: "Sweep") -> Drawn:
     low, high = drawn[columns].min(), drawn[columns].max()
     height = ((drawn[columns] - low) / (high - low).replace(0, 1)).to_numpy()
     title = "Every point"
-    with drawing(found.plan.scenario):
+    with drawing(found.plan.scenario, called(found.plan).values()):
         figure, (axes,) = new_figure(3.4)
         colours = _map()(0.1 + 0.85 * height[:, -1])
         for k in np.argsort(height[:, -1], kind="stable"):

@@ -5,19 +5,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sim.report import words
+from sim.report.naming import called, opening
 from sim.report.study import Story, Table, told
 from sim.report.sweep_figures import (
     BINS,
     CURVES,
     MEASURES,
     bins,
-    called,
     curves,
     heat,
     influence,
     measure,
     numeric,
-    opening,
     parallel,
     shown,
 )
@@ -43,7 +42,15 @@ def story(found: "Sweep") -> Story:
         *([("Replicates of each point", f"{simulated:,}")] if simulated > 1 else []),
     ]
     return Story(
-        "what varies with what?", answer(found), notes(found), every, [_ends(found, table)], told(plan.study.vary), receipt, plan.warnings
+        "what varies with what?",
+        answer(found),
+        notes(found),
+        every,
+        [_ends(found, table)],
+        told(plan.study.vary),
+        receipt,
+        plan.warnings,
+        called(plan).values(),
     )
 
 
@@ -54,15 +61,15 @@ SEEDED = ("lhs", "sobol")
 
 def answer(found: "Sweep") -> str:
     """Return the answer in a sentence or two."""
-    scenario, table = found.plan.scenario, found.table
+    scenario, table, names = found.plan.scenario, found.table, called(found.plan)
     if measure(found) == "gain":
         best = table.loc[table.groupby("point")["equity"].idxmax(), "arm"].value_counts()
         n = len(found.plan.points)
-        told = ", ".join(f"{called(arm)} at {words.percent(count / n)}" for arm, count in best.items())
+        told = ", ".join(f"{names[str(arm)]} at {words.percent(count / n)}" for arm, count in best.items())
         return (
             f"Which policy has the highest customer equity depends on the point: {told} of {n:,} points."
             if len(best) > 1
-            else (f"{opening(called(str(best.index[0])))} has the highest customer equity at every one of {n:,} points.")
+            else (f"{opening(names[str(best.index[0])])} has the highest customer equity at every one of {n:,} points.")
         )
     rows = table.iloc[int(table["equity"].argmin())], table.iloc[int(table["equity"].argmax())]
     least, most = (words.money(scenario, row["equity"], row["equity_se"]) for row in rows)
@@ -71,35 +78,30 @@ def answer(found: "Sweep") -> str:
 
 def notes(found: "Sweep") -> list[str]:
     """Return what else is found, a sentence each."""
-    frame, what, said = shown(found), measure(found), []
+    frame, what, said, names = shown(found), measure(found), list[str](), called(found.plan)
     rest = " on average over the rest" if len(found.factors) > 1 else ""
     for name in influence(found)[:CURVES]:
         for arm, rows in frame.groupby("arm", sort=False) if what == "gain" else [("", frame)]:
             curve = rows.groupby(bins(rows[name], BINS)).agg(at=(name, "mean"), value=(what, "mean"))
-            first, last = curve.iloc[0], curve.iloc[-1]
-            unit = found.plan.scenario
-            where = f"{name} from {first['at']:.3g} to {last['at']:.3g}"
-            ends = f"{words.money(unit, _short(first['value']))} to {words.money(unit, _short(last['value']))}"
-            said.append(f"{where}: {f'{called(str(arm))}, ' if arm else ''}{MEASURES[what]} from {ends}{rest}.")
-    losing = [f"On average {called(found.favoured)} is best. {found.where}"] if found.scattered else []
+            where = f"{name} from {curve['at'].iloc[0]:.3g} to {curve['at'].iloc[-1]:.3g}"
+            told = [words.roughly(found.plan.scenario, value) for value in curve["value"]]
+            alike = f"stays at {told[0]}" if len(set(told)) == 1 else f"is {told[0]} at both ends"
+            ends = alike if told[0] == told[-1] else f"from {told[0]} to {told[-1]}"
+            said.append(f"{where}: {f'{names[str(arm)]}, ' if arm else ''}{MEASURES[what]} {ends}{rest}.")
+    losing = [f"On average {names[found.favoured]} is best. {found.where}"] if found.scattered else []
     return [*losing, *said[:6]]
-
-
-def _short(value: float) -> float:
-    """Return a mean over points to three digits: how far it is known is not."""
-    return float(f"{value:.3g}")
 
 
 def _ends(found: "Sweep", table: pd.DataFrame) -> Table:
     """Return the points at which the measure is highest and lowest."""
-    what, scenario = measure(found), found.plan.scenario
+    what, scenario, names = measure(found), found.plan.scenario, called(found.plan)
     frame = shown(found).sort_values(what, ascending=False, kind="stable")
     chosen = pd.concat([frame.head(3), frame.tail(3)]).drop_duplicates(["point", *(["arm"] if "arm" in frame else [])])
     rows = []
     for row in chosen.to_dict("records"):
         number, half = words.estimate(row[what], row[f"{what}_se"])
         told = number if half in (words.DASH, "0") else f"{number} ± {half}"
-        name = f"point {row['point']}" + (f", {called(row['arm'])}" if "arm" in row else "")
+        name = f"point {row['point']}" + (f", {names[row['arm']]}" if "arm" in row else "")
         rows.append([name, *(_value(row[factor]) for factor in found.factors), told, words.percent(row["kept"])])
     head = ["", *found.factors, f"{MEASURES[what]}, {words.unit(scenario)}", "kept a year"]
     note = f"The three highest and the three lowest of {len(table):,} rows; tables/points.csv has all. ±: half of a 95 % interval."
@@ -107,4 +109,4 @@ def _ends(found: "Sweep", table: pd.DataFrame) -> Table:
 
 
 def _value(value: Any) -> str:
-    return words.plain(value) if isinstance(value, float) else str(value)
+    return (words.given if round(value, 4) == value else words.plain)(value) if isinstance(value, float) else str(value)

@@ -25,6 +25,11 @@ PATTERNS = {
 """What life patterns are called, and what they are."""
 
 
+def patterned(scenario: Scenario) -> bool:
+    """Return whether life patterns tell lives apart: without an active stage of rank 2 or 3, each that ended is an early lapse."""
+    return any(stage.kind == "active" and (stage.rank or 0) > 1 for stage in scenario.stages.values())
+
+
 def plain(value: float | None) -> str:
     """Return a number whose error is not known or 0: whole if it is or from 1,000 on, two decimals from 1 on, else three digits."""
     if value is None or not math.isfinite(value):
@@ -46,6 +51,15 @@ def told_apart(value: float, spread: float, error: float = 0.0) -> str:
     decimals = min(max(2 - math.floor(math.log10(spread)), 0), 9)
     if error > 0:
         decimals = min(decimals, -math.ceil(math.log10(error)))
+    return _signed(f"{round(value, decimals):,.{max(decimals, 0)}f}")
+
+
+def short(value: float, spread: float | None = None) -> str:
+    """Return a number whose error is not known to three digits, or to those that a number of size ``spread`` has three of."""
+    size = abs(value if spread is None else spread)
+    if not (math.isfinite(value) and math.isfinite(size) and size > 0):
+        return plain(value)
+    decimals = 2 - math.floor(math.log10(size))
     return _signed(f"{round(value, decimals):,.{max(decimals, 0)}f}")
 
 
@@ -77,7 +91,7 @@ def percent(share: float | None, se: float | None = None) -> str:
     if share is None or not math.isfinite(share):
         return DASH
     if se is None or not math.isfinite(se):
-        digits = 0 if share in (0, 1) else 1 if 0.01 <= abs(share) <= 0.99 else 2
+        digits = 0 if share in (0, 1) else 2 if abs(share) < 0.01 or 0.99 < abs(share) < 1 else 1
         return f"{_signed(f'{100 * share:,.{digits}f}')}{SPACE}%"
     value, half = estimate(share, se, 100.0)
     return f"{value}{SPACE}%" if half == "0" else f"{value} ± {half}{SPACE}%"
@@ -101,6 +115,22 @@ def money(scenario: Scenario, value: float | None, se: float | None = None) -> s
         return DASH
     whole = number if half in (DASH, "0") else f"{number} ± {half}"
     return f"{whole}{SPACE}{scenario.currency}".rstrip()
+
+
+def roughly(scenario: Scenario, value: float, spread: float | None = None) -> str:
+    """Return an amount whose error is not known, with its currency; see ``short``."""
+    return f"{short(value, spread)}{SPACE}{scenario.currency}".rstrip()
+
+
+def given(value: float) -> str:
+    """Return a number as somebody gave it: whole if it is, else with two decimals, or as many as it has."""
+    whole, _, decimals = f"{value:,.10f}".rstrip("0").partition(".")
+    return _signed(f"{whole}.{decimals.ljust(2, '0')}" if decimals else whole)
+
+
+def price(scenario: Scenario, value: float) -> str:
+    """Return an amount that was given, not found, with its currency."""
+    return f"{given(value)}{SPACE}{scenario.currency}".rstrip()
 
 
 def periods(scenario: Scenario, count: float) -> str:

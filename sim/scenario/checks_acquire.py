@@ -16,6 +16,11 @@ Rule = Callable[[Raw], Iterator[Fault]]
 BESIDE = {"who": ("segments",), "when": ("start", "stop", "every"), "cost": ("setup", "per_period")}
 """What a policy that wins customers can say beside that."""
 
+NOBODY_ARRIVES = (
+    "no cohort arrives then, and cohorts are what grows",
+    "give cohorts that arrive then, such as cohorts.new: {periods: 12, customers: 1000}",
+)
+
 NAMES = ("label", "description", "source", "acquire")
 
 
@@ -63,8 +68,7 @@ def arrivals(raw: Raw) -> Iterator[Fault]:
             rule = f"does not go with {part}: how many arrive depends on customers already"
             yield Fault(f"policies.{key}.acquire", "", rule, "give a cohort of its own a budget and response")
         if not any(_inside(policy, arrival) for arrival in _arriving(raw)):
-            hint = "give cohorts that arrive then, such as cohorts.new: {periods: 12, customers: 1000}"
-            yield Fault(f"policies.{key}.when", show(policy.get("when", {})), "no cohort arrives then, and cohorts are what grows", hint)
+            yield Fault(f"policies.{key}.when", show(policy.get("when", {})), *NOBODY_ARRIVES)
         ceiling = number(mapping(policy, "acquire", "response").get("ceiling"))
         if ceiling is not None and ceiling > MAX_CUSTOMERS:
             yield Fault(f"policies.{key}.acquire.response.ceiling", show(ceiling), f"must be at most {MAX_CUSTOMERS:,}")

@@ -69,6 +69,9 @@ def names(raw: Raw) -> Iterator[Fault]:
         for stage, edge, _ in _effects(policy):
             if stage in known and edge not in mapping(raw, "stages", stage, "to"):
                 hint = suggest(edge, mapping(raw, "stages", stage, "to"))
+                if not hint.startswith("did"):
+                    more = f"a policy changes edges that there are: to add this one give stages.{stage}.to.{edge}.probability"
+                    hint = "; ".join(filter(None, [hint, more]))
                 yield Fault(f"{where}.effects.edges.{stage}.{edge}", "", f"no such edge out of {stage}", hint)
         for cause in mapping(policy, "effects", "causes"):
             if cause in ("own", "rival", "natural", "unforeseen") and cause not in causes:

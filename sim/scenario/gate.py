@@ -20,6 +20,9 @@ from sim.scenario.raw import mapping, show, suggest
 from sim.scenario.sample import cells, cohorts
 from sim.scenario.world import Firm, Run, Timing
 
+MOST_KEPT, KEPT_BYTES = 50_000_000, 260
+"""Customers of whom a row may be kept, over all replicates, and bytes that each takes in memory until it is written."""
+
 QUOTE = "YAML reads unquoted no, off, yes and on as false and true; put text in quotes"
 
 PARTS: dict[str, type[BaseModel]] = {"firm": Firm, "run": Run, "timing": Timing, "acquisition": Acquisition, "frailty": Frailty}
@@ -73,9 +76,9 @@ def read(raw: Mapping[str, Any], name: str = "scenario", table: bytes | None = N
         scenario = scenario.model_copy(update={"base": Base.holding(table)})
     if scenario.base is not None and scenario.existing is None:  # the table is read here, and may be refused
         raise AssertionError(scenario.base)
-    unseen = _crowd(scenario) or _unseen(scenario)
-    if unseen:
-        raise ScenarioError(unseen)
+    unfit = _unfit(scenario)
+    if unfit:
+        raise ScenarioError(unfit)
     return scenario
 
 
@@ -91,7 +94,7 @@ def sound(raw: dict[str, Any], scenario: Scenario, memory: Memory | None) -> boo
     return (
         not whole_faults(raw, asking(memory, "whole", raw))
         and not any(cross_faults(view, asking(memory, ("view", key), view)) for key, view in views.items())
-        and not (_crowd(scenario) or _unseen(scenario))
+        and not _unfit(scenario)
     )
 
 
@@ -259,6 +262,22 @@ def _view_faults(raw: dict[str, Any], before: list[Fault]) -> list[Fault]:
     return shared + [fault for fault in own if fault not in told]
 
 
+def _unfit(scenario: Scenario) -> list[Fault]:
+    """Return what is wrong with the number of customers of a scenario whose values are sound."""
+    return _crowd(scenario) or _kept(scenario) or _unseen(scenario)
+
+
+def _kept(scenario: Scenario) -> list[Fault]:
+    """Return a fault where more customers are to be kept than fit into memory."""
+    if not scenario.run.keep_customers:
+        return []
+    rows = sum(cell.sampled for cell in cells(scenario)) * scenario.run.replicates
+    if rows <= MOST_KEPT:
+        return []
+    rule = f"keeps a row of each customer, {MOST_KEPT:,} at most; these are {rows:,}, some {rows * KEPT_BYTES / 1e9:,.0f} GB of memory"
+    return [Fault("run.keep_customers", "true", rule, "give fewer run.customers, or leave it out")]
+
+
 def _crowd(scenario: Scenario) -> list[Fault]:
     """Return a fault where drivers of equity bring nobody, or more customers than can be told apart."""
     customers = sum(cohort.customers for cohort in cohorts(scenario))
@@ -270,6 +289,10 @@ def _crowd(scenario: Scenario) -> list[Fault]:
 
 def _unseen(scenario: Scenario) -> list[Fault]:
     """Return a fault where a segment of a cohort has customers and none of them is simulated."""
+    alone = next((cohort for cohort in cohorts(scenario) if cohort.won and not cohort.planned), None)
+    if alone is not None:
+        rule = f"wins customers in period {alone.arrival}, where none are planned and so none are simulated who could stand for them"
+        return [Fault(f"policies.{alone.won[0][0]}.when", "", rule, "plan some customers there, or leave the period out")]
     missing = list(_missing(scenario))
     if not missing:
         return []

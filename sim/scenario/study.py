@@ -1,7 +1,7 @@
 """What a study says: which values vary, how, together with which policies; read here, and judged with every fault at once."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -102,19 +102,41 @@ def levels(factor: Factor) -> int:
     return steps
 
 
-def read_study(raw: Mapping[str, Any]) -> Study:
-    """Return the Study that a mapping describes, or raise ScenarioError with every fault in it."""
+def read_study(raw: Mapping[str, Any], beside: Iterable[str] = ()) -> Study:
+    """Return the Study that a mapping describes, or raise ScenarioError with every fault in it.
+
+    beside: what a verb can be asked for beside a study, for whoever misspells it. Arrays are read as lists of their numbers.
+    """
     try:
-        study = Study.model_validate(dict(raw))
+        study = Study.model_validate(_plain(raw))
     except ValidationError as error:
-        raise ScenarioError(_told(raw, error)) from None
-    found = [*_factor_faults(study), *_design_faults(study), *_correlation_faults(study)]
+        raise ScenarioError(_told(error, beside)) from None
+    found = [*_factor_faults(study), *_design_faults(study), *_correlation_faults(study), *repeated(study.policies)]
     if found:
         raise ScenarioError(found)
     return study
 
 
-def _told(raw: Mapping[str, Any], error: ValidationError) -> Iterator[Fault]:
+def _plain(value: Any) -> Any:
+    """Return a value in mappings, lists and numbers: those of NumPy and pandas are neither."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def repeated(policies: Iterable[str]) -> Iterator[Fault]:
+    """Yield a Fault for each arm that is named twice, and for each that names a policy twice, as ``a+a`` does."""
+    seen = set[str]()
+    for arm in policies:
+        names = arm.split("+")
+        if arm in seen or len(set(names)) < len(names):
+            yield Fault("policies", show(arm), "is named twice", "name it once")
+        seen.add(arm)
+
+
+def _told(error: ValidationError, beside: Iterable[str]) -> Iterator[Fault]:
     for one in error.errors(include_url=False):
         place = [str(part) for part in one["loc"] if not (isinstance(part, str) and "[" in part)]
         rule = RULES.get(one["type"], one["msg"])
@@ -124,7 +146,7 @@ def _told(raw: Mapping[str, Any], error: ValidationError) -> Iterator[Fault]:
         context = {key: f"{item:g}" if isinstance(item, float) else item for key, item in one.get("ctx", {}).items()}
         hint = ""
         if one["type"] == "extra_forbidden":
-            known = Factor.model_fields if place[0] == "vary" else Study.model_fields
+            known = Factor.model_fields if place[0] == "vary" else (*Study.model_fields, *beside)
             hint = suggest(place[-1], known)
         elif place[:1] == ["vary"] and one["type"] == "model_type":
             hint = "give a list of values, or a range such as {low: 1, high: 2}"
@@ -165,7 +187,8 @@ def _one(factor: Factor) -> Iterator[Fault]:
     needed = NEEDS[factor.distribution]
     missing = [key for key in needed if getattr(factor, key) is None]
     for key in missing:
-        yield Fault(key, "", f"must be given: {factor.distribution} has {', '.join(needed)}", "or list the values: [1, 2, 3]")
+        hint = "or list the values: [1, 2, 3]" if "low" in needed else ""
+        yield Fault(key, "", f"must be given: {factor.distribution} has {', '.join(needed)}", hint)
     allowed = {*needed, "low", "high", "distribution", "steps", "integer", "log"}
     for key in sorted(given - allowed):
         yield Fault(key, show(getattr(factor, key)), f"is no part of {factor.distribution}: {', '.join(needed)}", "leave it out")

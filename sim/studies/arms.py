@@ -2,14 +2,17 @@
 
 import copy
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sim.config import policy as named
 from sim.scenario import Fault, Scenario, ScenarioError, read
+from sim.scenario.checks_acquire import NOBODY_ARRIVES
 from sim.scenario.raw import show
+from sim.scenario.sample import bought
+from sim.scenario.study import repeated
 
 NONE = "none"
 """The arm without any policy, which is always there."""
@@ -45,25 +48,39 @@ def arms(
     every arm, each with the arm's name.
     """
     wanted: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {NONE: ((), {})}
-    found: list[Fault] = []
+    found: list[Fault] = [*repeated(policies)]
     for entry in policies:
         wanted[entry] = (tuple(dict.fromkeys(part for part in entry.split("+") if part != NONE)), {})
     for key, body in (variants or {}).items():
         listed = body.get("policies")
         if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
-            found.append(Fault(f"arms.{key}.policies", show(listed), "must be a list of names of policies"))
+            near = difflib.get_close_matches("policies", body, n=1) if listed is None else []
+            hint = f"did you mean policies in place of {near[0]}?" if near else ""
+            found.append(Fault(f"arms.{key}.policies", show(listed), "must be a list of names of policies", hint))
             continue
         if key in wanted:
             found.append(Fault(f"arms.{key}", "", "an arm of this name is there already", "give it another name"))
         wanted[key] = (tuple(dict.fromkeys(listed)), {path: value for path, value in body.items() if path != "policies"})
+    if len(wanted) == 1 and not found:
+        found.append(Fault("policies", show(list(policies)), "must name an arm to compare with none", "such as policies=[win_back]"))
+    found += own_already(scenario, dict.fromkeys(name for names, changes in wanted.values() if not changes for name in names))
     if len(wanted) > MOST_ARMS:
-        found.append(Fault("policies", str(len(wanted)), f"must come to at most {MOST_ARMS} arms, none among them", "compare fewer"))
+        rule = f"must come to at most {MOST_ARMS - 1} arms beside none"
+        found.append(Fault("policies", f"{len(wanted) - 1} and none", rule, "compare fewer"))
     if found:
         raise ScenarioError(found)
     made = [_arm(scenario, key, names, changes, configs, found) for key, (names, changes) in wanted.items()]
     if found:
         raise ScenarioError(found)
     return tuple(arm for arm in made if arm is not None)
+
+
+def own_already(scenario: Scenario, names: Iterable[str]) -> Iterator[Fault]:
+    """Yield a fault for each policy, taken as its file has it, that the scenario has itself under the same name: which one holds?"""
+    for name in names:
+        if name in scenario.policies:
+            rule = "is the scenario's own already, in force in every arm"
+            yield Fault(f"policies.{name}", "", rule, f"take it out there, or vary it: arms.NAME={{policies: [{name}], {name}.…: …}}")
 
 
 def _arm(
@@ -110,4 +127,8 @@ def with_policies(scenario: Scenario, bodies: Mapping[str, Any]) -> Scenario:
     raw = scenario.model_dump(exclude_unset=True, exclude={"base"})
     raw["policies"] = {**raw.get("policies", {}), **bodies}
     checked = read(raw, scenario.name)
-    return scenario.model_copy(update={"policies": checked.policies})
+    found = scenario.model_copy(update={"policies": checked.policies})
+    idle = [key for key in bodies if found.policies[key].acquire is not None and bought(found, found.policies[key])[1] == 0.0]
+    if idle:  # a base was left out above, without which some customers arrive
+        raise ScenarioError([Fault(f"policies.{key}.when", "", *NOBODY_ARRIVES) for key in idle])
+    return found

@@ -12,7 +12,8 @@ from sim import store
 from sim.scenario import Fault, ScenarioError, read
 from sim.scenario.customers import HELD
 from sim.studies.arms import NONE, Arm, with_policies
-from sim.studies.compare import Comparison, compared
+from sim.studies.compare import compared
+from sim.studies.comparison import Comparison
 from sim.studies.folder import (
     DRAWS,
     changed,

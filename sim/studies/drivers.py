@@ -123,6 +123,10 @@ def _check(scenario: Scenario, found: list[Lever], step: float) -> None:
     if scenario.coupled:
         rule = "must be off: arrivals that depend on customers are not the same on both sides of a step"
         raise ScenarioError([Fault(coupled_by(scenario), "", rule)])
+    wins = next((key for key, policy in scenario.policies.items() if policy.acquire is not None), None)
+    if wins is not None:
+        rule = "must be off: whom it wins moves with the drivers, beside those who are planned"
+        raise ScenarioError([Fault(f"policies.{wins}.acquire", "", rule, "give a cohort of its own the budget and response")])
     if not found:
         raise ScenarioError([Fault("drivers", "", "must have an attribute, or satisfaction must be on: there is nothing to step")])
     if not 0.0 < step <= MOST_STEP:

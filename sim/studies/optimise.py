@@ -21,7 +21,7 @@ from sim.studies.axes import Axis, Limit
 from sim.studies.design import Point, at, sobol
 from sim.studies.planning import judge, plan
 from sim.studies.points import Plan
-from sim.studies.sensitivity import REPLICATES, in_replicates, own_faults
+from sim.studies.sensitivity import REPLICATES, in_replicates, nothing, own_faults
 from sim.studies.sweep import Progress
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def optimise(
     run of one replicate is taken apart into several, for their errors. Raises ScenarioError with every fault, before anything runs.
     """
     asked = {key: rest.pop(key, value) for key, value in ASKED.items()}
-    ready, given, wanted = fit(scenario, read_study({"vary": vary, **rest}), asked, configs)
+    ready, given, wanted = fit(scenario, read_study({"vary": vary, **rest}, ASKED), asked, configs)
     return study(plan(ready, given, configs, partial(points, asked=wanted)), wanted, None, progress)
 
 
@@ -164,6 +164,8 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
             found.append(Fault(where, show(key), f"must be one of {', '.join(MEASURES)}"))
         elif key in ("gain", "spent") and not study.policies:
             found.append(Fault(where, key, f"needs a policy, whose {'gain' if key == 'gain' else 'cost'} it is", "policies=[win_back]"))
+        else:
+            found += nothing(study, where, key)
     found += [Fault(f"objectives.{key}", show(way), "must be max or min") for key, way in objectives.items() if way not in ("max", "min")]
     found += [
         Fault(f"limits.{key}", show(most), "must be a number")

@@ -17,12 +17,18 @@ from sim.scenario.memory import Memory, memory_of
 from sim.scenario.raw import show, suggest
 from sim.scenario.sample import cells
 from sim.scenario.study import Factor, Study
-from sim.studies.arms import NONE
+from sim.studies.arms import NONE, own_already
 from sim.studies.design import POLICIES, Point, TooMany, points
 from sim.studies.points import Plan, reachable
 
 TOLD = 5
 """Faults of a design's points that are told, those of most points first."""
+
+IDLE = ("name", "currency", *(f"run.{key}" for key in ("threads", "driver", "executor", "cluster", "workers", "slurm")))
+"""What changes nothing of what is found."""
+
+TEXTS = ("label", "description", "source")
+"""What is said of a scenario and of its parts."""
 
 COLUMNS = {"point", "arm", POLICIES, *MEASURES, *(f"{name}_se" for name in ERRORS)}
 """Columns of a sweep's table beside its factors."""
@@ -35,6 +41,7 @@ def plan(scenario: Scenario, study: Study, configs: str | Path | None = None, ma
     all that is wrong, before anything runs.
     """
     bodies, arms, found = _arms(study, configs)
+    found += own_already(scenario, bodies)
     whole = reachable(scenario, bodies)
     for name, factor in study.vary.items():
         if name in COLUMNS:
@@ -107,7 +114,10 @@ def _path_faults(here: Any, where: str, path: str, factor: Factor) -> Iterator[F
         known = here[POLICIES]
         yield Fault(where, path, "is of a policy that no arm has", suggest(parts[1], known) if known else "add policies=[NAME]")
         return
-    if parts[0] == "run" and parts[1:2] in (["threads"], ["driver"], ["executor"], ["cluster"], ["workers"], ["slurm"]):
+    if parts == ["scenario"]:
+        yield Fault(where, path, "is no value of a scenario", "to run each of several: clvsim simulate -m scenario=A,B")
+        return
+    if ".".join(parts[:2]) in IDLE:
         yield Fault(where, path, "changes no result", "leave it out")
         return
     for k, part in enumerate(parts):
@@ -128,6 +138,8 @@ def _path_faults(here: Any, where: str, path: str, factor: Factor) -> Iterator[F
             return
     if factor.scale and not _numeric(here):
         yield Fault(where, path, f"leads to {show(here)}, which is no number to multiply", "leave scale out")
+    elif parts[-1] in TEXTS and isinstance(here, str):
+        yield Fault(where, path, "is text, which changes no result", "leave it out")
 
 
 def _hint(parts: Sequence[str], k: int, here: Mapping[str, Any]) -> str:
@@ -163,9 +175,8 @@ def judge(made: Plan) -> None:
                     wrong[kind].append(k)
     if not wrong:
         return
-    n = len(made.points)
     most = sorted(wrong, key=lambda kind: -len(wrong[kind]))
-    raise ScenarioError(_placed(first[kind], wrong[kind], n, made.points) for kind in most[:TOLD])
+    raise ScenarioError(_placed(first[kind], wrong[kind], made) for kind in most[:TOLD])
 
 
 def _read(made: Plan, point: Point, memories: dict[str, Memory | None]) -> list[Scenario]:
@@ -187,10 +198,14 @@ def _read(made: Plan, point: Point, memories: dict[str, Memory | None]) -> list[
     return found
 
 
-def _placed(fault: Fault, which: Sequence[int], n: int, every: Sequence[Point]) -> Fault:
+def _placed(fault: Fault, which: Sequence[int], made: Plan) -> Fault:
     """Return a fault with the share of the points that have it."""
+    n, first, vary = len(made.points), made.points[which[0]], made.study.vary
     if len(which) == n:
         return fault
-    point = ", ".join(f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}" for name, value in every[which[0]].items())
+    point = ", ".join(f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}" for name, value in first.items())
     rule = f"{fault.rule} at {len(which):,} of {n:,} points ({len(which) / n:.2%}), first at point {which[0]} ({point})"
-    return Fault(fault.where, fault.value, rule, fault.suggestion or "narrow the range, or cut the distribution off with low and high")
+    own = [factor for name, factor in vary.items() if fault.where in (factor.paths or (name,))] or list(vary.values())
+    ranged = any(factor.values is None for factor in own)
+    hint = "narrow the range, or cut the distribution off with low and high" if ranged else "take such values out of the list"
+    return Fault(fault.where, fault.value, rule, fault.suggestion or hint)

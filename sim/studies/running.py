@@ -14,7 +14,8 @@ from sim.parts import Parts
 from sim.scenario.memory import Memory, memory_of
 from sim.scenario.sample import cells
 from sim.studies.arms import NONE, Arm
-from sim.studies.compare import Comparison, compared
+from sim.studies.compare import compared
+from sim.studies.comparison import Comparison
 from sim.studies.design import Point
 from sim.studies.points import Plan
 from sim.studies.result import Result

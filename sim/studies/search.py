@@ -192,7 +192,7 @@ def front(
     sought = [runs.names[k] for k in runs.signs]
     frame = pd.DataFrame(rows, columns=columns).sort_values(sought[0], ascending=objectives[sought[0]] == "min", ignore_index=True)
     if not len(frame):
-        kept = ", ".join(f"{limit.objective} at most {limit.most:.4g}" for limit in limits)
+        kept = ", ".join(f"{limit.objective} at most {_number(limit.most)}" for limit in limits)
         return Front(frame, runs.frame(), f"None of {len(runs.means)} points kept to the limits ({kept}) on every seed.")
     within = " within the limits" if limits else ""
     verb = "is" if len(frame) == 1 else "are"
@@ -299,6 +299,11 @@ def _confirmed(runs: Runs, again: int) -> Found:
     return _none(runs)
 
 
+def _number(value: float, digits: int = 4) -> str:
+    """Return a number to so many digits, a large one with its thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.{digits}g}"
+
+
 def _found(runs: Runs, point: Point, values: Floats) -> Found:
     """Return a point with its values, (1 or 2, replicates, objectives), the start's last."""
     (k,) = runs.signs
@@ -306,11 +311,12 @@ def _found(runs: Runs, point: Point, values: Floats) -> Found:
     ses = [path_error(values[0, :, j]) for j in range(len(means))]
     optimism = runs.loss(means) - runs.loss(runs.means[runs.key(point)])
     where = ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in point.items())
-    told = f"{name} {means[k]:.4g} ± {ses[k]:.2g} (standard error, on fresh luck) at {where}; the search had shown it "
-    told += f"{abs(optimism):.2g} {'better' if optimism >= 0.0 else 'worse'}."
+    told = f"{name} {_number(means[k])} ± {_number(ses[k], 2)} (standard error, on fresh luck) at {where}; the search had shown it "
+    told += f"{_number(abs(optimism), 2)} {'better' if optimism >= 0.0 else 'worse'}."
     gap = _difference(values[0, :, k] - values[1, :, k]) if len(values) > 1 else None
     if gap:
-        told += f" From the start it differs by {gap.mean:.4g} ± {gap.se:.2g} (95 % interval {gap.low:.4g} to {gap.high:.4g})."
+        between = f"(95 % interval {_number(gap.low)} to {_number(gap.high)})"
+        told += f" From the start it differs by {_number(gap.mean)} ± {_number(gap.se, 2)} {between}."
     both = [dict(zip(runs.names, own, strict=True)) for own in (means.tolist(), ses)]
     return Found(point, name, runs.objectives[name], both[0], both[1], optimism, gap, runs.frame(), told)
 
@@ -318,8 +324,8 @@ def _found(runs: Runs, point: Point, values: Floats) -> Found:
 def _none(runs: Runs) -> Found:
     (k,) = runs.signs
     nearest = dict(zip(runs.names, runs.means[runs.key(runs.ranked()[0])], strict=True))
-    limits = ", ".join(f"{limit.objective} at most {limit.most:.4g}" for limit in runs.limits)
-    had = ", ".join(f"{limit.objective} {nearest[limit.objective]:.4g}" for limit in runs.limits)
+    limits = ", ".join(f"{limit.objective} at most {_number(limit.most)}" for limit in runs.limits)
+    had = ", ".join(f"{limit.objective} {_number(nearest[limit.objective])}" for limit in runs.limits)
     told = f"None of {len(runs.means)} points kept to the limits ({limits}) on every seed; on that of the search the nearest had {had}."
     return Found(None, runs.names[k], runs.objectives[runs.names[k]], {}, {}, math.nan, None, runs.frame(), told)
 

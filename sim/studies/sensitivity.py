@@ -16,6 +16,7 @@ from sim.scenario.sample import cells
 from sim.scenario.study import MOST_POINTS, Study, read_study
 from sim.studies import indices, sweep
 from sim.studies.answered import Answered
+from sim.studies.arms import NONE
 from sim.studies.design import Point, TooMany, at
 from sim.studies.planning import plan
 from sim.studies.points import Plan
@@ -134,7 +135,7 @@ def sensitivity(
     Morris. A run of one replicate is taken apart into REPLICATES. Raises ScenarioError with every fault, before anything runs.
     """
     asked = {key: rest.pop(key, value) for key, value in ASKED.items()}
-    made = plan(in_replicates(scenario, REPLICATES), read_study({"vary": vary, **rest}), configs, partial(points, asked=asked))
+    made = plan(in_replicates(scenario, REPLICATES), read_study({"vary": vary, **rest}, ASKED), configs, partial(points, asked=asked))
     return study(made, asked, out, progress)
 
 
@@ -196,6 +197,16 @@ def own_faults(study: Study) -> list[Fault]:
     return [*found, *(Fault(f"vary.{name}", path, rule, hint) for name, path in paths if path.startswith("run."))]
 
 
+def nothing(study: Study, where: str, measure: str) -> list[Fault]:
+    """Return a fault where a measure is 0 at every point: the gain of an arm over itself, or what no policy costs."""
+    if measure == "gain" and study.policies[:1] == (study.comparator,):
+        rule = f"is of {study.comparator} over itself, which is always 0"
+        return [Fault(where, measure, rule, "take a policy other than the comparator: policies=[win_back]")]
+    if measure == "spent" and study.policies[:1] == (NONE,):
+        return [Fault(where, measure, "is of no policy, which costs nothing", "policies=[win_back]")]
+    return []
+
+
 LEVELS = 4
 """Levels of Morris's grid, at the middles of as many equal shares of each factor's distribution: its ends may be infinite."""
 
@@ -214,7 +225,7 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
         found.append(Fault("policies", show(list(study.policies)), "must be one policy, whose gain varies", "policies=[win_back]"))
     if asked["measure"] == "spent" and not study.policies:
         found.append(Fault("measure", "spent", "needs a policy, whose cost it is", "policies=[win_back]"))
-    found += own_faults(study)
+    found += [*own_faults(study), *nothing(study, "measure", asked["measure"])]
     if asked["method"] == "tornado" and study.correlations:
         found.append(
             Fault("correlations", "", "cannot be kept where one factor moves alone", "take method=sobol, which moves them together")

@@ -179,7 +179,7 @@ def sweep(
     progress: called with the points done and those in all. All points share their luck: customer i is the same at each of them.
     Raises ScenarioError with every fault, before anything runs.
     """
-    return run(plan(scenario, read_study({"vary": vary or {}, **rest}), configs), out, progress)
+    return run(plan(scenario, read_study({"vary": vary or {}, **rest}, ASKED), configs), out, progress)
 
 
 def fit(
@@ -227,7 +227,7 @@ def _run(made: Plan, parts: Parts | None, progress: Progress | None) -> Sweep:
                 if progress is not None:
                     progress(len(found), whole)
     except KeyboardInterrupt:
-        if parts is None:
+        if parts is None or not found:
             raise
         told = f"interrupted; {len(found)} of {whole} points are kept in {parts.folder}, and the same again goes on there"
         raise KeyboardInterrupt(told) from None

@@ -144,18 +144,18 @@ class Uncertainty(Answered, OnSweep):
             columns.append([factor.values.index(one) for one in drawn] if factor.values is not None else drawn)
         return np.array(columns, dtype=np.float64).T
 
+    @property
+    def tries(self) -> bool:
+        """Whether a trial teaches what the firm does not know: not what a budget would win, and how many customers it comes to."""
+        return not any(body.get("acquire") for body in self.plan.bodies.values())
+
     @cached_property
     def trials(self) -> "pd.DataFrame":
         """Expected value of trials with so many customers in each arm; see ``sim.studies.information.evsi``."""
         spread = np.array([[float(row["clv_sd"]) for row in every] for every in self.sweep.rows])
-        firm = self._customers()
+        firm = _customers(self.plan.scenario)
         sizes = [size for size in self.asked["trials"] if size <= firm] or [firm]  # nobody tries on more than there are
         return information.evsi(self.net, spread, sizes, firm, self.asked["trial_price"], self._seed)
-
-    def _customers(self) -> float:
-        """Return the firm's customers, each discounted from arrival to calendar 0."""
-        factor = self.plan.scenario.discount_factor
-        return float(sum(cell.firm * factor**cell.arrival for cell in cells(self.plan.scenario)))
 
     @property
     def draws(self) -> Floats:
@@ -190,7 +190,8 @@ class Uncertainty(Answered, OnSweep):
         """Return every frame by name."""
         found = {"uncertainty": self.means, "points": self.sweep.table}
         if len(self.arms) > 1:
-            found |= {"acceptability": self.acceptability, "partial_information": self.partial, "trials": self.trials}
+            found |= {"acceptability": self.acceptability, "partial_information": self.partial}
+            found |= {"trials": self.trials} if self.tries else {}
             found["conditions"] = self.conditions.frame
         return found
 
@@ -226,7 +227,7 @@ def uncertainty(
     correlations, policies, design_seed. All draws share their luck. Raises ScenarioError with every fault, before anything runs.
     """
     wanted = {key: rest.pop(key, value) for key, value in ASKED.items()}
-    scenario, given, asked = fit(scenario, read_study({"vary": vary, **rest}), wanted, configs)
+    scenario, given, asked = fit(scenario, read_study({"vary": vary, **rest}, ASKED), wanted, configs)
     return study(plan(scenario, given, configs, partial(points, asked=asked)), asked, out, progress)
 
 
@@ -239,7 +240,7 @@ def fit(
     variance by luck) over (cost of a customer x variance by parameters), after a pilot of PILOT draws (two-stage sampling; Cochran 1977,
     10.6). What is chosen is written down, and a rerun takes it as it is.
     """
-    found = _faults(study, asked)
+    found = _faults(study, asked) or _too_large(scenario, asked)
     if found:
         raise ScenarioError(found)
     ready, rest = in_replicates(scenario, REPLICATES), {**asked, "seconds": None}
@@ -304,6 +305,21 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
     if asked["seconds"] is not None and study.points is not None:
         found.append(Fault("seconds", show(asked["seconds"]), "chooses how many points there are", "leave out points, or seconds"))
     return found
+
+
+def _too_large(scenario: Scenario, asked: Mapping[str, Any]) -> list[Fault]:
+    """Return a fault where trials are asked for that have more customers in an arm than the firm has; the sizes by default are not."""
+    firm, most = _customers(scenario), max(asked["trials"])
+    if most <= firm or list(asked["trials"]) == list(ASKED["trials"]):
+        return []
+    rule = f"must be at most {firm:,.0f} customers, all that the firm has (those who come later count discounted)"
+    return [Fault("trials", show(asked["trials"]), rule, "give smaller trials")]
+
+
+def _customers(scenario: Scenario) -> float:
+    """Return a firm's customers, each discounted from arrival to calendar 0."""
+    factor = scenario.discount_factor
+    return float(sum(cell.firm * factor**cell.arrival for cell in cells(scenario)))
 
 
 def _number(value: Any, least: float) -> bool:

@@ -35,7 +35,7 @@ def test_policies_lists_those_that_ship_and_own_ones(clvsim: Clvsim, mine: str) 
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert len([line for line in lines if not line.startswith(" ")]) == 28
+    assert len([line for line in lines if not line.startswith(" ")]) == 29
     at = next(k for k, line in enumerate(lines) if line.startswith("win_back "))
     assert lines[at].split(maxsplit=1)[1] == "Win back (2.5 a contact, 1.5 an uptake)"
     assert lines[at + 1].split()[:5] == ["Those", "lost", "within", "the", "last"]
@@ -80,7 +80,7 @@ def test_default_folder_is_named_by_all_arms(clvsim: Clvsim, mine: str, tmp_path
 
 
 def test_another_comparator(clvsim: Clvsim, mine: str) -> None:
-    done = clvsim("compare", "--configs", mine, "policies=[plus]", "comparator=plus", "--no-report", "out=cmp", *SMALL)
+    done = clvsim("compare", "--configs", mine, "policies=[plus]", "comparator=plus", "--no-report", "out=cmp", "horizon=20", *SMALL)
     assert (done.code, done.err) == (0, "")
     (own,) = [line for line in done.out.splitlines() if line.split()[:1] == ["plus"]]
     assert own.split()[1] == "–"
@@ -96,6 +96,17 @@ def test_another_comparator(clvsim: Clvsim, mine: str) -> None:
             "policies: a policy is named, not given as a path (got 'mine/policy/plus.yaml'); did you mean plus?",
         ),
         (["policies=[broken]"], "broken.yaml:1:9: broken YAML"),
+        (["policies=[plus,,plus]"], "policies: cannot be read: nothing stands beside a comma (got [plus,,plus])"),
+        (["policies=[plus,plus]"], "policies: is named twice (got 'plus'); name it once"),
+        (["policies=[plus+plus]"], "policies: is named twice (got 'plus+plus'); name it once"),
+        (["policies=[plus]", "policies=[gifts]"], "policies: is given more than once (got [plus], [gifts]); give it once"),
+        (["policies=[plus]", "comparater=plus"], "comparater: no such setting (got plus); did you mean comparator?"),
+        (["arms.dear={polices: [plus]}"], 'arms.dear.polices: unknown key (got ["plus"]); did you mean policies?'),
+        (["arms.dear={plus.uptake: 1}"], "arms.dear: must name its policies (got {plus.uptake: 1}); for example arms.dear={policies:"),
+        (
+            ["arms.dear={policies: [plus], plus.uptake:0.3}"],
+            "arms.dear: needs a blank after the colon (got {policies: [plus], plus.uptake:0.3}); write plus.uptake: 0.3",
+        ),
         (["policies=[plus"], "policies: cannot be read: close brackets and quotes (got [plus); for example policies=[gifts,"),
         (["policies={plus: 1}"], "policies: must be a list of names"),
         (["policies=[1]"], "policies: must be a list of names"),
@@ -131,6 +142,17 @@ def test_another_comparator(clvsim: Clvsim, mine: str) -> None:
 def test_faults(clvsim: Clvsim, mine: str, settings: list[str], said: str) -> None:
     lines = refused(clvsim, "compare", "--configs", mine, "scenario=publisher", *settings)
     assert any(said in line for line in lines), lines
+
+
+def test_default_arms_that_do_not_fit_are_one_line(clvsim: Clvsim, mine: str, tmp_path: Path) -> None:
+    said = "policies: must be given: the arms taken by default are made for lifecycle, and do not fit this scenario; policies=[…]: "
+    for settings in ((), ("comparator=gifts",)):
+        (line,) = refused(clvsim, "compare", "scenario=publisher", *settings)
+        assert line == f"{said}choose from acquisition, basic, nothing, or write your own, DIR/policy/NAME.yaml with --configs DIR"
+    (line,) = refused(clvsim, "compare", "--configs", mine, "scenario=publisher")
+    assert line == f"{said}choose from acquisition, basic, nothing, plus, or write your own, mine/policy/NAME.yaml"
+    (tmp_path / "mine" / "policy" / "win_back.yaml").write_text("label: [", encoding="utf-8")
+    assert "win_back.yaml:1:9: broken YAML" in refused(clvsim, "compare", "--configs", mine)[0]
 
 
 def test_all_faults_at_once(clvsim: Clvsim, mine: str) -> None:

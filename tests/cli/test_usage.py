@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import sim
+from sim.engine import Checkpoint
 from sim.scenario import Scenario
 from tests.cli.running import SMALL, Clvsim, refused
 
@@ -34,6 +35,27 @@ from tests.cli.running import SMALL, Clvsim, refused
         (
             ["simulate", "scenario=publisher,fixed_life"],
             "scenario: no such scenario (got 'publisher,fixed_life'); to run each of several add -m",
+        ),
+        (["simulate", "scenaro=publisher"], "scenaro: no such setting (got publisher); did you mean scenario?"),
+        (
+            ["simulate", "scenario=publisher", "scenario=lifecycle"],
+            "scenario: is given more than once (got publisher, lifecycle); give it once",
+        ),
+        (["simulate", "-m", "run.seed=1,2", "++run.seed=3"], "run.seed: is given more than once (got 1,2, 3); give it once"),
+        (
+            ["explain", "policies=[gifts]"],
+            "policies: is for compare and for studies: this verb takes the scenario as it is (got [gifts]); "
+            "clvsim compare 'policies=[gifts]'",
+        ),
+        (["exact", "arms.x={policies: [gifts]}"], "arms.x: is for compare and for studies"),
+        (["simulate", "policies={x: {uptake: 2}}"], "policies.x.uptake: must be at most 1"),
+        (
+            ["simulate", "scenario=publisher", "run.customers=1e12", "run.keep_customers=true"],
+            "run.keep_customers: keeps a row of each customer, 50,000,000 at most; these are 1,000,000,000,000, some 260,000 GB of memory",
+        ),
+        (
+            ["simulate", "--configs", ".", "scenario=lifecycl-of-my-shop"],
+            "scenario: no such scenario (got 'lifecycl-of-my-shop'); . has shop",
         ),
         (["simulate", "horizon", "=", "3"], "horizon = 3: must be key=value without blanks around =; write horizon=3"),
         (["simulate", "horizon=", "3"], "horizon = 3: must be key=value without blanks around =; write horizon=3"),
@@ -128,6 +150,19 @@ def test_what_the_machine_says_is_one_line(
     done = clvsim("simulate", "out=new/run", *SMALL)
     assert done == (code, "", f"clvsim: {line}\n")
     assert os.listdir() == []
+
+
+def test_ctrl_c_says_what_is_kept(clvsim: Clvsim, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(scenario: Scenario, progress: object, checkpoint: Checkpoint) -> None:
+        checkpoint.parts.add(checkpoint.key, ".npz", lambda path: path.write_bytes(b""))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sim.studies.simulate.simulate", stopped)
+    told = f"interrupted; what was done is kept in {os.getcwd()}/new/run.parts, and the same command goes on there"
+    assert clvsim("simulate", "out=new/run", *SMALL) == (130, "", f"clvsim: {told}\n")
+    monkeypatch.setattr("sim.studies.simulate.simulate", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    done = clvsim("simulate", "out=new/run", "run.seed=2", *SMALL)  # what is kept is of another run
+    assert done.err == "clvsim: interrupted; nothing was written\n"
 
 
 def test_a_bug_keeps_its_traceback(clvsim: Clvsim, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ from jsonschema import Draft202012Validator
 
 import sim.measures.arms
 from sim.studies.arms import Arm
-from sim.studies.compare import SCHEMA_VERSION, Comparison, compared
+from sim.studies.compare import compared
+from sim.studies.comparison import SCHEMA_VERSION, Comparison
 from tests import zoo
 
 SCHEMA = json.loads(Path(sim.measures.arms.__file__).with_name("comparison.schema.json").read_text(encoding="utf-8"))

@@ -14,7 +14,8 @@ from sim.measures.sums import money, squares
 from sim.measures.targeting import qini
 from sim.scenario import read
 from sim.studies.arms import Arm, with_policies
-from sim.studies.compare import Comparison, compared
+from sim.studies.compare import compared
+from sim.studies.comparison import Comparison
 from tests import zoo
 
 

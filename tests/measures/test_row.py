@@ -11,7 +11,8 @@ from sim.kernels.types import BEFORE
 from sim.measures.equity import path_clv
 from sim.measures.row import ERRORS, MEASURES, row, rows
 from sim.scenario.model import Scenario
-from sim.studies.compare import Comparison, compared
+from sim.studies.compare import compared
+from sim.studies.comparison import Comparison
 from sim.studies.result import Result
 from sim.studies.simulate import simulate
 from tests import base, zoo

@@ -8,15 +8,18 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from matplotlib.text import Text
 
+import sim
 from sim.report import arms as drawings
-from sim.report import comparison, words
+from sim.report import comparison, style, words
 from sim.report.arms import FIGURES, fitting
-from sim.report.policies import facts
+from sim.report.policies import done, facts
 from sim.report.style import FontWarning
 from sim.scenario.model import Scenario
 from sim.studies.arms import Arm, with_policies
-from sim.studies.compare import Comparison, compared
+from sim.studies.compare import compared
+from sim.studies.comparison import Comparison
 from tests.measures.test_comparison import comparison as treated
 from tests.report import cases
 from tests.report.reading import Reader
@@ -39,7 +42,7 @@ def chinese(**changes: Any) -> Scenario:
     return cases.chinese(segments={"old": {"label": "老客户 <i>", "share": 0.6}, "new": {"label": "新客户", "share": 0.4}}, **changes)
 
 
-def found(scenario: Scenario, comparator: str = "none", **bodies: dict[str, Any]) -> Comparison:
+def found(scenario: Scenario, comparator: str = "none", /, **bodies: Any) -> Comparison:
     """Compare no policy with each one and with all together."""
     every = [Arm("none", (), scenario), *(Arm(key, (key,), with_policies(scenario, {key: body})) for key, body in bodies.items())]
     if len(bodies) > 1:
@@ -82,6 +85,120 @@ def test_every_arm_and_policy_is_in_it() -> None:
     assert "新客户" in text
     for told in ("1 元 a contact", "1,000,000,000 元 once", "moves caused by a rival: hazard times 0.5", "6 months, fading to 90.0 %"):
         assert told in text, told
+
+
+def test_the_scenario_is_told_as_a_run_tells_it() -> None:
+    text = said(gifts())
+    for told in (
+        "(流失): 20 % a month, cause: rival",
+        "acquisition.cost20",
+        "segments.old.share0.6",
+        "PriceMargin Cost to serve, 元 a month",
+    ):
+        assert told in text, told
+
+
+def test_what_policies_did_is_told_by_arm() -> None:
+    """A customer is contacted in each period it lives, and is in force in it: 1 元 a contact."""
+    result = gifts()
+    rows = result.treatments
+    mine = rows[(rows["arm"] == "gifts") & (rows["policy"] == "gifts")].iloc[0]
+    policy = result.arms[1].scenario.policies["gifts"]
+    told = done(result, policy)
+    assert [row[0] for row in told] == [GIFT, f"{GIFT} + 贵 $5"]
+    assert [float(cell) for cell in told[0][1:]] == pytest.approx(
+        mine[["contacts", "uptakes", "member_periods", "cost"]].tolist(), rel=0.01
+    )
+    assert f"A customer, on averagecontactstaken upmonths in forcecost, 元 {GIFT}{told[0][1]}" in said(result)
+
+
+@pytest.mark.parametrize(
+    ("when", "who", "told"),
+    [
+        ({}, {}, "the next month, where the above still holds"),
+        ({"cooldown": 1}, {}, "the next month, where the above still holds"),
+        ({"cooldown": 3, "every": 2}, {}, "after 4 months, where the above still holds"),
+        ({"start": 2, "stop": 3}, {}, None),
+        ({}, {"tenure_from": 1, "tenure_until": 2}, None),
+        ({"cooldown": 24}, {}, None),
+    ],
+)
+def test_who_declines_is_asked_again(when: dict[str, Any], who: dict[str, Any], told: str | None) -> None:
+    scenario = chinese()
+    policy = with_policies(scenario, {"gifts": {**GIFTS, "uptake": 0.5, "when": when, "who": who}}).policies["gifts"]
+    again = f"asked again {told}" if told else "not asked again"
+    assert dict(facts(scenario, policy))["Taken up"].replace(words.SPACE, " ") == f"at 50.0 % of the contacts; who declines is {again}"
+
+
+def test_prices_are_told_alike() -> None:
+    scenario = chinese()
+    policy = with_policies(scenario, {"gifts": {**GIFTS, "cost": {"per_contact": 0.5, "per_uptake": 1.5, "setup": 1}}}).policies["gifts"]
+    assert dict(facts(scenario, policy))["Cost"].replace(words.SPACE, " ") == "1 元 once, 0.50 元 a contact, 1.50 元 an uptake"
+
+
+def test_lives_are_not_drawn_where_no_stage_has_a_rank() -> None:
+    assert "lives" not in fitting(gifts())
+    assert "lives" in fitting(treated("treated_minds"))
+
+
+@cache
+def many() -> Comparison:
+    """Return seven arms and all of them together."""
+    return found(chinese(), **{f"gift{k}": {**GIFTS, "label": f"Gift {k}", "cost": {"per_contact": 0.5 * k}} for k in range(7)})
+
+
+def test_arms_that_are_not_drawn_are_named() -> None:
+    result = many()
+    left = [result.labels[arm] for arm in drawings.ranked(result)["arm"]][drawings.SHOWN :]
+    assert len(left) == 2
+    for name, table in (("segments", "differences"), ("parting", "parting"), ("courses", "arms")):
+        drawn = FIGURES[name](result)
+        assert drawn.frame["arm"].nunique() == drawings.SHOWN
+        assert drawn.caption.endswith(f"Not drawn, but in tables/{table}.csv: {', '.join(left)}.")
+        assert table in result.tables()
+    assert "Not drawn" not in "".join(FIGURES[name](gifts()).caption for name in ("segments", "parting", "courses"))
+
+
+def test_points_of_the_frontier_are_numbered_and_named_below() -> None:
+    result = many()
+    drawn = FIGURES["frontier"](result)
+    named = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
+    assert named[1:] == [f"{k + 1}  {style.shortened(label, drawings.LEGEND)}" for k, label in enumerate(drawn.frame["label"])]
+    (axes,) = drawn.figure.axes
+    numbers = {text.get_text(): Text.get_window_extent(text) for text in axes.texts}  # without the lines that lead to them
+    assert sorted(numbers, key=int) == [f"{k + 1}" for k in range(len(drawn.frame))]
+    assert not any(one.overlaps(other) for key, one in numbers.items() for name, other in numbers.items() if key < name)
+
+
+def test_multiples_have_no_false_digits() -> None:
+    assert comparison._times(2.5342) == "2.5 times"
+    assert comparison._times(6.0) == "6.0 times"
+    text = said(gifts())
+    assert not re.search(r"\d\.\d0 times", text)
+
+
+def test_one_column_has_as_many_decimals() -> None:
+    rows = [comparison._row(many(), row) for row in many().table.to_dict("records")]
+    told = [re.findall(r"\d+\.\d+", row["back"]) for row in rows if row["back"] != words.DASH]
+    assert {len(number.partition(".")[2]) for numbers in told for number in numbers} == {2}
+
+
+def test_a_gain_within_its_error_does_not_pay_back() -> None:
+    row = {**gifts().table.to_dict("records")[1], "gain": 4000.0, "gain_low": -2900.0, "gain_high": 10900.0, "payback": 94}
+    told = comparison._row(gifts(), row)
+    assert told["payback"] == words.DASH
+    assert "its gain cannot be told from 0" in told["note"]
+    assert comparison._row(gifts(), {**row, "gain_low": 100.0})["payback"].startswith("94")
+
+
+def test_theory_is_told_in_plain_words() -> None:
+    scenario = sim.load("markov_lifecycle", "run.customers=200", "horizon=12")
+    bodies = {"mail": {**GIFTS, "label": "Mail", "when": {"every": 2}, "who": {"share": 0.5}}, "call": {**GIFTS, "label": "Call"}}
+    text = said(found(scenario, **bodies))
+    left = "The rule takes no account of all that the policies say (Mail: whom it treats, by share; Mail: when it treats)"
+    assert f"{left} and never treats with two policies at once, so that an arm may do better." in text
+    assert "policies.mail" not in text
+    assert "No arm can bring more." in said(found(scenario, call=bodies["call"]))
 
 
 def test_labels_cannot_write_html() -> None:

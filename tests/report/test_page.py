@@ -10,6 +10,7 @@ import pytest
 
 import sim
 from sim.report import words
+from sim.report.assumptions import settings, stage_rows
 from sim.report.figures import FIGURES, fitting
 from sim.report.files import names
 from sim.report.page import cards, page
@@ -117,7 +118,13 @@ def test_nobody_who_became_active_has_no_retention() -> None:
 @pytest.mark.jit
 def test_assumptions_are_the_scenarios_own() -> None:
     text = "".join(Reader(report(cases.relationship())).said)
-    for said in ("→ steady: 20 %, 40 %", "cause: rival", "cash −2", "12 % a year, effective (a quarter: 2.874 %)", "later.response"):
+    for said in (
+        "→ steady: 20 % at stage age 0, 40 % from 1 on, a quarter",
+        "cause: rival",
+        "cash −2",
+        "12 % a year, effective (a quarter: 2.874 %)",
+        "later.response",
+    ):
         assert said.replace(" %", "\N{NO-BREAK SPACE}%") in text, said
     assert "states no source" in text
     lifecycle = "".join(Reader(shipped("lifecycle")).said)
@@ -125,6 +132,25 @@ def test_assumptions_are_the_scenarios_own() -> None:
     assert "Numbers assumed" in lifecycle
     bgbb = "".join(Reader(shipped("bgbb")).said)
     assert "Beta(0.656718, 2.78344)" in bgbb
+
+
+def chances(values: list[float]) -> str:
+    """Return the way out of a stage with these chances by stage age, as a report tells it."""
+    stages = {"bought": {"to": {"lost": {"probability": values}}}, "lost": {"kind": "lost"}}
+    return stage_rows(cases.chinese(stages=stages))[0].ways[0].replace(words.SPACE, " ").removeprefix("→ lost: ")
+
+
+def test_values_by_stage_age_are_told_to_the_last_which_holds() -> None:
+    assert chances([0.06] * 6 + [0.03]) == "6 % at stage age 0 to 5, 3 % from 6 on, a month"
+    assert chances([0.06, 0.06]) == "6 % a month"
+    many = chances([0.35, 0.30, 0.25, 0.22, 0.21, 0.205, 0.20])
+    assert many == "35 % at stage age 0, 30 % at 1, 25 % at 2, 22 % at 3, …, 20 % from 6 on, a month"
+
+
+def test_long_lists_are_told_with_their_last_value() -> None:
+    factors = [round(1 + k / 100, 2) for k in range(14)]
+    told = dict(settings(cases.chinese(calendar={"orders": {"multiplier": factors}}))[0])
+    assert told["calendar.orders.multiplier"].endswith("1.1, …, 1.13 (14 in all)")
 
 
 @pytest.mark.jit
@@ -177,6 +203,28 @@ def test_estimates_have_the_digits_of_their_error(value: float, se: float, said:
 )
 def test_plain_numbers(value: float | None, said: str) -> None:
     assert words.plain(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.5, "0.50"), (1.5, "1.50"), (1.0, "1"), (1000.0, "1,000"), (0.125, "0.125"), (-20.0, "\N{MINUS SIGN}20"), (0.0, "0")],
+)
+def test_given_numbers_are_told_as_they_are(value: float, said: str) -> None:
+    assert words.given(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "spread", "said"),
+    [
+        (240_877.0, None, "241,000"),
+        (-12.3456, None, "\N{MINUS SIGN}12.3"),
+        (493.7, 25_919.0, "500"),
+        (0.0, None, "0"),
+        (math.nan, None, "—"),
+    ],
+)
+def test_numbers_of_unknown_error_have_three_digits(value: float, spread: float | None, said: str) -> None:
+    assert words.short(value, spread) == said
 
 
 def test_shares_and_periods() -> None:
@@ -253,6 +301,15 @@ def test_prospects_are_no_customers_yet() -> None:
     said = told(stages=stages, start="p", discount_rate_annual=0.0)
     assert "a new prospect brings" in said
     assert f"{words.percent(won['share'])} become customers".replace(words.SPACE, " ") in said
+
+
+def test_lives_are_not_sorted_by_ranks_that_are_not_there() -> None:
+    """Without ranks every life that ended would be an early lapse, however long it was."""
+    said = told()
+    assert "no active stage has a rank above 1" in said
+    assert "Early lapse" not in said
+    ranked = {"a": {"rank": 3, "price": 10.0, "to": {"lost": {"probability": 0.3}}}, "lost": LOST}
+    assert "Early retreat" in told(stages=ranked)
 
 
 def test_what_lies_beyond_the_horizon_is_told_at_once() -> None:

@@ -1,5 +1,7 @@
 """Reports of sensitivity, uncertainty and optimisation: figures draw their frames, pages stand alone and are the same twice."""
 
+import re
+from copy import copy
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -94,11 +96,57 @@ def test_tornado_is_of_changes_from_the_middle() -> None:
     assert row["swing"] == pytest.approx(abs(values[4] - values[3]))
 
 
+def test_a_tornado_stays_within_its_figure() -> None:
+    """The axis holds the intervals, the numbers stand beyond them, and no label is cut."""
+    study = sense(
+        publisher(), {**VARY, "fair_share": {"low": 0.4, "high": 0.6}}, method="tornado", measure="gain", policies=["free"], configs=mine()
+    )
+    drawn = sensitivity.tornado(study)
+    axes, frame = drawn.figure.axes[0], drawn.frame
+    low, high = axes.get_xlim()
+    scale = 1e3 if "thousand" in axes.get_xlabel() else 1.0
+    for end in ("low", "high"):
+        half = sensitivity._wide(study) * 1.96 * frame[f"{end}_change_se"]
+        assert (frame[f"{end}_change"] - half).min() / scale > low
+        assert (frame[f"{end}_change"] + half).max() / scale < high
+    whole = drawn.figure.bbox
+    for text in (axes.xaxis.label, *axes.texts, *axes.get_yticklabels()):
+        box = text.get_window_extent()
+        assert whole.x0 <= box.x0 < box.x1 <= whole.x1, text.get_text()
+    for text, row in zip(axes.texts, frame.to_dict("records"), strict=True):
+        ends = [row[f"{end}_change"] + sensitivity._wide(study) * 1.96 * row[f"{end}_change_se"] for end in ("low", "high")]
+        assert text.get_window_extent().x0 >= axes.transData.transform((max(ends) / scale, 0))[0]
+
+
+def test_a_tornado_tells_at_which_values() -> None:
+    study = found("tornado")
+    assert sensitivity.ends(study)[PRICE] == pytest.approx((63, 87))
+    said = sensitivity.answer(study).replace("\N{NO-BREAK SPACE}", " ")
+    assert re.search(r"^stages.renewed.price moves customer equity most, .* at 63, its 10 % point, .* at 87, its 90 % point\.$", said)
+    (table,) = sensitivity.story(study).tables
+    assert table.rows[0][:2] == [PRICE, "63"]
+    assert table.rows[0][3] == "87"
+
+
+def test_what_is_noise_is_not_said_to_be_worth_knowing() -> None:
+    study = found("doubt")
+    worth = study.perfect.corrected
+    for value, se, noise in ((2 * worth, 0.0, True), (0.5 * worth, worth, True), (0.5 * worth, 0.0, False)):
+        told = copy(study)
+        told.__dict__["partial"] = study.partial.assign(value=value, se=se)
+        told.__dict__["means"] = study.means.assign(best_se=0.01)
+        told.__dict__["perfect"] = study.perfect._replace(se=0.0)
+        assert ("is noise" in uncertainty.partial(told).caption) == noise
+        said = " ".join(uncertainty.notes(told))
+        assert ("Of no single parameter can it be told" in said) == (se > 0)
+
+
 def test_where_information_is_worth_nothing_it_says_so() -> None:
     vary = {"policies.free.effects.price": [1.01, 1.02]}
     sure = doubt(publisher(), vary, points=32, policies=["free"], configs=mine())
     assert uncertainty.answer(sure).endswith("knowing them would not change the choice.")
     assert not any("worth knowing" in note for note in uncertainty.notes(sure))
+    assert [drawn.name for drawn in uncertainty.story(sure).figures] == ["acceptability", "spread"]
 
 
 def test_variance_bars_fill_the_axis() -> None:
@@ -112,7 +160,12 @@ def test_where_luck_leaves_the_choice_open_it_says_so() -> None:
     scenario = sim.load("lifecycle", "run.customers=480")
     open_ = doubt(scenario, {RATE: {"low": 0.08, "high": 0.12}}, points=32, policies=["special_treatment"])
     assert uncertainty.noisy(open_)
-    assert uncertainty.answer(open_).endswith("the customers simulated leave open which arm is best. Simulate more (run.customers).")
+    said = uncertainty.answer(open_).replace("\N{NO-BREAK SPACE}", " ")
+    assert re.fullmatch(
+        r"The customers simulated leave open which arm is best: .* is ahead on average, with a probability of being best anywhere "
+        r"from \d+ to \d+ %\. Simulate more \(run.customers\)\.",
+        said,
+    )
     assert not any("loses" in note for note in uncertainty.notes(open_))
 
 

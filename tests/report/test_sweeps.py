@@ -14,9 +14,10 @@ import pytest
 import sim
 from sim.report import sweeps as report
 from sim.report import words
+from sim.report.naming import axis, called
 from sim.report.study import files, told
 from sim.report.style import Drawn, FontWarning
-from sim.report.sweep_figures import BINS, LINES, bins, called, curves, heat, influence, numeric, parallel
+from sim.report.sweep_figures import BINS, LINES, bins, curves, heat, influence, numeric, parallel
 from sim.scenario.model import Scenario
 from sim.scenario.study import read_study
 from sim.studies.sweep import Sweep, sweep
@@ -157,7 +158,7 @@ def test_curves_of_arms_are_their_gains() -> None:
         assert np.allclose(rows["mean"], own.groupby(str(name))["gain"].mean())
     assert "Against doing nothing" in drawn.caption
     labels = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
-    assert labels == ["win back", "service recovery"]
+    assert labels == ["Win back", "Service recovery"]
     assert all(axes.get_ylabel().endswith("EUR") for axes in axes_of(drawn))
 
 
@@ -173,7 +174,7 @@ def test_curves_of_words_name_them() -> None:
     drawn = curves(lists())
     assert drawn.frame["at"].tolist() == ["win_back", "service_recovery"]
     (axes,) = axes_of(drawn)
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["win_back", "service_recovery"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["Win back", "Service recovery"]
     assert [line.get_xdata().tolist() for line in axes.get_lines()] == [[0.0], [1.0]]  # each where its word stands
 
 
@@ -187,7 +188,12 @@ def test_a_heat_map_of_a_grid_has_its_values() -> None:
     assert len(both) == 9
     assert both["equity"].tolist() == both["equity_told"].tolist()
     axes = axes_of(drawn)[0]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == (first, second)
+    assert {axes.get_xlabel(), axes.get_ylabel()} == {RATE, f"{PRICE}, 元"}
+    for name, side, limits in ((first, axes.xaxis, axes.get_xlim()), (second, axes.yaxis, axes.get_ylim())):
+        values = sorted(found.table[name].unique())
+        assert set(side.get_majorticklocs()) <= set(values)
+        assert {values[0], values[-1]} <= set(side.get_majorticklocs())
+        assert limits == pytest.approx((values[0] - (values[1] - values[0]) / 2, values[-1] + (values[-1] - values[-2]) / 2))
     bar = next(one for one in drawn.figure.axes if one.get_label() == "<colorbar>")
     assert bar.get_ylabel().endswith("元")
     mesh = np.asarray(axes.collections[0].get_array()).ravel() * size(bar.get_ylabel())
@@ -218,7 +224,7 @@ def test_a_heat_map_of_arms_says_which_is_best() -> None:
     best = found.table.loc[found.table.groupby("point")["equity"].idxmax()].set_index([first, second])["arm"]
     assert {(row[first], row[second]): row["arm"] for row in drawn.frame.to_dict("records")} == best.to_dict()
     labels = {text.get_text() for text in drawn.figure.legends[0].get_texts()}
-    assert labels == {called(arm) for arm in best}
+    assert labels == {called(found.plan)[arm] for arm in best}
 
 
 @pytest.mark.parametrize("best", [0, 1])
@@ -229,7 +235,7 @@ def test_a_heat_map_where_one_arm_is_best_says_what_it_gains(best: int) -> None:
     treated = found.table[found.table["arm"] != "none"]
     arm = treated.groupby("arm")["gain"].mean().idxmax() if best == 0 else list(arms().plan.arms)[1]
     drawn = heat(found)
-    assert drawn.title == f"What {called(str(arm))} gains"
+    assert drawn.title == f"What {called(found.plan)[str(arm)]} gains"
     first, second = influence(found)
     wanted = treated[treated["arm"] == arm].set_index([first, second])["gain"]
     assert {(row[first], row[second]): row["gain"] for row in drawn.frame.to_dict("records")} == wanted.to_dict()
@@ -331,15 +337,50 @@ def test_the_answer_of_arms_is_which_is_best_where() -> None:
     best = found.table.loc[found.table.groupby("point")["equity"].idxmax(), "arm"]
     said = report.answer(found).replace(words.SPACE, " ")
     if len(set(best)) == 1:
-        opening = called(best.iloc[0])
+        opening = called(found.plan)[best.iloc[0]]
         assert said == f"{opening[0].upper()}{opening[1:]} has the highest customer equity at every one of 4 points."
     else:
-        assert all(f"{called(arm)} at " in said for arm in best)
+        assert all(f"{called(found.plan)[arm]} at " in said for arm in best)
     (table,) = report.story(found).tables
     highest = found.table[found.table["arm"] != "none"].sort_values("gain", ascending=False).iloc[0]
-    assert table.rows[0][0] == f"point {highest['point']}, {called(highest['arm'])}"
+    assert table.rows[0][0] == f"point {highest['point']}, {called(found.plan)[highest['arm']]}"
     assert len(table.rows) == 6
     assert len(table.head) == len(table.rows[0])
+
+
+def test_what_does_not_move_is_not_said_to_go_from_itself_to_itself() -> None:
+    """A policy does not answer to the cost of another: its curve is told once."""
+    said = " ".join(report.notes(arms())).replace(words.SPACE, " ")
+    told = re.search(
+        r"policies.win_back.cost.per_contact from 0 to 3: Service recovery, gain in customer equity stays at ([^ ]+) EUR", said
+    )
+    assert told is not None
+    assert not re.search(r"from ([^ ]+ EUR) to \1 ", said)
+
+
+def test_a_heat_map_of_scattered_points_ends_where_they_do() -> None:
+    found = scattered()
+    (axes, *_) = axes_of(heat(found))
+    first, second = influence(found)
+    for name, limits, ticks in ((first, axes.get_xlim(), axes.get_xticks()), (second, axes.get_ylim(), axes.get_yticks())):
+        assert limits == pytest.approx((found.table[name].min(), found.table[name].max()))
+        assert len(ticks) > 2
+
+
+def test_arms_are_called_by_their_labels() -> None:
+    plan = arms().plan
+    assert called(plan) == {"none": "doing nothing", "win_back": "Win back", "service_recovery": "Service recovery"}
+    twice = replace(plan, bodies={key: {**body, "label": "X"} for key, body in plan.bodies.items()})
+    assert called(twice)["win_back"] == "X (win_back)"
+
+
+def test_axes_of_money_have_its_unit() -> None:
+    assert axis(arms().plan, "policies.win_back.cost.per_contact") == "policies.win_back.cost.per_contact, EUR"
+    assert axis(two().plan, PRICE) == f"{PRICE}, 元"
+    assert axis(two().plan, RATE) == RATE
+    factors = {"dear": {"values": [1, 2], "scale": True, "paths": [PRICE]}, "policies.x.effects.price": [0.9, 1.0]}
+    plan = replace(two().plan, study=read_study({"vary": factors}))
+    assert [axis(plan, name) for name in factors] == list(factors)
 
 
 def test_what_varies_in_words() -> None:

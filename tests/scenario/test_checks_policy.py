@@ -55,6 +55,11 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ),
     (edge("trail", "lost", multiply=0.5), "policies.x.effects.edges.trail: no such stage; did you mean trial?"),
     (edge("trial", "lots", multiply=0.5), "policies.x.effects.edges.trial.lots: no such edge out of trial; did you mean lost?"),
+    (
+        edge("lost", "member", multiply=0.5),
+        "policies.x.effects.edges.lost.member: no such edge out of lost; "
+        "a policy changes edges that there are: to add this one give stages.lost.to.member.probability",
+    ),
     (effects(causes={"rival": 0.5}), "policies.x.effects.causes.rival: no edge has this cause; name edges in effects.edges"),
     (
         policy(excludes=["y", "x"]),

@@ -37,6 +37,14 @@ def test_a_name_in_the_mapping_stays() -> None:
     assert read(sound(name="own"), "other").name == "own"
 
 
+def test_customers_kept_fit_into_memory() -> None:
+    most = {"run__keep_customers": True, "run__customers": 5e7}
+    assert read(sound(**most)).run.keep_customers
+    said = "run.keep_customers: keeps a row of each customer, 50,000,000 at most; these are 100,000,000, some 26 GB of memory (got true)"
+    assert faults(sound(**most, run__replicates=2)) == [f"{said}; give fewer run.customers, or leave it out"]
+    assert read(sound(run__customers=1e12)).run.customers == 10**12
+
+
 def test_horizon_without_end() -> None:
     assert read(sound(horizon="inf")).horizon == read(sound(horizon=float("inf"))).horizon == "inf"
 

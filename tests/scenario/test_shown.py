@@ -13,7 +13,11 @@ from tests.measures import cases
 RATES: list[tuple[dict[str, Any], str, str | None]] = [  # None: the report says the same
     ({"probability": 0.25}, "0.25", "25 % a year"),
     ({"probability": 0.02, "rate_period": "month"}, "0.02 a month", "2 % a month"),
-    ({"probability": [0.5, 0.4, 0.3, 0.2, 0.1]}, "0.5, 0.4, 0.3, 0.2, …", "50 %, 40 %, 30 %, 20 %, 10 % by stage age, a year"),
+    (
+        {"probability": [0.5, 0.4, 0.3, 0.2, 0.1]},
+        "0.5, 0.4, 0.3, 0.2, …",
+        "50 % at stage age 0, 40 % at 1, 30 % at 2, 20 % at 3, 10 % from 4 on, a year",
+    ),
     ({"hazard": 0.2}, "hazard 0.2", "hazard 0.2 a year"),
     ({"mean_duration": 4}, "a mean stay of 4 years were this the only way", None),
     ({"mean_duration": 4, "rate_period": "month"}, "a mean stay of 4 months were this the only way", None),

@@ -1,6 +1,7 @@
 """Policies that win customers: what they are worth and cost, errors against sums customer by customer, and what is refused."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from sim.scenario import ScenarioError, read
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells, cohorts
 from sim.studies.arms import Arm, with_policies
-from sim.studies.compare import Comparison, compared
+from sim.studies.compare import compared
+from sim.studies.comparison import Comparison
 from sim.studies.picking import How, pick_best
-from tests import zoo
+from tests import base, zoo
 
 RESPONSE = {"ceiling": 900.0, "k": 1e-4}
 WON = 534  # 900 (1 - exp(-0.9)) = 534.09
@@ -203,3 +205,56 @@ def test_panels_follow_the_same_customers() -> None:
     comparison = compared(scenario, arms(scenario))
     counts = [result.followed.panel.counts for result in comparison.results]
     assert all(np.array_equal(counts[0], one) for one in counts)
+
+
+def test_differences_a_head_are_of_customers_whom_all_arms_have() -> None:
+    """Who is won changes no difference a head, and each is the other's with its sign turned, whatever the arms' own customers."""
+    scenario = publisher("run.customers=400")
+    dear = {**BOUGHT, "who": {"segments": ["dear"]}}
+    every = [*arms(scenario), arm(scenario, "dear", bought=dear)]
+    by_none, by_both = (compared(scenario, every, comparator=one).table.set_index("arm")["difference"] for one in ("none", "both"))
+    assert by_none["dear"] == by_none["bought"] == 0.0
+    assert by_none["both"] == by_none["kept"] == -by_both["none"] == -by_both["dear"]
+    assert by_both["kept"] == 0.0
+
+
+def test_quantiles_of_uneven_customers_are_told_of() -> None:
+    dear = {**BOUGHT, "who": {"segments": ["dear"]}}
+    scenario = publisher("run.customers=400")
+    treated = arm(scenario, "dear", bought=dear)
+    assert [text for text in sim.simulate(treated.scenario).warnings if "quantiles, densities and concentration" in text]
+    found = compared(scenario, [Arm("none", (), scenario), treated])
+    assert [text for text in found.warnings if "quantiles, densities and concentration" in text]
+
+
+@pytest.mark.jit
+def test_a_precision_is_that_of_the_gain_too() -> None:
+    """The difference a head is 0 for certain; what those who are won bring is not."""
+    scenario = publisher("run.customers=2e6", "run.precision_money=0.08")
+    found = compared(scenario, [Arm("none", (), scenario), arm(scenario, "bought", bought=BOUGHT)])
+    assert found.results[0].sample.simulated > 131_072
+    assert found.paired.width * found.table["gain_se"][1] / 2900 <= 0.08
+
+
+def test_nobody_is_won_where_nobody_stands_for_them(tmp_path: Path) -> None:
+    """A firm that has its customers of today alone; a cohort of which none are planned."""
+    scenario = base.scenario("chain", base.table(tmp_path, base.spread(("investigation", "formation"), 2) * 3))
+    with pytest.raises(ScenarioError, match=r"policies\.bought\.when: no cohort arrives then"):
+        arm(scenario, "bought", bought={"acquire": BOUGHT["acquire"]})
+    none = {"new": {"periods": 3, "customers": [1000, 0, 500]}}
+    with pytest.raises(ScenarioError, match=r"policies\.bought\.when: wins customers in period 1, where none are planned"):
+        arm(publisher(cohorts=none), "bought", bought={**BOUGHT, "when": {"start": 1, "stop": 2}})
+
+
+@pytest.mark.jit
+def test_a_control_variate_keeps_those_who_are_won() -> None:
+    treated = arm(publisher("run.customers=2000", "run.keep_customers=true"), "both", bought=BOUGHT, kept=KEPT).scenario
+    told = sim.simulate(treated).controlled
+    assert told.reason is None
+    assert told.without == ("policies",)
+
+
+def test_drivers_of_equity_are_refused() -> None:
+    treated = arm(publisher(drivers={"value": {"quality": {"own": 3.0, "rival": 3.0}}}), "bought", bought=BOUGHT).scenario
+    with pytest.raises(ScenarioError, match=r"policies\.bought\.acquire: must be off"):
+        sim.drivers(treated)

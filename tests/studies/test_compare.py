@@ -17,7 +17,8 @@ from sim.measures.sums import money, squares
 from sim.scenario import ScenarioError, read
 from sim.scenario.model import Scenario
 from sim.studies.arms import Arm, arms, with_policies
-from sim.studies.compare import Comparison, compared
+from sim.studies.compare import compared
+from sim.studies.comparison import Comparison
 from tests import zoo
 from tests.exact.test_decisions import recency
 from tests.running import assert_same, simulate
@@ -210,7 +211,7 @@ def test_arms_by_name_combined_and_varied() -> None:
         ([], {"x": {"policies": ["gifts"], "gifts.cost.setup": -1}}, "x: policies.gifts.cost.setup: must be at least 0 (got -1)"),
         ([], {"x": {"policies": ["gifts"], "gifts.uptake": 1.5}}, "x: policies.gifts.uptake: must be at most 1 (got 1.5)"),
         ([], {"x": {"policies": ["gifts"], "gifts.who.stages": ["nowhere"]}}, "x: policies.gifts.who.stages"),
-        ([f"gifts+{'win_back+' * k}none" for k in range(17)], {}, "must come to at most 16 arms"),
+        ([f"gifts+{'win_back+' * k}none" for k in range(17)], {}, "must come to at most 15 arms beside none"),
     ],
 )
 def test_faults_of_arms(policies: list[str], variants: dict[str, Any], said: str) -> None:
@@ -223,8 +224,24 @@ def test_refused() -> None:
     coupled = zoo.scenario("recruits")
     with pytest.raises(ScenarioError, match=r"crowd: must be off: arrivals that depend"):
         sim.compare(coupled)
-    with pytest.raises(ScenarioError, match=r"comparator: must be one of the arms \(got x\); there are none"):
-        sim.compare(sim.load("lifecycle"), comparator="x")
+    with pytest.raises(ScenarioError, match=r"comparator: must be one of the arms \(got x\); there are none, gifts"):
+        sim.compare(sim.load("lifecycle"), ["gifts"], comparator="x")
+    with pytest.raises(ScenarioError, match=r"policies: must name an arm to compare with none \(got \[\]\)"):
+        sim.compare(sim.load("lifecycle"))
+    own = with_policies(sim.load("lifecycle"), {"gifts": {"cost": {"setup": 9.0}}})
+    with pytest.raises(ScenarioError, match=r"policies\.gifts: is the scenario's own already, in force in every arm"):
+        sim.compare(own, ["gifts"])
+
+
+def test_arms_that_are_alike() -> None:
+    """A policy that does nothing comes to the same customer by customer, and no other arm is said to."""
+    scenario = sim.load("publisher", "run.customers=500")
+    every = (Arm("none", (), scenario), arm(scenario, "idle", idle={}), arm(scenario, "plus", plus=PLUS))
+    assert compared(scenario, every[:2]).alike == ("idle",)
+    assert compared(scenario, every).alike == ()
+    assert any("beyond the horizon" in text for text in compared(scenario, every[:2]).warnings) == any(
+        "beyond the horizon" in text for text in sim.simulate(scenario).warnings
+    )
 
 
 def test_summary_is_plain() -> None:

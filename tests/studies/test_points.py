@@ -21,7 +21,7 @@ from sim.scenario.study import MOST_POINTS, read_study
 from sim.studies import planning
 from sim.studies import points as made
 from sim.studies.arms import NONE
-from sim.studies.compare import Comparison
+from sim.studies.comparison import Comparison
 from sim.studies.design import Point, points
 from sim.studies.result import Result
 from sim.studies.simulate import simulate

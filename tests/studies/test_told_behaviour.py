@@ -64,7 +64,7 @@ def test_an_explanation_tells_what_is_offered() -> None:
         assert said in text, said
     assert "Effects on edges are 1" not in text
     beside = [[said.replace("\N{NO-BREAK SPACE}", " ") for said in row.beside] for row in stage_rows(found)]
-    assert beside[0] == ["information a contact 0.4", "contacts 2.5, 1 by stage age", "adds a product 20 %"]
+    assert beside[0] == ["information a contact 0.4", "contacts 2.5 at stage age 0, 1 from 1 on", "adds a product 20 %"]
     assert beside[2][-1] == "worth to the customer 90, its share of the surplus 55.56 %"
     told = dict(settings(found)[0])
     assert (told["products.maximum"], told["service.breadth"], told["fair_share"]) == ("3", "0.25", "0.6")

@@ -264,17 +264,18 @@ def _view_faults(raw: dict[str, Any], before: list[Fault]) -> list[Fault]:
 
 def _unfit(scenario: Scenario) -> list[Fault]:
     """Return what is wrong with the number of customers of a scenario whose values are sound."""
-    return _crowd(scenario) or _kept(scenario) or _unseen(scenario)
+    return _crowd(scenario) or too_many_kept(scenario) or _unseen(scenario)
 
 
-def _kept(scenario: Scenario) -> list[Fault]:
-    """Return a fault where more customers are to be kept than fit into memory."""
+def too_many_kept(scenario: Scenario, arms: int = 1) -> list[Fault]:
+    """Return a fault where more customers are to be kept, each once an arm, than fit into memory."""
     if not scenario.run.keep_customers:
         return []
-    rows = sum(cell.sampled for cell in cells(scenario)) * scenario.run.replicates
+    rows = sum(cell.sampled for cell in cells(scenario)) * scenario.run.replicates * arms
     if rows <= MOST_KEPT:
         return []
-    rule = f"keeps a row of each customer, {MOST_KEPT:,} at most; these are {rows:,}, some {rows * KEPT_BYTES / 1e9:,.0f} GB of memory"
+    each = "of each customer" if arms == 1 else "of each customer in each arm"
+    rule = f"keeps a row {each}, {MOST_KEPT:,} at most; these are {rows:,}, some {rows * KEPT_BYTES / 1e9:,.0f} GB of memory"
     return [Fault("run.keep_customers", "true", rule, "give fewer run.customers, or leave it out")]
 
 

@@ -12,6 +12,7 @@ from sim.engine import Checkpoint, Outcome
 from sim.kernels.types import Kept, Tables
 from sim.measures.paired import Paired, case_of
 from sim.scenario.errors import Fault, ScenarioError
+from sim.scenario.gate import too_many_kept
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells
 from sim.studies.arms import NONE, Arm
@@ -70,6 +71,8 @@ def compared(
     names = [arm.id for arm in every]
     if comparator not in names:
         raise ScenarioError([Fault("comparator", comparator, "must be one of the arms", f"there are {', '.join(names)}")])
+    if faults := too_many_kept(scenario, len(every)):
+        raise ScenarioError(faults)
     given = functions or {}
     check({arm.id: arm.scenario for arm in every}, given)
     tables = tables or compile_tables(*(arm.scenario for arm in every))

@@ -146,6 +146,7 @@ def test_sums_by_market_path() -> None:
     assert found.paired.path_mean(1, "kept").mean() == pytest.approx(survival)
 
 
+@pytest.mark.jit
 def test_enough() -> None:
     """The share of paths on which equity reaches a level, by hand; by default the comparator's mean."""
     found = comparison("treated_minds", customers=200, replicates=12)
@@ -156,6 +157,7 @@ def test_enough() -> None:
     assert found.aspiring(-math.inf)["enough"].tolist() == [1.0] * len(found.arms)
 
 
+@pytest.mark.jit
 def test_batches_and_threads_change_nothing() -> None:
     one, other = (comparison("treated_orders", customers=5000, threads=threads).paired.tally for threads in (1, 3))
     for field in ("against", "parted", "paths"):

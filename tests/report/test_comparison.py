@@ -337,6 +337,7 @@ def test_one_path_of_a_market() -> None:
     assert "confidence is" not in text
 
 
+@pytest.mark.jit
 def test_several_paths_of_a_market() -> None:
     result = treated("treated_minds", replicates=12)
     assert "paths" in fitting(result)

@@ -161,6 +161,7 @@ def test_price_and_margin_are_shares_of_what_each_customer_spends(how: str) -> N
     assert after == pytest.approx(before * 0.35 / 0.4, rel=1e-6)
 
 
+@pytest.mark.jit
 def test_market_paths() -> None:
     """Where a market is shared the path is the unit: equity path by path, and who wins on it, by hand."""
     scenario, every = zoo_arms("treated_minds", customers=300, replicates=25)
@@ -228,6 +229,8 @@ def test_refused() -> None:
         sim.compare(sim.load("lifecycle"), ["gifts"], comparator="x")
     with pytest.raises(ScenarioError, match=r"policies: must name an arm to compare with none \(got \[\]\)"):
         sim.compare(sim.load("lifecycle"))
+    with pytest.raises(ScenarioError, match=r"run\.keep_customers: keeps a row of each customer in each arm"):
+        sim.compare(sim.load("lifecycle", "run.customers=3e7", "run.keep_customers=true"), ["gifts"])
     own = with_policies(sim.load("lifecycle"), {"gifts": {"cost": {"setup": 9.0}}})
     with pytest.raises(ScenarioError, match=r"policies\.gifts: is the scenario's own already, in force in every arm"):
         sim.compare(own, ["gifts"])

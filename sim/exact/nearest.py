@@ -17,8 +17,8 @@ def nearest(scenario: Scenario) -> tuple[Scenario, tuple[str, ...], Exact]:
     """Return the nearest solvable case, the features taken out of it, in the order in which they stood in the way, and its exact answer.
 
     Coefficients of minds are taken for 0, so that the base rates hold; a market stays as it would without regimes; policies go all at
-    once; a trait that is one too many, or a chance that would be cut at 1, gives way to its mean. The answer has a ``reason`` where none
-    of this helps.
+    once, but those that win customers; a trait that is one too many, or a chance that would be cut at 1, gives way to its mean. The answer
+    has a ``reason`` where none of this helps.
     """
     raw, taken, case, answer = scenario.model_dump(exclude_unset=True), list[str](), scenario, exact(scenario)
     while answer.reason is not None:

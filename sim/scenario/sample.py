@@ -10,7 +10,7 @@ from sim.scenario.arrivals import MOST_WAVES, Coupling
 from sim.scenario.base import at
 from sim.scenario.customers import Response
 from sim.scenario.model import Scenario
-from sim.scenario.policy import Policy
+from sim.scenario.policy import Policy, When
 
 if TYPE_CHECKING:  # numpy takes longer to import than a listing of scenarios takes
     import numpy as np
@@ -90,22 +90,20 @@ def _grown(scenario: Scenario, cohort: Cohort) -> Cohort:
 
 def wins(scenario: Scenario, policy: Policy, arrival: int) -> int:
     """Return how many customers who arrive in a calendar period a policy buys."""
-    if policy.acquire is None or not _buys(policy, arrival):
+    if policy.acquire is None or not _falls_due(policy.when, arrival):
         return 0
     return math.floor(_bought(policy.acquire.budget, policy.acquire.response) * _pull(scenario, arrival) + 0.5)
 
 
-def _buys(policy: Policy, arrival: int) -> bool:
-    when = policy.when
-    inside = when.start <= arrival and (when.stop is None or arrival < when.stop)
-    return policy.acquire is not None and inside and (arrival - when.start) % when.every == 0
+def _falls_due(when: When, arrival: int) -> bool:
+    return when.start <= arrival and (when.stop is None or arrival < when.stop) and (arrival - when.start) % when.every == 0
 
 
 def bought(scenario: Scenario, policy: Policy, before: float = math.inf) -> tuple[int, float]:
     """Return the customers whom a policy buys of cohorts that arrive before a calendar period, and the money, discounted to calendar 0."""
     if policy.acquire is None:
         return 0, 0.0
-    periods = [cohort.arrival for cohort in _planned(scenario) if cohort.arrival < before and _buys(policy, cohort.arrival)]
+    periods = [cohort.arrival for cohort in _planned(scenario) if cohort.arrival < before and _falls_due(policy.when, cohort.arrival)]
     spent = math.fsum(policy.acquire.budget * scenario.discount_factor**arrival for arrival in periods)
     return sum(wins(scenario, policy, arrival) for arrival in periods), spent
 
@@ -214,9 +212,8 @@ def cells(scenario: Scenario, customers: int | None = None) -> tuple[Cell, ...]:
     for c, group in enumerate(groups):
         counts = sainte_lague(list(shares.values()), sampled[c])
         for slot, (segment, share) in enumerate(shares.items()):
-            weight, planned = share * group.planned, share * group.planned
-            for key, count in group.won:
-                weight += _part(scenario, key, segment) * count
+            planned = share * group.planned
+            weight = planned + math.fsum(_part(scenario, key, segment) * count for key, count in group.won)
             found.append(Cell(c, group.arrival, segment, slot, weight / firm, weight, planned, counts[slot]))
     if scenario.existing is not None:
         for slot, (segment, count) in enumerate(zip(shares, scenario.existing.counts.sum(axis=1).tolist(), strict=True)):

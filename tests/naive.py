@@ -212,7 +212,7 @@ def turns(
         # who leaves, and how much of the period it lives through
         hazards = []
         for j in range(int(tables.edges[stage])):
-            h = tables.hazard[v, hazard_row, j]
+            h = tables.hazard[v, j, hazard_row]
             h = h * betas[int(tables.beta[v, stage, j]) - 1] if tables.beta[v, stage, j] else h
             h = h * frailty if tables.frail[v, stage, j] else h
             h = h * tables.edge_factor[v, m, y, stage, j] if tables.timed[v] else h
@@ -260,7 +260,7 @@ def turns(
         if tables.awake[stage]:
             life.done[t] = [contacts, held, int(held > kept > 0)]
         for c in range(len(STREAMS)):
-            amount = np.float64(exposure * mind.weight(c)) * (tables.stream_units[v, row, c] * tables.stream_factor[v, t])
+            amount = np.float64(exposure * mind.weight(c)) * (tables.stream_units[v, c, row] * tables.stream_factor[v, t])
             if c == INFORMATION:
                 amount = amount + np.float64(contacts) * (tables.contact_units[v, row] * tables.stream_factor[v, t])
             life.cash[t, FIRST_STREAM + c] += units(amount)

@@ -190,7 +190,7 @@ class Treated:
         """Return by how much what fades, or differs between customers, multiplies a hazard."""
         power = F(0.0)
         for p in self.ids:
-            power = power + self.tables.policy_sway[self.v, p, row, j] * self.force[p]
+            power = power + self.tables.policy_sway[self.v, p, j, row] * self.force[p]
         return self._exp(power)
 
     @staticmethod

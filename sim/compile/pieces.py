@@ -132,6 +132,7 @@ def _moves(scenario: Scenario, rows: Layout, oldest: int) -> dict[str, Array]:
     return {
         "hazard": hazard,
         "certain": certain,
+        "sure": np.array(certain.any(), np.uint32),
         "edge": edge,
         "edge_row": entry[targets].astype(np.uint32),
         "targets": np.array(targets),

@@ -14,14 +14,16 @@ from sim.compile.market import regime_paths
 from sim.compile.pieces import compile_variant
 from sim.compile.policy import desk, purpose
 from sim.compile.quantiles import Library
-from sim.compile.variant import Variant
+from sim.compile.variant import ROWS_LAST, Variant
 from sim.kernels.addresses import BETA_PURPOSES
 from sim.kernels.life import reached
 from sim.kernels.types import LIMIT, STAGE_KINDS, Array, Tables
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.memory import Memory, asking
 from sim.scenario.sample import Cell, cells, recruited_before
+from sim.scenario.stages import Stage
 
+EVERY_BIT = 2**64 - 1
 AMOUNT_NODES = (*range(1, 33), 40, 48, 64, 96, 128, 256, 1024)
 
 
@@ -144,16 +146,18 @@ def _edges(scenario: Scenario) -> dict[str, Array]:
     """Return what a move along each edge does, as numbers to add and masks; a scenario without edges has one that is never taken."""
     ends = edge_ends(scenario) or [(0, 0)]
     stages = list(scenario.stages.values())
-    every_bit = 2**64 - 1
     return {
         "edge_source": np.array([source for source, _ in ends], np.uint32),
-        "edge_ends": np.array([every_bit * (source != target) for source, target in ends], np.uint64),
-        "edge_tops": np.array([every_bit * (source != target and stages[source].rank == 3) for source, target in ends], np.uint64),
-        "edge_reaches": np.array([int(reached(stages[target].rank or 0)) for _, target in ends], np.uint64),
-        "edge_loses": np.array([stages[target].kind == "lost" for _, target in ends], np.uint32),
-        "edge_wins": np.array([stages[target].kind == "active" for _, target in ends], np.uint32),
+        "edge_does": np.array([_does(stages[one], stages[other], one == other) for one, other in ends], np.uint64),
         "edge_returns": np.array([stages[one].kind == "lost" and stages[other].kind != "lost" for one, other in ends], np.uint32),
     }
+
+
+def _does(source: Stage, target: Stage, renewal: bool) -> list[int]:
+    """Return what a move does, in the order of ``ENDS`` … ``WINS``."""
+    ends, tops = not renewal, not renewal and source.rank == 3
+    masks = [EVERY_BIT * holds for holds in (ends, tops, target.kind == "lost", target.kind == "active")]
+    return [*masks[:2], int(reached(target.rank or 0)), *masks[2:]]
 
 
 def _thresholds(variants: Sequence[Variant]) -> dict[str, Array]:
@@ -188,6 +192,7 @@ def _stacked(variants: Sequence[Variant], before: dict[str, tuple[tuple[Array, .
         first, stacked = before.get(field, ((), None))
         if stacked is None or len(first) != len(every) or not all(map(is_, first, every)):
             stacked = np.concatenate([one[np.newaxis] for one in every])
+            stacked = np.ascontiguousarray(np.swapaxes(stacked, -1, -2)) if field in ROWS_LAST else stacked
             before.setdefault(field, (every, stacked))
         found[field] = stacked
     return found

@@ -13,6 +13,9 @@ BY_ROW = (
 BY_SECOND = ("fixed_purchase", "fixed_service", "hazard", "certain", "policy_who", "policy_member", "policy_sway")
 """Fields with their row axis first, and second."""
 
+ROWS_LAST = ("hazard", "stream_units", "policy_sway")
+"""Fields whose row axis Tables has last, so that looking one up takes no multiplication; here it is the last but one."""
+
 COPIED = ("hazard", "certain")
 """Fields of which there is a copy for each set of altering policies, on their first axis."""
 
@@ -38,6 +41,7 @@ class Variant(NamedTuple):
     plain: Array
     hazard: Array
     certain: Array
+    sure: Array
     frail: Array
     beta: Array
     until_exit: Array

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sim.kernels.jit import inner, jit, leaf
+from sim.kernels.listing import list_places
 from sim.kernels.maths import TO_UNIT, exp, ln, normal
 from sim.kernels.philox import HALF, MASK, philox
 from sim.kernels.samplers import amount_node, look_up, poisson
@@ -131,13 +132,12 @@ def place_orders(tables: Tables, state: State, scratch: Scratch, q: int, v: int,
         for i in range(n):
             means[i] = np.float64(factor[i] * level[i])
         return poisson(word, means, scratch.places, scratch.work, n)
-    buyers = np.uintp(0)
     for i in range(n):
-        scratch.places[buyers] = np.uint32(i)
-        buyers += np.uintp(np.float32(word[i]) * TO_UNIT < factor[i])
-    for k in range(np.int64(buyers)):
+        scratch.places[i] = np.uint32(np.float32(word[i]) * TO_UNIT < factor[i])
+    buyers = list_places(scratch.places, n)
+    for k in range(buyers):
         count[k] = 1.0
-    return np.int64(buyers)
+    return buyers
 
 
 @inner

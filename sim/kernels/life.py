@@ -4,7 +4,7 @@ import numpy as np
 
 from sim.kernels.addresses import BLOCK_GIFTS, BLOCK_TRAITS, TRAIT_PERIOD
 from sim.kernels.existing import look_up_standing, start_existing
-from sim.kernels.jit import inner, jit
+from sim.kernels.jit import inner, jit, leaf
 from sim.kernels.maths import TO_UNIT, minus_log_complement, normal
 from sim.kernels.mind import start_mind
 from sim.kernels.pair import note_case
@@ -234,16 +234,33 @@ def finish(
 @inner
 def add_moments(clv: Array, patterns: Array, lives: Array, count: int) -> None:
     """Add a group's CLVs to ``lives`` (pattern, 6): customers, negative ones, sum, and sums of products of the halves."""
+    for pattern in range(len(PATTERNS)):
+        add_life(clv, patterns, np.uint32(pattern), lives[pattern], count)
+
+
+@leaf
+def add_life(clv: Array, patterns: Array, pattern: np.uint32, life: Array, count: int) -> None:
+    """Add the CLVs of those with one life pattern to its sums."""
+    customers = 0
     for i in range(count):
-        value = clv[i]
+        customers += patterns[i] == pattern
+    if customers == 0:
+        return
+    negative, total, high_high, high_low, low_low = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    for i in range(count):
+        value = clv[i] if patterns[i] == pattern else np.int64(0)
         high, low = value >> np.int64(26), value & LOW
-        life = lives[patterns[i]]
-        life[0] += 1
-        life[1] += value < 0
-        life[2] += value
-        life[3] += high * high
-        life[4] += high * low
-        life[5] += low * low
+        negative += value < 0
+        total += value
+        high_high += high * high
+        high_low += high * low
+        low_low += low * low
+    life[0] += customers
+    life[1] += negative
+    life[2] += total
+    life[3] += high_high
+    life[4] += high_low
+    life[5] += low_low
 
 
 @inner

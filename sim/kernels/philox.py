@@ -21,17 +21,20 @@ ROUNDS = 10
 
 @jit
 def philox(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64) -> tuple[np.uint64, ...]:
-    """Return the four words at a counter under a key; all are uint64 holding 32 bits."""
+    """Return the four words at a counter under a key; all are uint64 holding 32 bits.
+
+    On the way only what is multiplied is cut to 32 bits, which vector instructions do by themselves.
+    """
     for _ in range(ROUNDS):
-        product_0 = MULTIPLIER_0 * c0
-        product_1 = MULTIPLIER_1 * c2
+        product_0 = MULTIPLIER_0 * (c0 & MASK)
+        product_1 = MULTIPLIER_1 * (c2 & MASK)
         c0 = (product_1 >> HALF) ^ c1 ^ k0
-        c1 = product_1 & MASK
+        c1 = product_1
         c2 = (product_0 >> HALF) ^ c3 ^ k1
-        c3 = product_0 & MASK
+        c3 = product_0
         k0 = (k0 + WEYL_0) & MASK
         k1 = (k1 + WEYL_1) & MASK
-    return c0, c1, c2, c3
+    return c0 & MASK, c1 & MASK, c2 & MASK, c3 & MASK
 
 
 @leaf

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sim.kernels.jit import jit, leaf
+from sim.kernels.listing import list_places
 from sim.kernels.maths import exp, exponent_64
 from sim.kernels.types import NODES, Z_MAX, Array, Integer
 
@@ -78,7 +79,7 @@ def poisson(words: Array, means: Array, places: Array, work: Array, n: int) -> I
     + 12 standard deviations + 40 (never reached by a 32-bit uniform but for rounding) they stop.
     """
     count, u, mean, p, below = work[0], work[1], work[2], work[3], work[4]
-    listed = list_doubtful(words, means, p, places, n)
+    listed = list_doubtful(words, means, places, n)
     for k in range(listed):
         i = np.uintp(places[k])
         u[k] = (np.float64(words[i]) + 0.5) * 2.0**-32
@@ -101,19 +102,16 @@ def poisson(words: Array, means: Array, places: Array, work: Array, n: int) -> I
 
 
 @leaf
-def list_doubtful(words: Array, means: Array, excess: Array, places: Array, n: int) -> Integer:
+def list_doubtful(words: Array, means: Array, places: Array, n: int) -> Integer:
     """Write the places whose count may be above 0 to ``places`` and return their number.
 
     e**-m is never below its series up to the third power. 1e-9 stands for all rounding.
     """
     for i in range(n):
         m = means[i]
-        excess[i] = (np.float64(words[i]) + 0.5) * 2.0**-32 - (1.0 - m * (1.0 - m * (0.5 - m / 6.0))) + 1e-9
-    listed = np.uintp(0)
-    for i in range(n):
-        places[listed] = np.uint32(i)
-        listed += np.uintp(excess[i] > 0.0)
-    return np.int64(listed)
+        excess = (np.float64(words[i]) + 0.5) * 2.0**-32 - (1.0 - m * (1.0 - m * (0.5 - m / 6.0))) + 1e-9
+        places[i] = np.uint32(excess > 0.0)
+    return list_places(places, n)
 
 
 @leaf

@@ -16,27 +16,23 @@ from sim.kernels.addresses import BLOCK_LAST, BLOCK_MIND, BLOCK_MOVES, BLOCK_ORD
 from sim.kernels.cash import book, book_acquisition, book_fixed, time_last
 from sim.kernels.drop import drop_all
 from sim.kernels.jit import inner, leaf
+from sim.kernels.listing import list_places
 from sim.kernels.maths import TO_UNIT, exponential
-from sim.kernels.mind import return_home, sway, think
-from sim.kernels.pair import note_moves
+from sim.kernels.mind import sway, think
+from sim.kernels.move import move
 from sim.kernels.philox import counter
 from sim.kernels.samplers import take
 from sim.kernels.streams import book_streams
-from sim.kernels.sums import add, add_square
+from sim.kernels.sums import add_square
 from sim.kernels.talk import draw_for, identity_of, spread_word
 from sim.kernels.treat import pay, steer, treat, treated_still
 from sim.kernels.types import (
     ACQUISITION,
-    AT_TOP,
     GROUP,
-    LOST_AT,
     OVER,
     PAID_BACK,
-    SHORT,
     SUBSCRIPTION,
-    TRANSITION,
     WAS_ACTIVE,
-    WAS_LOST,
     Array,
     Integer,
     Scratch,
@@ -80,7 +76,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     if tables.selling[v] != 0:
         sell(tables, tally.activity[k, g, t], state, scratch, q, v, t, n)
     if tables.plain[v] != 0:
-        movers = decide_plain(tables.leave_below[v], rows, scratch.words[t % 2 * 2], scratch.moved, n)
+        movers = decide_plain(tables.leave_below[v], rows, scratch.words[t % 2 * 2], scratch.net, scratch.moved, n)
     else:
         movers = decide(tables, state, scratch, q, v, rows, (t, y, m), n)
     if tables.fixed[v] != 0:
@@ -130,13 +126,16 @@ def find_stages(tables: Tables, row: Array, scratch: Scratch, v: int, n: int) ->
 
 
 @leaf
-def decide_plain(leave_below: Array, row: Array, word: Array, moved: Array, n: int) -> Integer:
-    """List the places of those who leave in ``moved`` and return their number: the first word against the threshold of the row."""
-    movers = np.uintp(0)
+def decide_plain(leave_below: Array, row: Array, word: Array, below: Array, moved: Array, n: int) -> Integer:
+    """List the places of those who leave in ``moved`` and return their number: the first word against the threshold of the row.
+
+    below: scratch, int64.
+    """
     for i in range(n):
-        moved[movers] = np.uint32(i)
-        movers += np.uintp(np.uint64(word[i]) < leave_below[row[i]])
-    return np.int64(movers)
+        below[i] = leave_below[row[i]]
+    for i in range(n):
+        moved[i] = np.uint32(np.int64(word[i]) < below[i])
+    return list_places(moved, n)
 
 
 @inner
@@ -149,10 +148,10 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows:
     t, y, m = when
     row, total = state.row[q], scratch.hazards[0]
     total[:n] = ZERO
-    for j in range(tables.edge.shape[2]):
+    for j in range(tables.hazard.shape[1]):
         edge = scratch.hazards[1 + j]
         for i in range(n):
-            edge[i] = tables.hazard[v, rows[i], j]
+            edge[i] = tables.hazard[v, j, rows[i]]
         modify(tables, state, scratch, q, v, j, n)
         if tables.timed[v] != 0:
             take(tables.edge_factor[v, m, y, :, j], scratch.stage, scratch.floats[0], n)
@@ -164,27 +163,26 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows:
         for i in range(n):
             total[i] += edge[i]
     certain = scratch.after
-    for i in range(n):
-        certain[i] = tables.certain[v, rows[i]]
+    certain[:n] = np.uint32(0)
+    if tables.sure[v] != 0:
+        for i in range(n):
+            certain[i] = tables.certain[v, rows[i]]
     scratch.exposure[:n] = ONE
-    listed = list_likely(scratch.words[t % 2 * 2], total, certain, scratch.floats[0], scratch.places, n)
+    listed = list_likely(scratch.words[t % 2 * 2], total, certain, scratch.places, n)
     return list_leavers(tables, scratch, v, t, listed)
 
 
 @leaf
-def list_likely(word: Array, total: Array, certain: Array, excess: Array, places: Array, n: int) -> Integer:
+def list_likely(word: Array, total: Array, certain: Array, places: Array, n: int) -> Integer:
     """Write the places of those who may leave to ``places`` and return their number.
 
     A wait, -ln(1-u), is never below u; 1e-5 of the hazard is more than all rounding.
     """
     for i in range(n):
         short = total[i] * LONGER - np.float32(word[i]) * TO_UNIT
-        excess[i] = total[i] if certain[i] != 0 else short
-    listed = np.uintp(0)
-    for i in range(n):
-        places[listed] = np.uint32(i)
-        listed += np.uintp(excess[i] > ZERO)
-    return np.int64(listed)
+        excess = total[i] if certain[i] != 0 else short
+        places[i] = np.uint32(excess > ZERO)
+    return list_places(places, n)
 
 
 @inner
@@ -230,145 +228,21 @@ def multiply(edge: Array, factor: Array, n: int) -> None:
 
 
 @inner
-def move(
-    tables: Tables,
-    tally: Tally,
-    state: State,
-    scratch: Scratch,
-    q: int,
-    who: tuple[int, int, int],
-    rows: Array,
-    t: int,
-    movers: Integer,
-    n: int,
-) -> Integer:
-    """Move the leavers along their edges, age the others; return how many are done (``dropped``).
-
-    who: case, cell, variant; rows: of the thresholds that hold.
-
-    Written without branches on what a mover does: they would be mispredicted, which costs more than all the work here.
-    """
-    k, g, v = who
-    row, history, net, moved, edge = state.row[q], state.history[q], scratch.net, scratch.moved, scratch.edge
-    if tables.plain[v] != 0:
-        pick_plain(tables.edge_below[v], tables.edge[v], row, rows, scratch.words[t % 2 * 2 + 1], scratch, movers)
-    else:
-        pick(tables.edge[v], row, scratch.words[t % 2 * 2 + 1], scratch, movers)
-    if scratch.trace.shape[0] > 0:
-        note_moves(tables, scratch, state.place[q], (k, v), t, movers)
-    flows, sojourns, cash = tally.flows[k, g, t], tally.sojourns[k, g], tables.edge_units[v, t]
-    losses, done = np.int64(0), np.uintp(0)
-    for m in range(movers):
-        i = np.uintp(moved[m])
-        e = edge[m]
-        past = history[i]
-        stay = np.uint64(t + 1) - (past & SHORT)
-        flows[e] += 1
-        sojourns[tables.edge_source[e], stay] += np.int64(tables.edge_ends[e] & ONCE)
-        past += (stay & tables.edge_ends[e]) + ((stay & tables.edge_tops[e]) << AT_TOP)
-        past |= tables.edge_reaches[e]
-        lost = (tables.edge_loses[e] != 0) & (past & (WAS_ACTIVE | WAS_LOST) == WAS_ACTIVE)
-        losses += lost
-        history[i] = past | WAS_LOST | (np.uint64(t) << LOST_AT) if lost else past
-        if (tables.edge_wins[e] != 0) & (past & WAS_ACTIVE == NOTHING):  # never where customers start active
-            convert(tables, tally, state, net, q, (k, g, v), t, i)
-        if tables.edge_cash[v] != 0:
-            net[i] += cash[e]
-        row[i] = tables.edge_row[v, e]
-        scratch.dropped[done] = np.uint32(i)
-        done += np.uintp(tables.edge_drops[v, e])
-    tally.losses[k, g, t] += losses
-    if tables.minded[v] != 0:
-        return_home(tables, state.mind[q], scratch, v, movers)
-    if tables.edge_cash[v] != 0:
-        book_edges(tally.cash[k, g, t, TRANSITION], edge, cash, movers)
-    if tables.ageing[v] != 0:
-        age(tables.stay_row[v], row, scratch.after, n)
-    return np.int64(done)
-
-
-@inner
 def list_over(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int) -> Integer:
     """List in ``dropped`` those to whom nothing happens any more, and return their number."""
     over, row, dropped = tables.over[v], state.row[q], scratch.dropped
-    listed = np.uintp(0)
     for i in range(state.live[q]):
-        dropped[listed] = np.uint32(i)
-        listed += np.uintp(over[row[i]] != 0)
+        dropped[i] = over[row[i]]
+    listed = list_places(dropped, state.live[q])
     if tables.treating.shape[1] == 0:
-        return np.int64(listed)
-    done, found = 0, np.int64(listed)
-    for m in range(found):
+        return listed
+    done = 0
+    for m in range(listed):
         at = np.uintp(dropped[m])
         if over[row[at]] == OVER or not treated_still(tables, state, q, v, t, at):
             dropped[done] = np.uint32(at)
             done += 1
     return done
-
-
-@inner
-def book_edges(total: Array, edge: Array, cash: Array, movers: Integer) -> None:
-    """Book the cash of the edges taken."""
-    booked = np.int64(0)
-    for m in range(movers):
-        booked += cash[edge[m]]
-    add(total, booked)
-
-
-@inner
-def age(stay_row: Array, row: Array, after: Array, n: int) -> None:
-    """Let a period pass in everybody's stage; movers stand before their first row (``edge_row``) and step onto it."""
-    for i in range(n):
-        after[i] = stay_row[row[i]]
-    for i in range(n):
-        row[i] = after[i]
-
-
-@inner
-def convert(tables: Tables, tally: Tally, state: State, net: Array, q: int, who: tuple[int, int, int], t: int, i: Integer) -> None:
-    """Note that prospect i turned active, and book its acquisition cost where that is due now; who: case, cell, variant."""
-    k, g, v = who
-    state.history[q, i] |= WAS_ACTIVE
-    tally.conversions[k, g, t] += 1
-    if tables.acquisition_at_arrival[v] == 0:
-        cost = tables.acquisition_units[v, t + 1]
-        state.acquisition[q, i] = cost
-        net[i] += cost
-        add(tally.cash[k, g, t, ACQUISITION], cost)
-
-
-@inner
-def pick_plain(edge_below: Array, edge: Array, row: Array, rows: Array, word: Array, scratch: Scratch, movers: Integer) -> None:
-    """Write the edge each mover takes to ``edge``: as many of its thresholds (in ``rows``) as the second word has passed."""
-    moved, taken = scratch.moved, scratch.edge
-    last = edge_below.shape[1] - 1
-    for m in range(movers):
-        i = np.uintp(moved[m])
-        drawn = np.uint64(word[i])
-        r = rows[i]
-        passed = np.uintp(0)
-        for j in range(last):
-            passed += np.uintp(drawn >= edge_below[r, j])
-        taken[m] = edge[row[i], passed]
-
-
-@inner
-def pick(edge: Array, row: Array, word: Array, scratch: Scratch, movers: Integer) -> None:
-    """Write the edge each mover takes to ``edge``: the first whose cumulative hazard passes a uniform share of the sum.
-
-    Rounding at the top falls to the last edge that can be taken.
-    """
-    hazards = scratch.hazards
-    for m in range(movers):
-        i = np.uintp(scratch.moved[m])
-        target = np.float32(word[i]) * TO_UNIT * hazards[0, i]
-        below = ZERO
-        passed, last = 0, 0
-        for j in range(1, hazards.shape[0]):
-            below += hazards[j, i]
-            passed += target >= below
-            last = j - 1 if hazards[j, i] > ZERO else last
-        scratch.edge[m] = edge[row[i], min(passed, last)]
 
 
 @inner

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.kernels.jit import inner
+from sim.kernels.jit import inner, leaf
 from sim.kernels.sums import add
 from sim.kernels.types import (
     FIRST_STREAM,
@@ -32,27 +32,36 @@ WHOLE = np.int64(np.float64(TO_WHOLE).view(np.int64))
 @inner
 def book_streams(tables: Tables, cash: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
     """Book each stream that is on and add it to ``net``; cash: (column, 2)."""
-    row, net, weight, exposure, value = state.row[q], scratch.net, scratch.floats[0], scratch.exposure, scratch.value
-    whole = value.view(np.int64)
+    row, weight, exposure, value = state.row[q], scratch.floats[0], scratch.exposure, scratch.value
     if tables.plain[v] != 0:
         exposure[:n] = ONE
     factor = tables.stream_factor[v, t]
     for c in range(N_STREAMS):
-        if tables.streaming[v, c] != 0:
+        if tables.streaming[v, c] == 0:
+            continue
+        for i in range(n):
+            value[i] = tables.stream_units[v, c, row[i]]
+        if c == INFORMATION and tables.contacting[v] != 0:
+            listen(tables, row, scratch, v, factor, n)
+        elif weighed(tables, v, c):
             weigh(tables, state, weight, q, v, c, n)
             for i in range(n):
-                value[i] = tables.stream_units[v, row[i], c]
-            if c == INFORMATION and tables.contacting[v] != 0:
-                listen(tables, state.row[q], scratch, v, factor, n)
-            else:
-                for i in range(n):
-                    value[i] = np.floor(np.float64(exposure[i] * weight[i]) * (value[i] * factor) + 0.5) + TO_WHOLE
-            booked = np.int64(0)
+                value[i] = np.floor(np.float64(exposure[i] * weight[i]) * (value[i] * factor) + 0.5) + TO_WHOLE
+        else:
             for i in range(n):
-                amount = whole[i] - WHOLE
-                net[i] += amount
-                booked += amount
-            add(cash[FIRST_STREAM + c], booked)
+                value[i] = np.floor(np.float64(exposure[i]) * (value[i] * factor) + 0.5) + TO_WHOLE
+        add(cash[FIRST_STREAM + c], book_whole(value.view(np.int64), scratch.net, n))
+
+
+@leaf
+def book_whole(whole: Array, net: Array, n: int) -> np.int64:
+    """Add whole numbers that stand in the lowest bits to ``net``, and return their sum."""
+    booked = np.int64(0)
+    for i in range(n):
+        amount = whole[i] - WHOLE
+        net[i] += amount
+        booked += amount
+    return booked
 
 
 @inner
@@ -66,9 +75,14 @@ def listen(tables: Tables, row: Array, scratch: Scratch, v: int, factor: float, 
 
 
 @inner
+def weighed(tables: Tables, v: int, c: int) -> bool:
+    """Return whether customers differ in how much of stream c they are worth."""
+    return bool(c in (WORD_OF_MOUTH, KNOWLEDGE) or (c == TRANSACTION and tables.trust_above[v] >= ZERO))
+
+
+@inner
 def weigh(tables: Tables, state: State, weight: Array, q: int, v: int, c: int, n: int) -> None:
-    """Write how much of stream c each customer is worth."""
-    weight[:n] = ONE
+    """Write how much of stream c, in which they differ, each customer is worth."""
     if c == WORD_OF_MOUTH:
         satisfaction, influence, more = state.mind[q, SATISFACTION], state.gift[q, INFLUENCE], tables.talk[v]
         for i in range(n):
@@ -78,7 +92,7 @@ def weigh(tables: Tables, state: State, weight: Array, q: int, v: int, c: int, n
         known = state.gift[q, KNOWN]
         for i in range(n):
             weight[i] = known[i]
-    elif c == TRANSACTION and tables.trust_above[v] >= ZERO:
+    else:
         trust, above = state.mind[q, TRUST], tables.trust_above[v]
         for i in range(n):
             weight[i] = ONE if trust[i] > above else ZERO

@@ -7,6 +7,7 @@ import numpy as np
 
 from sim.kernels.addresses import TRAIT_PERIOD
 from sim.kernels.jit import inner
+from sim.kernels.listing import list_places
 from sim.kernels.maths import TO_UNIT, exponent, normal
 from sim.kernels.philox import counter
 from sim.kernels.staff import enrolled, hand_over, waits
@@ -138,7 +139,7 @@ def ask(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, 
 def list_open(tables: Tables, state: State, scratch: Scratch, q: int, which: tuple[int, int], t: int) -> Integer:
     """List in ``places`` who stands where policy p treats, has had no contact too lately, and could still join; which: variant, policy."""
     v, p = which
-    row, asked, since, fits, places = state.row[q], state.asked[q, p], state.since[q, p], scratch.after, scratch.places
+    row, asked, since, fits = state.row[q], state.asked[q, p], state.since[q, p], scratch.places
     who, once = tables.policy_who[v, p], np.uint16(0 if tables.policy_when[v, p, LASTS] == 0 else NEVER_ASKED)
     now, cooldown, never = np.int32(t + 1), np.int32(tables.policy_when[v, p, COOLDOWN]), np.int32(NEVER_ASKED)
     live = state.live[q]
@@ -154,11 +155,7 @@ def list_open(tables: Tables, state: State, scratch: Scratch, q: int, which: tup
     if state.trail.shape[1] > 0:
         for i in range(live):
             fits[i] *= np.uint32(np.int64(state.trail[q, p, i]) >= tables.policy_trail[v, p])
-    listed = np.uintp(0)
-    for i in range(live):
-        places[listed] = np.uint32(i)
-        listed += np.uintp(fits[i] != 0)
-    return np.int64(listed)
+    return list_places(fits, live)
 
 
 @inner
@@ -365,9 +362,9 @@ def steer(tables: Tables, row: Array, scratch: Scratch, v: int, j: int, n: int) 
     power, factor, hazard = scratch.floats[0], scratch.floats[1], scratch.hazards[1 + j]
     power[:n] = ZERO
     for p in range(tables.treating.shape[1]):
-        if tables.treating[v, p] != 0 and tables.policy_sway[v, p, :, j].any():
+        if tables.treating[v, p] != 0 and tables.policy_sway[v, p, j].any():
             for i in range(n):
-                factor[i] = tables.policy_sway[v, p, row[i], j]
+                factor[i] = tables.policy_sway[v, p, j, row[i]]
             for i in range(n):
                 power[i] += factor[i] * scratch.force[p, i]
     exponent(power, factor, n)

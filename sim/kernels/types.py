@@ -53,6 +53,10 @@ ACTIVITIES = ("contacts", "products", "added")
 
 CONTACTS, HELD, ADDED = range(len(ACTIVITIES))
 
+ENDS, TOPS, REACHES, LOSES, WINS = range(5)
+"""Places on the last axis of ``Tables.edge_does``: a move ends the stay (it is no renewal); the stay it ends was one in rank 3; the rank it
+leads into; that is a lost stage; an active one."""
+
 LOYALTY_SWAY, TRUST_SWAY, COST_SWAY = range(3)
 """Places on the last axis of ``Tables.sway``."""
 
@@ -138,11 +142,7 @@ class Tables(NamedTuple):
     # what a move along an edge does, ready to be added or masked
     edge_source: Array  # (e,) uint32: stage it leads out of
     edge_row: Array  # (v, e) uint32: target's first row; where ageing, one in which no period is spent and that ``stay_row`` leads on from
-    edge_ends: Array  # (e,) uint64: all bits where it ends the stay (it is no renewal), else 0
-    edge_tops: Array  # (e,) uint64: all bits where the stay it ends was one in rank 3
-    edge_reaches: Array  # (e,) uint64: REACHED bit of its target's rank
-    edge_loses: Array  # (e,) uint32: leads into a lost stage
-    edge_wins: Array  # (e,) uint32: leads into an active stage
+    edge_does: Array  # (e, 5) uint64: ENDS … WINS; all bits of one that holds, else 0; but REACHES: the REACHED bit of its target's rank
     edge_drops: Array  # (v, e) uint32: leads into a stage without a way out, without cash and without orders
     edge_cash: Array  # (v,) uint32: some edge has cash
     edge_units: Array  # (v, t, e) int64: cash of a move at the end of t, units, discounted
@@ -150,8 +150,9 @@ class Tables(NamedTuple):
     plain: Array  # (v,) uint32: no modifier, the integer thresholds decide
     leave_below: Array  # (v, r) uint64: leave where the first word is below
     edge_below: Array  # (v, r, j) uint64: take the first edge the second word is below
-    hazard: Array  # (v, r, j) float32: cumulative hazard of a period (weights where certain; a factor of a beta edge's own)
+    hazard: Array  # (v, j, r) float32: cumulative hazard of a period (weights where certain; a factor of a beta edge's own)
     certain: Array  # (v, r) uint32: probabilities sum to 1
+    sure: Array  # (v,) uint32: in some row they do
     frail: Array  # (v, s, j) float32: 1 where the customer's frailty multiplies it
     beta: Array  # (v, s, j) uint32: 1 + number of the beta trait, 0 for none
     until_exit: Array  # (v,) uint32
@@ -210,7 +211,7 @@ class Tables(NamedTuple):
     policy_fade: Array  # (v, p, t) float32: strength t periods after the contact
     policy_fades: Array  # (v, p) uint32: it has a decay
     policy_spread: Array  # (v, p) float32
-    policy_sway: Array  # (v, p, r, j) float32: log-multipliers at full strength
+    policy_sway: Array  # (v, p, j, r) float32: log-multipliers at full strength
     policy_lift: Array  # (v, p, lift) float32: factors, from orders on, as log-multipliers
     policy_rank: Array  # (v, p, 2) int64: by what customers are ranked (RANKS), and 1 or -1
     price_units: Array  # (v, r) float64: units of price
@@ -235,7 +236,7 @@ class Tables(NamedTuple):
     season_orders: Array  # (v, m, y) float32
     season_margin: Array  # (v, m, y) float64
     streaming: Array  # (v, c) uint32: the stream is on
-    stream_units: Array  # (v, r, c) float64: units a period at weight 1
+    stream_units: Array  # (v, c, r) float64: units a period at weight 1
     stream_factor: Array  # (v, t) float64: discount factor
     talk: Array  # (v,) float32: how much more the dissatisfied tell
     reach: Array  # (v,) float32: people a satisfied customer recruits a period, at influence 1; 0 where talk is worth money

@@ -111,7 +111,7 @@ class Followed:
     @cached_property
     def served(self) -> Floats:
         """Cost to serve and to sell a period, at the rates of the stage held ``(T + 1, n)``, currency, 0 or more."""
-        return -(self.by_row(self.tables.service_units) + self.by_row(self.tables.stream_units[:, :, SALES])) / UNIT
+        return -(self.by_row(self.tables.service_units) + self.by_row(self.tables.stream_units[:, SALES])) / UNIT
 
     @cached_property
     def level(self) -> Floats:

@@ -70,7 +70,7 @@ def test_hazards_by_age_add_up(tmp_path: Path) -> None:
     rows = tables.standing_row
     np.testing.assert_array_equal(rows, tables.first_row[0, 0] + g)
     ages = np.arange(int(found.horizon) + 40)
-    np.testing.assert_allclose(tables.hazard[0, : ages.size, 0], ((ages + 1) / 4.0) ** 1.3 - (ages / 4.0) ** 1.3, rtol=1e-5)
+    np.testing.assert_allclose(tables.hazard[0, 0, : ages.size], ((ages + 1) / 4.0) ** 1.3 - (ages / 4.0) ** 1.3, rtol=1e-5)
 
 
 def test_investment_grows_with_the_stay(tmp_path: Path) -> None:

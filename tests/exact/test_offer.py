@@ -57,7 +57,7 @@ def test_hazards_at_the_given_split(price: float, share: float) -> None:
     stays = np.exp(-factor * np.array([0.1, 0.2, 0.2]))
     assert found.retention == pytest.approx(stays, rel=1e-12)
     tables = compile_tables(read({"period": "year", "start": "s", "horizon": 3, "stages": stages, "fair_share": fair}))
-    assert tables.hazard[0, :2, 0] == pytest.approx(factor * np.array([0.1, 0.2]), rel=1e-6)
+    assert tables.hazard[0, 0, :2] == pytest.approx(factor * np.array([0.1, 0.2]), rel=1e-6)
     assert tables.plain[0] == 1  # nothing is left for the kernels to do
     assert tables.leave_below[0, :2] / 2**32 == pytest.approx(1 - stays[:2], abs=1e-7)
 

@@ -250,8 +250,8 @@ def test_lists_by_stage_age_are_not_cut(name: str) -> None:
 def test_every_worth_by_stage_age_reaches_its_row() -> None:
     worths = {"information": [1.0, 2.0, 4.0], "fees": [3.0, 5.0], "knowledge": [0.0, 0.0, 0.0, 7.0], "sales_cost": [2.0]}
     tables = compile_tables(read(sound(**{f"stages__member__{name}": values for name, values in worths.items()})))
-    rows = np.flatnonzero(np.any(tables.stream_units[0] != 0, axis=1))
-    found = tables.stream_units[0, rows] / 2**20
+    rows = np.flatnonzero(np.any(tables.stream_units[0] != 0, axis=0))
+    found = tables.stream_units[0, :, rows] / 2**20
     # columns: word of mouth, information, knowledge, transaction, sales
     assert found.tolist() == [[0, 1, 0, 3, -2], [0, 2, 0, 5, -2], [0, 4, 0, 5, -2], [0, 4, 7, 5, -2]]
 
@@ -424,5 +424,5 @@ def test_steep_weibulls_lead_out_for_certain(law: dict[str, float]) -> None:
     scenario = read(sound(stages__trial__to={"lost": {"weibull": law}}))
     tables = compile_tables(scenario)
     assert np.isfinite(tables.hazard).all()
-    rows = tables.hazard[0, :12, 0]
+    rows = tables.hazard[0, 0, :12]
     assert rows[-1] == (1e6 if law["shape"] > 1 else 0)

@@ -106,11 +106,13 @@ def canonical(tally: Tally) -> Tally:
     return tally
 
 
-def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool = False) -> State:
+def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool = False, traced: int = 0) -> State:
     """Return room for ``groups`` groups of customers.
 
-    timed: the time of the last order is kept; rationed: customers are contacted before the step.
+    timed: the time of the last order is kept; rationed: customers are contacted before the step; traced: stages that a customer's trace
+    has room for, where cases are to be compared, else 0.
     """
+    cases = len(tables.variant) if traced > 0 and len(tables.variant) > 1 else 0
 
     def room(kind: type, *more: int) -> Array:
         return np.zeros((groups, *more, GROUP), kind)
@@ -140,13 +142,14 @@ def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool
         owed=room(np.int64, int(rationed)),
         score=room(np.float32, int(rationed)),
         takes=room(np.uint8, int(rationed)),
+        cases=room(np.int64, cases_compared(tables) if cases else 0, len(PAIRED) + 1),
+        trace=room(np.uint32, cases, traced),
+        steps=room(np.uint16, cases),
     )
 
 
-def empty_scratch(tables: Tables, horizon: int = 0) -> Scratch:
-    """Return one thread's scratch; horizon: above 0 for room to trace customers through that many periods, where cases are compared."""
-    cases = len(tables.variant)
-    traced = cases if cases > 1 and horizon > 0 else 0
+def empty_scratch(tables: Tables) -> Scratch:
+    """Return one thread's scratch."""
     return Scratch(
         words=np.zeros((4, GROUP), np.uint32),
         order_words=np.zeros((4, GROUP), np.uint32),
@@ -176,9 +179,6 @@ def empty_scratch(tables: Tables, horizon: int = 0) -> Scratch:
         altered=np.zeros(GROUP, np.uint32),
         charge=np.zeros(GROUP, np.int64),
         lifts=np.zeros((LIFTS, GROUP), np.float32),
-        cases=np.zeros((cases_compared(tables), len(PAIRED) + 1, GROUP), np.int64),
-        trace=np.zeros((traced, horizon + 1, GROUP), np.uint32),
-        steps=np.zeros((traced, GROUP), np.uint16),
         groups=np.zeros((len(PATTERNS), tables.stage_kind.size + 1, 11), np.int64),
         recruited=np.zeros((RECRUITS if tables.reach.any() else 0, 3), np.uint64),
         made=np.zeros(1, np.int64),

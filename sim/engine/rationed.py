@@ -15,18 +15,21 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from sim.engine.arrays import canonical, cases_compared, empty_kept, empty_scratch, empty_state, empty_tally, merge
+from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
 from sim.engine.learning import Learner
 from sim.engine.reach import SLACK, Rations, ends, in_rank, purses
 from sim.engine.run import Outcome, available_threads, groups, timed
 from sim.engine.seen import Candidates, Judges
 from sim.kernels.drivers import CELL, CHOSEN, FIRST, FREELY, RANKED, REPLICATE, run_contacts, run_pairs, run_period
-from sim.kernels.types import GROUP, LASTS, NOBODY, PAIRED, SUBSCRIPTION, Array, Kept, Scratch, State, Tables, Tally
+from sim.kernels.types import GROUP, LASTS, NOBODY, SUBSCRIPTION, Array, Kept, Scratch, State, Tables, Tally
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.world import Run
 
 T = TypeVar("T")
+
+TRACED = 8
+"""Stages that there is room for in each customer's trace, where cases are compared; it is doubled when one has entered as many."""
 
 
 def refuse_beside(scenario: Scenario) -> None:
@@ -52,7 +55,14 @@ class _Part:
     state: State
     scratch: Scratch
     tally: Tally
-    cases: Array
+
+    def make_room(self, k: int, most: int) -> None:
+        """Let each customer of case k enter one more stage, of ``most`` in all."""
+        trace = self.state.trace
+        depth = trace.shape[2]
+        if trace.size > 0 and depth < most and self.state.steps[:, k].max() == depth:
+            more = min(depth, most - depth)
+            self.state = self.state._replace(trace=np.pad(trace, ((0, 0), (0, 0), (0, more), (0, 0))))
 
 
 class _Ranked(NamedTuple):
@@ -102,8 +112,8 @@ def run_rationed(
                     if on_progress is not None:
                         on_progress(done, whole)
             for part in (one for ones in parts.values() for one in ones):
-                for i in range(len(part.rows)):
-                    run_pairs(tables, part.tally, part.scratch._replace(cases=part.cases[i]), part.rows, i)
+                if part.state.cases.size > 0:
+                    run_pairs(tables, part.tally, part.state, part.scratch, part.rows)
                 merge(total, part.tally)
     seconds = time.perf_counter() - started
     return Outcome(tuple(sampled), canonical(total), kept if settings.keep_customers else None, threads, seconds)
@@ -121,10 +131,9 @@ def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int])
             _Part(
                 rows[part],
                 address[part],
-                empty_state(tables, len(part), timed(kept), rationed=True),
+                empty_state(tables, len(part), timed(kept), rationed=True, traced=min(TRACED, horizon + 1)),
                 empty_scratch(tables),
                 empty_tally(tables, horizon, replicates),
-                np.zeros((len(part), cases_compared(tables), len(PAIRED) + 1, GROUP), np.int64),
             )
             for part in np.array_split(mine, min(threads, len(mine)))
         ]
@@ -172,13 +181,8 @@ class _World:
         run_contacts(self.tables, part.tally, part.state, part.scratch, part.rows, self.k, t, p, how)
 
     def _step(self, part: _Part, t: int) -> None:
-        """Step a part; in the last period group by group, so that each leaves its results in a place of its own."""
-        if t < self.horizon - 1 or part.cases.size == 0:
-            run_period(self.tables, part.tally, self.kept, part.state, part.scratch, part.rows, self.k, t)
-            return
-        for i in range(len(part.rows)):
-            state, scratch = State(*(values[i : i + 1] for values in part.state)), part.scratch._replace(cases=part.cases[i])
-            run_period(self.tables, part.tally, self.kept, state, scratch, part.rows[i : i + 1], self.k, t)
+        part.make_room(self.k, self.horizon + 1)
+        run_period(self.tables, part.tally, self.kept, part.state, part.scratch, part.rows, self.k, t)
 
     def _ration(self, here: Here, p: int, held: int, served: int, left: dict[str, float]) -> None:
         """Contact those whom capacity and budgets reach, the highest first, ties by address, and take what they cost off ``left``.

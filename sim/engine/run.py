@@ -201,7 +201,7 @@ def by_group(
 
     def work(number: int) -> tuple[Tally, list[Array]]:
         tally = empty_tally(tables, horizon, replicates)
-        state, scratch = empty_state(tables, 1, timed(kept)), empty_scratch(tables, horizon)
+        state, scratch = empty_state(tables, 1, timed(kept), traced=horizon + 1), empty_scratch(tables)
         recruits = []
         while not stop.is_set():
             with lock:

@@ -23,15 +23,15 @@ def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
         for k in range(tables.variant.shape[0]):
             v = tables.variant[k, tables.segment[g]]
             start(tables, state, scratch, 0, (replicate, g, v), (serial, skip, count))
-            if scratch.trace.shape[0] > 0:
-                note_start(tables.row_stage[v], scratch.trace[k], scratch.steps[k], state, 0, count)
+            if state.trace.shape[1] > 0:
+                note_start(tables.row_stage[v], state, 0, k, count)
             for t in range(horizon):
                 if state.live[0] == 0:
                     break
                 step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t, True)
             finish(tables, tally, kept, state, scratch, 0, (replicate, k, g), count, first)
         if tally.paired.shape[0] > 0:
-            add_pairs(tables, tally, scratch, (replicate, g), (skip, skip + count))
+            add_pairs(tables, tally, state, scratch, 0, (replicate, g), (skip, skip + count))
 
 
 @jit
@@ -66,6 +66,8 @@ def run_contacts(tables: Tables, tally: Tally, state: State, scratch: Scratch, g
         v = tables.variant[k, tables.segment[g]]
         if p < 0:
             start(tables, state, scratch, i, (replicate, g, v), (serial, skip, count))
+            if state.trace.shape[1] > 0:
+                note_start(tables.row_stage[v], state, i, k, count)
             continue
         who = replicate, v, p, identity_of(tables, g, serial)
         live = state.live[i] > 0 and tables.treating[v, p] != 0
@@ -82,7 +84,8 @@ def run_contacts(tables: Tables, tally: Tally, state: State, scratch: Scratch, g
 
 
 @jit
-def run_pairs(tables: Tables, tally: Tally, scratch: Scratch, groups: Array, i: int) -> None:
-    """Add the differences between cases of the group in row i, whose results stand in ``Scratch.cases``."""
-    replicate, g, _, skip, count, _ = groups[i]
-    add_pairs(tables, tally, scratch, (replicate, g), (skip, skip + count))
+def run_pairs(tables: Tables, tally: Tally, state: State, scratch: Scratch, groups: Array) -> None:
+    """Add the differences between cases of each group, all of which it has been through."""
+    for i in range(groups.shape[0]):
+        replicate, g, _, skip, count, _ = groups[i]
+        add_pairs(tables, tally, state, scratch, i, (replicate, g), (skip, skip + count))

@@ -209,8 +209,8 @@ def finish(
             tally.gone[k, g, 0] += np.int64((history[i] & GONE) == GONE)
     if first >= 0:
         keep(kept, state, patterns, q, k, first, count)
-    if scratch.cases.shape[0] > 0:
-        note_case(tables, scratch.cases[k], patterns, state, q, count)
+    if state.cases.shape[1] > 0:
+        note_case(tables, patterns, state, q, k, count)
     for kind in (AFTER, BEFORE):
         if kind == BEFORE:
             for i in range(count):

@@ -57,8 +57,8 @@ def move(
         pick_plain(tables.edge_below[v], tables.edge[v], row, rows, scratch.words[t % 2 * 2 + 1], moved, edge, movers)
     else:
         pick(tables.edge[v], row, scratch.words[t % 2 * 2 + 1], scratch, movers)
-    if scratch.trace.shape[0] > 0:
-        note_moves(tables, scratch, state.place[q], (k, v), t, movers)
+    if state.trace.shape[1] > 0:
+        note_moves(tables, state, scratch, q, (k, v), t, movers)
     losses, won, done = move_each(
         (tables.edge_does, tables.edge_source, tables.edge_row[v], tables.edge_drops[v]),
         (tally.flows[k, g, t], tally.sojourns[k, g]),

@@ -15,9 +15,9 @@ HALF_BITS, HALF_WORD = np.int64(26), np.int64(2**26 - 1)
 
 
 @inner
-def note_case(tables: Tables, case: Array, patterns: Array, state: State, q: int, count: int) -> None:
-    """Write a group's results and life patterns by place, (PAIRED + 1, GROUP): before acquisition cost is taken out of ``State.clv``."""
-    clv, acquisition, history, place = state.clv[q], state.acquisition[q], state.history[q], state.place[q]
+def note_case(tables: Tables, patterns: Array, state: State, q: int, k: int, count: int) -> None:
+    """Write a group's results and life patterns in case k by place: before acquisition cost is taken out of ``State.clv``."""
+    case, clv, acquisition, history, place = state.cases[q, k], state.clv[q], state.acquisition[q], state.history[q], state.place[q]
     year = np.uint64(tables.kept_until[0])
     for i in range(count):
         at = place[i]
@@ -33,19 +33,19 @@ def note_case(tables: Tables, case: Array, patterns: Array, state: State, q: int
 
 
 @inner
-def note_start(row_stage: Array, trace: Array, steps: Array, state: State, q: int, count: int) -> None:
-    """Begin each customer's trace (horizon + 1, GROUP) with the stage it starts in."""
-    row, place = state.row[q], state.place[q]
+def note_start(row_stage: Array, state: State, q: int, k: int, count: int) -> None:
+    """Begin each customer's trace in case k with the stage it starts in."""
+    row, place, trace, steps = state.row[q], state.place[q], state.trace[q, k], state.steps[q, k]
     for i in range(count):
         trace[0, place[i]] = row_stage[row[i]]
         steps[place[i]] = np.uint16(1)
 
 
 @inner
-def note_moves(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, int], t: int, movers: Integer) -> None:
+def note_moves(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int], t: int, movers: Integer) -> None:
     """Add the stages that movers enter to their traces, renewals left out; who: case, variant."""
     k, v = who
-    trace, steps = scratch.trace[k], scratch.steps[k]
+    place, trace, steps = state.place[q], state.trace[q, k], state.steps[q, k]
     for m in range(movers):
         e, at = scratch.edge[m], np.uintp(place[scratch.moved[m]])
         stage = tables.row_stage[v, tables.edge_row[v, e]]
@@ -55,14 +55,14 @@ def note_moves(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, i
 
 
 @inner
-def add_pairs(tables: Tables, tally: Tally, scratch: Scratch, who: tuple[int, int], places: tuple[int, int]) -> None:
+def add_pairs(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int], places: tuple[int, int]) -> None:
     """Add the differences of the group's customers in ``places`` (from, to) to the tally; who: replicate, cell.
 
     To ``paired`` for each two cases, the later first, one past the last that is worth nothing among them where there is room for it; to
     ``against`` and ``parted`` for each case but the reference, against that.
     """
     replicate, cell = who
-    cases, pair = scratch.cases, 0
+    cases, pair = state.cases[q], 0
     for k in range(1, cases.shape[0]):
         for other in range(k):
             for kind in range(PATTERN):
@@ -72,7 +72,7 @@ def add_pairs(tables: Tables, tally: Tally, scratch: Scratch, who: tuple[int, in
     for k in range(tally.paths.shape[1]):
         add_paths(tally.paths[replicate, k, cell], cases[k], cases[reference], places)
         if k != reference:
-            add_against(tally.against[k, cell], tally.parted[k, cell], scratch, k, reference, places)
+            add_against(tally.against[k, cell], tally.parted[k, cell], state, scratch, q, (k, reference), places)
 
 
 @inner
@@ -89,11 +89,17 @@ def add_paths(sums: Array, mine: Array, theirs: Array, places: tuple[int, int]) 
 
 
 @inner
-def add_against(against: Array, parted: Array, scratch: Scratch, k: int, reference: int, places: tuple[int, int]) -> None:
-    """Add up a case's differences of CLV from the reference by the customer's life there and the stage where the two paths part."""
-    mine, theirs, groups = scratch.cases[k, AFTER_ACQUISITION], scratch.cases[reference], scratch.groups
+def add_against(
+    against: Array, parted: Array, state: State, scratch: Scratch, q: int, which: tuple[int, int], places: tuple[int, int]
+) -> None:
+    """Add up a case's differences of CLV from the reference by the customer's life there and the stage where the two paths part.
+
+    which: the case, the reference.
+    """
+    k, reference = which
+    mine, theirs, groups = state.cases[q, k, AFTER_ACQUISITION], state.cases[q, reference], scratch.groups
     for i in range(places[0], places[1]):
-        stage = part(parted, scratch, k, reference, i) if scratch.trace.shape[0] > 0 else np.int64(parted.shape[0])
+        stage = part(parted, state, q, which, i) if state.trace.shape[1] > 0 else np.int64(parted.shape[0])
         difference = mine[i] - theirs[AFTER_ACQUISITION, i]
         group = groups[np.uintp(theirs[PATTERN, i]), np.uintp(stage)]
         size = abs(difference)
@@ -124,18 +130,19 @@ def add_against(against: Array, parted: Array, scratch: Scratch, k: int, referen
 
 
 @inner
-def part(parted: Array, scratch: Scratch, k: int, reference: int, i: int) -> Integer:
+def part(parted: Array, state: State, q: int, which: tuple[int, int], i: int) -> Integer:
     """Count when and out of which stage the path of customer i first parts from that in the reference; return the stage.
 
-    It is the last one that both have held; as many as there are stages where the paths never part.
+    which: the case, the reference. The stage is the last one that both have held; as many as there are stages where the paths never part.
     """
-    mine, theirs = scratch.trace[k], scratch.trace[reference]
-    least = np.uintp(min(scratch.steps[k, i], scratch.steps[reference, i]))
+    k, reference = which
+    mine, theirs, steps = state.trace[q, k], state.trace[q, reference], state.steps[q]
+    least = np.uintp(min(steps[k, i], steps[reference, i]))
     at = ONE  # nobody starts elsewhere because of a policy
     while at < least and mine[at, i] == theirs[at, i]:
         at += ONE
-    own = mine[at, i] if at < np.uintp(scratch.steps[k, i]) else NEVER
-    other = theirs[at, i] if at < np.uintp(scratch.steps[reference, i]) else NEVER
+    own = mine[at, i] if at < np.uintp(steps[k, i]) else NEVER
+    other = theirs[at, i] if at < np.uintp(steps[reference, i]) else NEVER
     if own == other:
         return np.int64(parted.shape[0])
     stage = np.int64(theirs[at - ONE, i] & STAGE)

@@ -329,6 +329,10 @@ class State(NamedTuple):
     owed: Array  # (group, 1 or 0, GROUP) int64, units: of this period, where customers are contacted before the step
     score: Array  # (group, 1 or 0, GROUP) float32: rank for the policy in turn, NOBODY for who is not to be contacted
     takes: Array  # (group, 1 or 0, GROUP) uint8: 1 where it would take the policy up, 2 where it is in force already, 3 for both
+    # where cases are compared, by case and place in the group
+    cases: Array  # (group, k or 0, PAIRED + 1, GROUP) int64: results and life pattern
+    trace: Array  # (group, k or 0, stages, GROUP) uint32: each stage held, period of entry << 16 | stage
+    steps: Array  # (group, k or 0, GROUP) uint16: how many of them
 
 
 class Scratch(NamedTuple):
@@ -363,9 +367,6 @@ class Scratch(NamedTuple):
     altered: Array  # (GROUP,) uint32: rows of the hazards that hold
     charge: Array  # (GROUP,) int64: cost of policies in this period
     lifts: Array  # (LIFTS, GROUP) float32
-    cases: Array  # (k or 0, PAIRED + 1, GROUP) int64: a group's results and life pattern, by case and place
-    trace: Array  # (k or 0, horizon + 1, GROUP) uint32: each stage held by case and place, period of entry << 16 | stage
-    steps: Array  # (k or 0, GROUP) uint16: how many of them
     groups: Array  # (pattern, s + 1, 11) int64: a group's part of ``Tally.against``
     made: Array  # (1,) int64: how many of them; more than there is room for, where some were not written
 

@@ -51,8 +51,7 @@ def who_gains(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
     Columns: arm, by (pattern: of its life under the comparator; stage: the last one before its path parts from that under the comparator),
     id (``never`` where the paths never part), share (of the firm's customers), difference (mean of them, in currency), se, low, high
     (95 %), part (share x difference: of each ``by`` these add up to the arm's difference), gain, lose (shares of the firm's customers who
-    are in the group and whose own value rises, falls). The comparator has no rows, nor has a group without customers; none by stage
-    where a policy is rationed.
+    are in the group and whose own value rises, falls). The comparator has no rows, nor has a group without customers.
     """
     return pd.DataFrame(_rows(paired, names), columns=list(COLUMNS))
 
@@ -63,8 +62,7 @@ def _rows(paired: Paired, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         if k == paired.reference:
             continue
         yield from _groups(paired, k, {"arm": arm, "by": "pattern"}, PATTERNS, sums(paired, k, (2,)))
-        if paired.traced:
-            yield from _groups(paired, k, {"arm": arm, "by": "stage"}, stages, sums(paired, k, (1,)))
+        yield from _groups(paired, k, {"arm": arm, "by": "stage"}, stages, sums(paired, k, (1,)))
 
 
 def _groups(paired: Paired, k: int, head: dict[str, Any], ids: Sequence[str], found: Sums) -> Iterator[dict[str, Any]]:
@@ -134,7 +132,7 @@ def parting(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
     then and there), so_far (of those whose path has parted by then). Rows with customers only; the comparator has none.
     """
     rows = []
-    for k, arm in enumerate(names if paired.traced else ()):
+    for k, arm in enumerate(names):
         if k == paired.reference:
             continue
         shares = mean_counts(paired, paired.tally.parted[k])
@@ -148,10 +146,8 @@ def parting(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
 def parted(paired: Paired, k: int) -> tuple[float, float]:
     """Return the share of customers whose path ever parts from that under the comparator, and the median tenure at which it first does.
 
-    NaN where it is not known, the tenure also where no path parts.
+    The tenure is NaN where no path parts.
     """
-    if not paired.traced:
-        return math.nan, math.nan
     so_far = np.cumsum(mean_counts(paired, paired.tally.parted[k]).sum(axis=0))
     share = float(so_far[-1])
     return share, float(np.argmax(so_far >= share / 2.0) + 1) if share > 0 else math.nan
@@ -164,7 +160,7 @@ def perfect(paired: Paired, k: int) -> tuple[float, float]:
     and the comparator for all; E max(d, 0) - max(E d, 0) of the paired difference d. It takes the arm as it is, all of it or nothing for
     each customer: a rule of when to treat may bring more. NaN where an arm is rationed, as one customer's treatment is then another's loss.
     """
-    if not paired.traced:
+    if paired.rationed:
         return math.nan, math.nan
     if k == paired.reference:
         return 0.0, 0.0

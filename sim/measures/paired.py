@@ -54,9 +54,9 @@ class Paired:
         return self.tally.paired
 
     @property
-    def traced(self) -> bool:
-        """Whether it is known where paths part: not where customers go through the calendar together."""
-        return not any(sample.scenario.rationed for sample in self.samples)
+    def rationed(self) -> bool:
+        """Whether customers of some case depend on each other."""
+        return any(sample.scenario.rationed for sample in self.samples)
 
     @cached_property
     def weights(self) -> Floats:

@@ -242,9 +242,7 @@ class Comparison:
         found = {"arms": self.table, "differences": self.differences, "who_gains": self.who_gains, "treatments": self.treatments}
         if self.classed:
             found["class_gains"] = self.class_gains
-        if self.paired.traced:
-            found["parting"] = self.parting
-        found["targeting"] = self.targeting
+        found |= {"parting": self.parting, "targeting": self.targeting}
         return found if self.results[0].sample.independent else found | {"paths": self.paths}
 
     def summary(self) -> dict[str, Any]:

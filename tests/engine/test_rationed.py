@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,13 +50,34 @@ def test_what_never_binds_changes_nothing(name: str) -> None:
             np.testing.assert_array_equal(mine, theirs)
 
 
-def test_pairs_are_the_same_by_either_driver() -> None:
-    scenario = whole("treated_chain", 1100)
+@pytest.mark.parametrize(("name", "threads"), [("treated_chain", 1), ("treated_minds", 3), ("treated_orders", 2)])
+def test_pairs_are_the_same_by_either_driver(name: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Differences, by life and by the stage where paths part, and when they do; however little room a trace begins with."""
+    monkeypatch.setattr("sim.engine.rationed.TRACED", threads)
+    scenario = whole(name, 1100, replicates=2, threads=threads)
     plain = scenario.model_copy(update={"policies": {}})
     loose = limited(scenario, "steady", capacity=10**6)
-    one = compared(plain, (Arm("none", (), plain), Arm("all", tuple(scenario.policies), scenario)))
-    other = compared(plain, (Arm("none", (), plain), Arm("all", tuple(loose.policies), loose)))
-    np.testing.assert_array_equal(one.paired.paired, other.paired.paired)
+    one, other = (
+        compared(plain, (Arm("none", (), plain), Arm("all", tuple(arm.policies), arm), Arm("again", (), plain)), "all")
+        for arm in (scenario, loose)
+    )
+    assert one.paired.tally.parted.any()
+    for field in ("paired", "against", "parted", "paths"):
+        np.testing.assert_array_equal(getattr(one.paired.tally, field), getattr(other.paired.tally, field))
+    for frame in ("who_gains", "parting"):
+        pd.testing.assert_frame_equal(getattr(one, frame), getattr(other, frame))
+
+
+def test_who_gains_adds_up_where_a_limit_binds() -> None:
+    scenario = limited(whole("treated_chain", 600), "steady", capacity=40)
+    plain = scenario.model_copy(update={"policies": {}})
+    found = compared(plain, (Arm("none", (), plain), Arm("all", tuple(scenario.policies), scenario)))
+    rows = found.who_gains[found.who_gains["by"] == "stage"]
+    assert rows["share"].sum() == pytest.approx(1.0)
+    assert rows["part"].sum() == pytest.approx(found.one("all", "clv")["difference"], rel=1e-9)
+    assert found.parting["share"].sum() == pytest.approx(1.0 - rows[rows["id"] == "never"]["share"].sum())
+    assert 0 < found.table["parted"].iloc[1] < 1
+    assert np.isnan(found.table["perfect"].iloc[1])  # whom one policy leaves out, another customer replaces
 
 
 RANKS = st.sampled_from(["value", "orders", "tenure", "random"])

@@ -106,13 +106,13 @@ def canonical(tally: Tally) -> Tally:
     return tally
 
 
-def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool = False, traced: int = 0) -> State:
+def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool = False, compared: bool = False, traced: int = 0) -> State:
     """Return room for ``groups`` groups of customers.
 
-    timed: the time of the last order is kept; rationed: customers are contacted before the step; traced: stages that a customer's trace
-    has room for, where cases are to be compared, else 0.
+    timed: the time of the last order is kept; rationed: customers are contacted before the step; compared: what each comes to in each
+    case is wanted; traced: stages that a customer's trace in each case has room for.
     """
-    cases = len(tables.variant) if traced > 0 and len(tables.variant) > 1 else 0
+    cases = len(tables.variant)
 
     def room(kind: type, *more: int) -> Array:
         return np.zeros((groups, *more, GROUP), kind)
@@ -142,9 +142,9 @@ def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool
         owed=room(np.int64, int(rationed)),
         score=room(np.float32, int(rationed)),
         takes=room(np.uint8, int(rationed)),
-        cases=room(np.int64, cases_compared(tables) if cases else 0, len(PAIRED) + 1),
-        trace=room(np.uint32, cases, traced),
-        steps=room(np.uint16, cases),
+        cases=room(np.int64, max(cases, cases_compared(tables)) if compared else 0, len(PAIRED) + 1),
+        trace=room(np.uint32, cases if traced else 0, traced),
+        steps=room(np.uint16, cases if traced else 0),
     )
 
 

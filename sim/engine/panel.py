@@ -1,6 +1,7 @@
 """The panel: a few of a run's customers followed period by period, where the run itself leaves sums only.
 
-They have the addresses, hence the lives, of the first customers of each cell, in replicate 0; the run is not touched.
+They are the first customers of each cell, in replicate 0. Where customers are independent they live their lives once more, by their
+addresses; where policies are rationed they are looked at in the run itself.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,9 @@ import numpy as np
 
 from sim.engine.arrays import empty_kept, empty_scratch, empty_state, empty_tally
 from sim.engine.run import groups
-from sim.kernels.drivers import COUNT, FIRST, run_period
-from sim.kernels.types import AFTER, GROUP, LEVEL, SATISFACTION, SHORT, SUBSCRIPTION, TRUST, Array, State, Tables
+from sim.kernels.drivers import CELL, COUNT, FIRST, SERIAL, run_period
+from sim.kernels.pair import PATTERN
+from sim.kernels.types import GROUP, LEVEL, SATISFACTION, SHORT, SUBSCRIPTION, TRUST, Array, State, Tables
 
 MINDS = {"satisfaction": SATISFACTION, "trust": TRUST, "level": LEVEL}
 """What customers think that is followed, and its row of ``State.mind``."""
@@ -48,31 +50,30 @@ class Panel:
 def follow(tables: Tables, counts: Sequence[int], horizon: int, stood: Array | None = None) -> Panel:
     """Follow the first ``counts`` customers of each cell through every period.
 
-    Those who are done are not dropped, which saves time and changes nothing: here everybody is read to the end.
     stood: ``(n,)`` periods that each has spent in its stage before it starts, 0 unless given.
     """
-    every, n = np.array(list(groups((0,) * len(counts), counts, 1, True)), np.int64).reshape(-1, FIRST + 1), sum(counts)
-    cell = np.repeat(np.arange(len(counts)), counts)
-    panel = _empty(tables, tuple(counts), cell, horizon)
-    tables = tables._replace(edge_drops=np.zeros_like(tables.edge_drops), ends=np.zeros_like(tables.ends))
-    tally, kept = empty_tally(tables, horizon, 1), empty_kept(tables.variant.shape[0], n)
-    state, scratch = empty_state(tables, len(every)), empty_scratch(tables)
-    held = np.arange(GROUP) < every[:, [COUNT]]
+    rows = np.array(list(groups((0,) * len(counts), counts, 1, False)), np.int64).reshape(-1, FIRST + 1)
+    panel, tally, kept = empty_panel(tables, counts, horizon), empty_tally(tables, horizon, 1), empty_kept(tables.variant.shape[0], 0)
+    state, scratch = empty_state(tables, len(rows), compared=True), empty_scratch(tables)
     for t in range(horizon):
-        run_period(tables, tally, kept, state, scratch, every, 0, t)
-        _look(panel, tables, state, every[:, [FIRST]] + state.place, held, t)
-    panel.clv[horizon] = kept.clv[0, :, AFTER]  # the last period leaves the state without acquisition cost
-    if stood is not None:
-        first_stay = panel.stay == np.arange(horizon + 1)[:, None]
-        panel.stay[:] += np.where(first_stay, stood, 0).astype(np.int32)
-    panel.stage[:] = tables.row_stage[panel.variant, panel.row]
-    panel.pattern[:] = kept.pattern[0]
+        run_period(tables, tally, kept, state, scratch, rows, 0, t)
+        look(panel, tables, rows, state, 0, t)
+    complete(panel, tables, stood)
     return panel
 
 
-def _empty(tables: Tables, counts: tuple[int, ...], cell: Array, horizon: int) -> Panel:
-    """Return a panel of customers as they start."""
-    n, variant = cell.size, tables.variant[0, tables.segment[cell]].astype(np.int64)
+def complete(panel: Panel, tables: Tables, stood: Array | None = None) -> None:
+    """Fill in what follows from what was seen; stood: see ``follow``."""
+    if stood is not None:
+        first_stay = panel.stay == np.arange(len(panel.stay))[:, None]
+        panel.stay[:] += np.where(first_stay, stood, 0).astype(np.int32)
+    panel.stage[:] = tables.row_stage[panel.variant, panel.row]
+
+
+def empty_panel(tables: Tables, counts: Sequence[int], horizon: int, k: int = 0) -> Panel:
+    """Return a panel of customers of case k as they start."""
+    cell, n = np.repeat(np.arange(len(counts)), counts), sum(counts)
+    variant = tables.variant[k, tables.segment[cell]].astype(np.int64)
     serial = np.arange(n) - np.repeat(np.cumsum(counts) - counts, counts)
     minds = {name: np.zeros((horizon, n), np.float32) for name in MINDS} if tables.minded.any() else {}
     row = np.zeros((horizon + 1, n), np.uint32)
@@ -87,22 +88,31 @@ def _empty(tables: Tables, counts: tuple[int, ...], cell: Array, horizon: int) -
         return np.zeros((horizon + 1, n), kind)
 
     return Panel(
-        counts=counts, cell=cell, variant=variant, serial=serial, row=row, stage=zeros(np.uint8), stay=zeros(np.int32),
+        counts=tuple(counts), cell=cell, variant=variant, serial=serial, row=row, stage=zeros(np.uint8), stay=zeros(np.int32),
         clv=zeros(np.int64), acquisition=zeros(np.int64), orders=zeros(np.int32), mind=minds,
         spend=np.ones(n), pattern=np.zeros(n, np.uint8),
     )  # fmt: skip
 
 
-def _look(panel: Panel, tables: Tables, state: State, places: Array, held: Array, t: int) -> None:
-    """Write down how customers stand at the end of period t; places: of each place of the state in the panel, where ``held``."""
-    at = places[held]
-    panel.row[t + 1, at] = state.row[held]
-    panel.stay[t + 1, at] = t + 1 - (state.history[held] & SHORT).astype(np.int32)
-    panel.clv[t + 1, at] = state.clv[held]
-    panel.acquisition[t + 1, at] = state.acquisition[held]
-    panel.orders[t + 1, at] = state.orders[held]
+def look(panel: Panel, tables: Tables, rows: Array, state: State, k: int, t: int) -> None:
+    """Write down how those of the panel stand at the end of period t of case k; rows: the groups in ``state``, stepped through it."""
+    counts = np.array(panel.counts)
+    near = np.flatnonzero(rows[:, SERIAL] < counts[rows[:, CELL]])
+    cell, place = rows[near, CELL][:, None], state.place[near]
+    serial = rows[near, SERIAL][:, None] + place
+    held = (np.arange(GROUP) < rows[near, COUNT][:, None]) & (serial < counts[cell])
+    at = ((np.cumsum(counts) - counts)[cell] + serial)[held]
+    last = t + 1 == len(panel.row) - 1
+    acquisition = state.acquisition[near][held]
+    panel.row[t + 1, at] = state.row[near][held]
+    panel.stay[t + 1, at] = t + 1 - (state.history[near][held] & SHORT).astype(np.int32)
+    panel.clv[t + 1, at] = state.clv[near][held] + (acquisition if last else 0)  # those who are finished are left without it
+    panel.acquisition[t + 1, at] = acquisition
+    panel.orders[t + 1, at] = state.orders[near][held]
     for name, values in panel.mind.items():
-        values[t, at] = state.mind[:, MINDS[name]][held]
+        values[t, at] = state.mind[near, MINDS[name]][held]
     if t == 0:
         ordered = tables.purchase[panel.variant[at]] != SUBSCRIPTION
-        panel.spend[at] = state.wallet[held] * np.where(ordered, state.rate[held], np.float32(1.0))
+        panel.spend[at] = state.wallet[near][held] * np.where(ordered, state.rate[near][held], np.float32(1.0))
+    if last:
+        panel.pattern[at] = np.take_along_axis(state.cases[near, k, PATTERN], place.astype(np.intp), axis=1)[held]

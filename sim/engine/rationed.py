@@ -17,6 +17,7 @@ import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
 from sim.engine.learning import Learner
+from sim.engine.panel import Panel, complete, empty_panel, look
 from sim.engine.reach import SLACK, Rations, ends, in_rank, purses
 from sim.engine.run import Outcome, available_threads, groups, timed
 from sim.engine.seen import Candidates, Judges
@@ -37,7 +38,6 @@ def refuse_beside(scenario: Scenario) -> None:
     run, beside = scenario.run, "learning" if scenario.learning else "a policy with a capacity, a budget or a trigger"
     asked = {
         "run.precision": run.precision is not None or run.precision_money is not None,
-        "run.panel": run.panel > 0,
         "crowd": scenario.crowd is not None,
         "word_of_mouth.recruits": scenario.recruiting,
     }
@@ -81,11 +81,13 @@ def run_rationed(
     rations: Sequence[tuple[Rations, Sequence[Judges]]],
     on_progress: Callable[[int, int], None] | None = None,
     learners: Mapping[int, Learner] | None = None,
+    followed: tuple[Sequence[int], Array | None] | None = None,
 ) -> Outcome:
     """Simulate all cases and replicates of a population some of whose policies are rationed.
 
     rations: of each case, and who else judges its policies' customers; on_progress: called with the periods done and those to do;
-    learners: by case, those whose firm learns from its customers.
+    learners: by case, those whose firm learns from its customers; followed: how many customers of each cell are followed, and for how long
+    they had stood in their stages (see ``follow``).
     """
     started, cases = time.perf_counter(), len(tables.variant)
     threads = max(1, min(settings.threads or available_threads(), 256))
@@ -95,12 +97,15 @@ def run_rationed(
     every = np.array(list(groups([0] * len(sampled), sampled, settings.replicates, settings.keep_customers)), np.int64).reshape(
         -1, FIRST + 1
     )
+    panels = [empty_panel(tables, followed[0], horizon, k) for k in range(cases)] if followed else []
     done, whole = 0, cases * settings.replicates * (horizon + int(tables.arrival.max()))
     with ThreadPoolExecutor(threads) as pool:
         for replicate in range(settings.replicates):
-            parts = _parts(tables, every[every[:, REPLICATE] == replicate], kept, (threads, horizon, settings.replicates))
+            watching = panels if replicate == 0 else []
+            sizes = threads, horizon, settings.replicates
+            parts = _parts(tables, every[every[:, REPLICATE] == replicate], kept, sizes, compared=cases > 1 or len(watching) > 0)
             for k in range(cases):
-                world = _World(tables, kept, parts, pool, horizon, k, *rations[k])
+                world = _World(tables, kept, parts, pool, horizon, k, watching[k] if watching else None, *rations[k])
                 learner = (learners or {}).get(k)
                 for part in (one for ones in parts.values() for one in ones):
                     part.scratch.load[:] = 1.0
@@ -112,16 +117,20 @@ def run_rationed(
                     if on_progress is not None:
                         on_progress(done, whole)
             for part in (one for ones in parts.values() for one in ones):
-                if part.state.cases.size > 0:
+                if cases > 1:
                     run_pairs(tables, part.tally, part.state, part.scratch, part.rows)
                 merge(total, part.tally)
+    for panel in panels:
+        complete(panel, tables, followed[1] if followed else None)
     seconds = time.perf_counter() - started
-    return Outcome(tuple(sampled), canonical(total), kept if settings.keep_customers else None, threads, seconds)
+    rows = kept if settings.keep_customers else None
+    return Outcome(tuple(sampled), canonical(total), rows, threads, seconds, panels=tuple(panels))
 
 
-def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int]) -> dict[int, list[_Part]]:
-    """Return the groups of each arrival, cut up for the threads; sizes: threads, horizon, replicates."""
+def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int], compared: bool) -> dict[int, list[_Part]]:
+    """Return the groups of each arrival, cut up for the threads; sizes: threads, horizon, replicates; compared: see ``empty_state``."""
     threads, horizon, replicates = sizes
+    traced = min(TRACED, horizon + 1) if len(tables.variant) > 1 else 0
     arrival = tables.arrival[rows[:, CELL]]
     address = np.arange(len(rows), dtype=np.uint64) * np.uint64(GROUP)
     found: dict[int, list[_Part]] = {}
@@ -131,7 +140,7 @@ def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int])
             _Part(
                 rows[part],
                 address[part],
-                empty_state(tables, len(part), timed(kept), rationed=True, traced=min(TRACED, horizon + 1)),
+                empty_state(tables, len(part), timed(kept), rationed=True, compared=compared, traced=traced),
                 empty_scratch(tables),
                 empty_tally(tables, horizon, replicates),
             )
@@ -154,6 +163,7 @@ class _World:
     pool: ThreadPoolExecutor
     horizon: int
     k: int
+    panel: Panel | None
     rations: Rations
     judges: Sequence[Judges]
 
@@ -173,6 +183,9 @@ class _World:
                 for part, _ in here:
                     part.scratch.load[p] = min(1.0, ration.room / max(members, 1))
         self._each(here, self._step)
+        if self.panel is not None:
+            for part, t in here:
+                look(self.panel, self.tables, part.rows, part.state, self.k, t)
 
     def _each(self, here: Here, work: Callable[[_Part, int], T]) -> list[T]:
         return [future.result() for future in [self.pool.submit(work, part, t) for part, t in here]]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state,
 from sim.kernels.drivers import COUNT, FIRST, run_groups, run_period
 from sim.kernels.types import GROUP, SUBSCRIPTION, Array, Kept, Scratch, Tables, Tally
 from sim.scenario.world import Run
+
+if TYPE_CHECKING:
+    from sim.engine.panel import Panel
 
 SMALLEST_CHUNK, LARGEST_CHUNK = 4, 64
 """Groups handed out at once: enough that calling the kernel costs little, few enough (65,536 customers) to take well under a second."""
@@ -44,6 +48,7 @@ class Outcome:
     sampled: customers of each cell, in each replicate (planned ones, where arrivals depend on customers); tally: the sums over them;
     arrivals: who came, where arrivals depend on customers, else None;
     kept: one entry a customer, in order of replicate, cell and serial (None unless asked for);
+    panels: a panel a case, where customers had to be followed in the run itself, else none;
     threads: used; seconds: wall clock in the kernels, from the first chunk to the last.
     """
 
@@ -53,6 +58,7 @@ class Outcome:
     threads: int
     seconds: float
     arrivals: "Arrivals | None" = None
+    panels: "tuple[Panel, ...]" = ()
 
 
 def available_threads() -> int:
@@ -201,7 +207,9 @@ def by_group(
 
     def work(number: int) -> tuple[Tally, list[Array]]:
         tally = empty_tally(tables, horizon, replicates)
-        state, scratch = empty_state(tables, 1, timed(kept), traced=horizon + 1), empty_scratch(tables)
+        several = len(tables.variant) > 1
+        state = empty_state(tables, 1, timed(kept), compared=several, traced=horizon + 1 if several else 0)
+        scratch = empty_scratch(tables)
         recruits = []
         while not stop.is_set():
             with lock:

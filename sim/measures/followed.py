@@ -13,20 +13,21 @@ from sim.engine.panel import Panel
 from sim.kernels.types import SALES, SUBSCRIPTION, UNIT, Array, Tables
 from sim.measures.sample import ACTIVE, Group, Sample
 from sim.measures.sums import Floats, divide, stratified
-from sim.scenario.sample import sainte_lague
+from sim.scenario.model import Scenario
+from sim.scenario.sample import Cell, sainte_lague
 
 
-def counts(sample: Sample) -> list[int]:
+def counts(scenario: Scenario, sampled: Sequence[Cell]) -> list[int]:
     """Return how many customers of each cell the panel holds: ``run.panel``, dealt as the firm's planned ones are, if simulated."""
-    seats = sainte_lague([cell.planned for cell in sample.cells], sample.scenario.run.panel)
-    return [min(seat, cell.sampled) for seat, cell in zip(seats, sample.cells, strict=True)]
+    seats = sainte_lague([cell.planned for cell in sampled], scenario.run.panel)
+    return [min(seat, cell.sampled) for seat, cell in zip(seats, sampled, strict=True)]
 
 
-def stood(sample: Sample, each: Sequence[int]) -> Array:
+def stood(scenario: Scenario, sampled: Sequence[Cell], each: Sequence[int]) -> Array:
     """Return the periods that customers of the panel ``(n,)``, ``each`` of a cell, had spent in their stage by calendar 0."""
-    existing, found = sample.scenario.existing, np.zeros(sum(each), np.int64)
+    existing, found = scenario.existing, np.zeros(sum(each), np.int64)
     starts = np.cumsum(each) - each
-    for cell, start, n in zip(sample.cells, starts, each, strict=True):
+    for cell, start, n in zip(sampled, starts, each, strict=True):
         if existing is not None and cell.base:
             found[start : start + n] = existing.age[existing.of(cell.slot)][:n]
     return found

@@ -116,7 +116,7 @@ def _outcome(outcome: Outcome, k: int) -> Outcome:
     """Return the outcome of one case."""
     kept = outcome.kept
     own = None if kept is None else Kept(*(values[k : k + 1] for values in kept))
-    return replace(outcome, tally=case_of(outcome.tally, k), kept=own)
+    return replace(outcome, tally=case_of(outcome.tally, k), kept=own, panels=outcome.panels[k : k + 1])
 
 
 def _tables(tables: Tables, k: int) -> Tables:

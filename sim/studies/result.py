@@ -177,8 +177,9 @@ class Result:
 
         if not self.scenario.run.panel:
             raise AttributeError("customers were not followed: simulate with run.panel=10000, or as many as you like")
-        each = counts(self.sample)
-        panel = follow(self.tables_read, each, self.sample.horizon, stood(self.sample, each))
+        each, sampled = counts(self.scenario, self.sample.cells), self.sample.cells
+        seen = self.outcome.panels
+        panel = seen[0] if seen else follow(self.tables_read, each, self.sample.horizon, stood(self.scenario, sampled, each))
         return Followed(self.sample, panel, self.tables_read)
 
     @cached_property

@@ -8,6 +8,7 @@ import numpy as np
 from sim.compile import compile_tables
 from sim.engine import Checkpoint, Judges, Learner, Outcome, in_shards, in_steps, rations, refuse_beside, run, run_rationed, run_waves
 from sim.kernels.types import Tables
+from sim.measures.followed import counts, stood
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells, coupling, looks
@@ -102,7 +103,9 @@ def ration(
         for k, scenario in enumerate(scenarios)
         if scenario.learning is not None
     }
-    return run_rationed(tables, sampled, first.run, int(first.horizon), each, progress, learners)
+    seats = counts(first, everywhere[0])
+    followed = (seats, stood(first, everywhere[0], seats)) if first.run.panel else None
+    return run_rationed(tables, sampled, first.run, int(first.horizon), each, progress, learners, followed)
 
 
 def _judges(scenario: Scenario, key: str, tables: Tables, k: int, functions: Mapping[str, Trigger | Score]) -> Judges:

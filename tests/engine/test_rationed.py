@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import sim
 from sim.engine.reach import Ration, ends, in_rank, reached
-from sim.kernels.types import MEMBERS
+from sim.kernels.types import AFTER, MEMBERS
 from sim.measures.sums import money
 from sim.scenario import ScenarioError
 from sim.scenario.model import Scenario
@@ -242,9 +242,45 @@ def test_a_sample_needs_scaling() -> None:
 
 
 def test_beside_what_it_cannot_stand() -> None:
-    scenario = limited(whole("treated_chain", 300, panel=50), "steady", capacity=100)
-    with pytest.raises(ScenarioError, match=r"run.panel: must be off beside a policy with a capacity, a budget or a trigger"):
+    scenario = limited(whole("treated_chain", 300, precision=0.1), "steady", capacity=100)
+    with pytest.raises(ScenarioError, match=r"run.precision: must be off beside a policy with a capacity, a budget or a trigger"):
         sim.simulate(scenario)
+
+
+@pytest.mark.parametrize("name", ["treated_chain", "treated_minds", "treated_orders"])
+def test_customers_followed_live_as_those_followed_alone(name: str) -> None:
+    """Everything that a panel holds, in both cases, where nothing binds."""
+    scenario = whole(name, 1500, panel=1200, threads=2, replicates=2)
+    plain = scenario.model_copy(update={"policies": {}})
+    one, other = (
+        compared(plain, (Arm("none", (), plain), Arm("all", tuple(arm.policies), arm)))
+        for arm in (scenario, limited(scenario, "steady", capacity=10**6))
+    )
+    for alone, coupled in zip(one.results, other.results, strict=True):
+        assert not alone.outcome.panels
+        assert len(coupled.outcome.panels) == 1
+        mine, theirs = alone.followed.panel, coupled.followed.panel
+        assert mine.counts == theirs.counts
+        for field in ("cell", "serial", "row", "stage", "stay", "clv", "acquisition", "orders", "spend", "pattern"):
+            np.testing.assert_array_equal(getattr(mine, field), getattr(theirs, field), err_msg=field)
+        assert mine.mind.keys() == theirs.mind.keys()
+        for feeling, values in mine.mind.items():
+            np.testing.assert_array_equal(values, theirs.mind[feeling])
+
+
+def test_customers_followed_are_those_of_the_run_where_a_limit_binds() -> None:
+    scenario = limited(whole("treated_orders", 1300, panel=1100, keep_customers=True), "steady", capacity=30)
+    found = sim.simulate(scenario)
+    kept, panel = found.outcome.kept, found.followed.panel
+    sampled = np.array(found.outcome.sampled)
+    at = (np.cumsum(sampled) - sampled)[panel.cell] + panel.serial
+    assert kept is not None
+    np.testing.assert_array_equal(kept.clv[0, at, AFTER], panel.clv[-1])
+    np.testing.assert_array_equal(kept.orders[0, at], panel.orders[-1])
+    np.testing.assert_array_equal(kept.pattern[0, at], panel.pattern)
+    free = simulate(limited(scenario, "steady", capacity=None)).kept
+    assert free is not None
+    assert (free.clv[0, at, AFTER] != panel.clv[-1]).any()
 
 
 def test_costs_are_booked_as_they_are_spent() -> None:

@@ -50,6 +50,7 @@ def test_what_never_binds_changes_nothing(name: str) -> None:
             np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize(("name", "threads"), [("treated_chain", 1), ("treated_minds", 3), ("treated_orders", 2)])
 def test_pairs_are_the_same_by_either_driver(name: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Differences, by life and by the stage where paths part, and when they do; however little room a trace begins with."""
@@ -247,6 +248,7 @@ def test_beside_what_it_cannot_stand() -> None:
         sim.simulate(scenario)
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("name", ["treated_chain", "treated_minds", "treated_orders"])
 def test_customers_followed_live_as_those_followed_alone(name: str) -> None:
     """Everything that a panel holds, in both cases, where nothing binds."""

@@ -227,7 +227,7 @@ def test_a_limit_and_several_objectives(mine: str) -> None:
         ({"objectives": {}}, ["objectives: must name what is sought"]),
         ({"objectives": {"gain": "max"}}, ["objectives: needs a policy"]),
         ({"limits": {"clv": "much"}}, ["limits.clv: must be a number"]),
-        ({"limits": {"kept": -0.1}}, ["limits.kept: must be at least 0: nothing keeps to less"]),
+        ({"limits": {"clv_sd": -0.1}}, ["limits.clv_sd: must be at least 0: nothing keeps to less"]),
         ({"points": 8}, ["points: is no part of a search"]),
         ({"limits": {"spent": 5}}, ["limits: needs a policy, whose cost it is"]),
         ({"aspiration": "high"}, ["aspiration: must be a number"]),

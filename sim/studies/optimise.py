@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ASKED", "Optimum", "fit", "optimise", "points", "study"]
 
-NEVER_NEGATIVE = ("clv_sd", "share_negative", "kept", "spent")
-"""Measures that no limit below 0 fits."""
-
 ASKED: Mapping[str, Any] = {"objectives": {"equity": "max"}, "limits": {}, "trials": 64, "aspiration": 0.0}
 """What can be asked for beside what varies. objectives: max or min, of MEASURES; limits: the most that the mean of one may be; trials:
 points to search by; aspiration: customer equity that ``downside`` counts from."""
@@ -173,8 +170,8 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
     for key, most in limits.items():
         if isinstance(most, bool) or not isinstance(most, int | float) or math.isnan(most):
             found.append(Fault(f"limits.{key}", show(most), "must be a number"))
-        elif most < 0 and key in NEVER_NEGATIVE:
-            found.append(Fault(f"limits.{key}", show(most), "must be at least 0: nothing keeps to less"))
+        elif key == "spent" and most < 0:
+            found.append(Fault(f"limits.{key}", show(most), "must be at least 0: no policy costs less"))
     if not objectives:
         found.append(Fault("objectives", "{}", "must name what is sought", "objectives={equity: max}"))
     trials, aspiration = asked["trials"], asked["aspiration"]

@@ -214,8 +214,8 @@ def turns(
         for j in range(int(tables.edges[stage])):
             h = tables.hazard[v, j, hazard_row]
             h = h * betas[int(tables.beta[v, stage, j]) - 1] if tables.beta[v, stage, j] else h
-            h = h * frailty if tables.frail[v, stage, j] else h
-            h = h * tables.edge_factor[v, m, y, stage, j] if tables.timed[v] else h
+            h = h * frailty if tables.frail[v, j, stage] else h
+            h = h * tables.edge_factor[v, m, y, j, stage] if tables.timed[v] else h
             h = h * mind.sway(stage, j) if tables.swayed[v, j].any() else h
             hazards.append(h * firm.sway(row, j) if tables.steering[v] else h)
         hazard = F(0.0)
@@ -376,7 +376,7 @@ class Mind:
     def sway(self, stage: int, j: int) -> np.float32:
         """Return by how much what it thinks multiplies a hazard."""
         tables, v = self.tables, self.v
-        by = tables.sway[v, stage, j]
+        by = tables.sway[v, j, :, stage]
         power = by[LOYALTY_SWAY] * (tables.loyalty_reference[v] - self.loyalty) + by[TRUST_SWAY] * (tables.trust[v, 5] - self.trust)
         return _elementary(exponent, power - by[COST_SWAY] * self.invested)
 

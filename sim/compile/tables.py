@@ -14,7 +14,7 @@ from sim.compile.market import regime_paths
 from sim.compile.pieces import compile_variant
 from sim.compile.policy import desk, purpose
 from sim.compile.quantiles import Library
-from sim.compile.variant import ROWS_LAST, Variant
+from sim.compile.variant import LAST, Variant
 from sim.kernels.addresses import BETA_PURPOSES
 from sim.kernels.life import reached
 from sim.kernels.types import LIMIT, STAGE_KINDS, Array, Tables
@@ -192,7 +192,7 @@ def _stacked(variants: Sequence[Variant], before: dict[str, tuple[tuple[Array, .
         first, stacked = before.get(field, ((), None))
         if stacked is None or len(first) != len(every) or not all(map(is_, first, every)):
             stacked = np.concatenate([one[np.newaxis] for one in every])
-            stacked = np.ascontiguousarray(np.swapaxes(stacked, -1, -2)) if field in ROWS_LAST else stacked
+            stacked = np.ascontiguousarray(np.moveaxis(stacked, LAST[field], -1)) if field in LAST else stacked
             before.setdefault(field, (every, stacked))
         found[field] = stacked
     return found

@@ -13,8 +13,8 @@ BY_ROW = (
 BY_SECOND = ("fixed_purchase", "fixed_service", "hazard", "certain", "policy_who", "policy_member", "policy_sway")
 """Fields with their row axis first, and second."""
 
-ROWS_LAST = ("hazard", "stream_units", "policy_sway")
-"""Fields whose row axis Tables has last, so that looking one up takes no multiplication; here it is the last but one."""
+LAST = {"hazard": -2, "stream_units": -2, "policy_sway": -2, "frail": -2, "edge_factor": -2, "sway": -3}
+"""The axis of rows or stages, here, of fields that Tables has it last of, so that kernels look up in one piece of memory."""
 
 COPIED = ("hazard", "certain")
 """Fields of which there is a copy for each set of altering policies, on their first axis."""

@@ -9,6 +9,7 @@ from sim.kernels.jit import inner
 from sim.kernels.maths import TO_UNIT
 from sim.kernels.samplers import poisson
 from sim.kernels.types import ADDED, CONTACTS, CONTACTS_LIFT, CROSS_SELL_LIFT, HELD, Array, Scratch, State, Tables
+from sim.kernels.vectors import take
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
@@ -20,8 +21,7 @@ def sell(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int
     Who is not in an active stage holds none.
     """
     row, held, chance, awake = state.row[q], state.held[q, 0], scratch.floats[0], scratch.awake
-    for i in range(n):
-        chance[i] = tables.cross_sell[v, row[i]]
+    take(tables.cross_sell[v], row, chance, n)
     if tables.lifted[v, CROSS_SELL_LIFT] != 0:
         for i in range(n):
             chance[i] *= scratch.lifts[CROSS_SELL_LIFT, i]
@@ -45,8 +45,7 @@ def sell(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int
 def contact(tables: Tables, activity: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
     """Draw how often each customer gets in touch in t, and count it; activity: the tally's of t."""
     row, means, contacted, counts = state.row[q], scratch.value, scratch.contacted, scratch.work[0]
-    for i in range(n):
-        means[i] = tables.contacts[v, row[i]]
+    take(tables.contacts[v], row, means, n)
     if tables.plain[v] == 0:
         for i in range(n):
             means[i] *= np.float64(scratch.exposure[i])

@@ -3,7 +3,6 @@
 import numpy as np
 
 from sim.kernels.jit import inner, jit, leaf
-from sim.kernels.listing import list_places
 from sim.kernels.maths import TO_UNIT, exp, ln, normal
 from sim.kernels.philox import HALF, MASK, philox
 from sim.kernels.samplers import amount_node, look_up, poisson
@@ -24,6 +23,7 @@ from sim.kernels.types import (
     Tables,
     Tally,
 )
+from sim.kernels.vectors import list_places, take
 
 ONE = np.float32(1.0)
 ZERO = np.float32(0.0)
@@ -44,11 +44,10 @@ def book_fixed(tables: Tables, cash: Array, state: State, scratch: Scratch, q: i
 @leaf
 def book_table(amounts: Array, row: Array, net: Array, n: int) -> np.int64:
     """Write the amount (int64) of each customer's row to ``net`` and return their sum."""
+    take(amounts, row, net, n)
     total = np.int64(0)
     for i in range(n):
-        amount = amounts[row[i]]
-        net[i] = amount
-        total += amount
+        total += net[i]
     return total
 
 
@@ -68,13 +67,12 @@ def book(
     if tables.plain[v] != 0:
         scratch.exposure[:n] = ONE
     bought, served, price, service = np.int64(0), np.int64(0), scratch.work[1], scratch.work[2]
-    for i in range(n):
-        price[i] = tables.purchase_units[v, row[i]]
+    take(tables.purchase_units[v], row, price, n)
     if tables.lifted[v, MARGIN_LIFT] != 0:
+        take(tables.price_units[v], row, service, n)
         for i in range(n):
-            price[i] += np.float64(scratch.lifts[MARGIN_LIFT, i]) * tables.price_units[v, row[i]]
-    for i in range(n):
-        service[i] = tables.service_units[v, row[i]]
+            price[i] += np.float64(scratch.lifts[MARGIN_LIFT, i]) * service[i]
+    take(tables.service_units[v], row, service, n)
     if tables.lifted[v, SERVICE_LIFT] != 0:
         for i in range(n):
             service[i] *= np.float64(scratch.lifts[SERVICE_LIFT, i])
@@ -121,8 +119,7 @@ def place_orders(tables: Tables, state: State, scratch: Scratch, q: int, v: int,
     row, rate, exposure, level = state.row[q], state.rate[q], scratch.exposure, scratch.floats[2]
     factor, means, word, count = scratch.floats[0], scratch.value, scratch.order_words[t % 2 * 2], scratch.work[0]
     season = tables.season_orders[v, m, y]
-    for i in range(n):
-        factor[i] = tables.orders[v, row[i]]
+    take(tables.orders[v], row, factor, n)
     for i in range(n):
         factor[i] = rate[i] * factor[i] * season * exposure[i]
     if tables.lifted[v, ORDERS_LIFT] != 0:

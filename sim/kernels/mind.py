@@ -7,7 +7,6 @@ import numpy as np
 
 from sim.kernels.jit import inner, leaf
 from sim.kernels.maths import TO_UNIT, exponent, log, normal
-from sim.kernels.samplers import take, take_three
 from sim.kernels.types import (
     COST_SWAY,
     EXPECTATION,
@@ -27,6 +26,7 @@ from sim.kernels.types import (
     State,
     Tables,
 )
+from sim.kernels.vectors import take
 
 ZERO, HALF, ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 WORST, MIDDLE, BEST = np.float32(1.0), np.float32(3.0), np.float32(5.0)
@@ -109,7 +109,9 @@ def deepen(tables: Tables, mind: Array, scratch: Scratch, v: int, n: int) -> Non
     """Move the level of the relationship and the investment in it, each by its stage."""
     target, speed, invest = scratch.floats[0], scratch.floats[1], scratch.floats[2]
     level, invested = mind[LEVEL], mind[INVESTED]
-    take_three(tables.level_target[v], tables.level_speed[v], tables.invest[v], scratch.stage, scratch.floats, n)
+    take(tables.level_target[v], scratch.stage, target, n)
+    take(tables.level_speed[v], scratch.stage, speed, n)
+    take(tables.invest[v], scratch.stage, invest, n)
     if tables.lifted[v, LEVEL_LIFT] != 0:
         for i in range(n):
             target[i] = min(max(target[i] + scratch.awake[i] * scratch.lifts[LEVEL_LIFT, i], ZERO), ONE)
@@ -136,10 +138,12 @@ def fill_loyalty(tables: Tables, mind: Array, scratch: Scratch, v: int, m: int, 
 @inner
 def sway(tables: Tables, mind: Array, scratch: Scratch, v: int, j: int, n: int) -> None:
     """Multiply the hazards of the edges in place j by what customers think."""
-    by, loyalty, trust, invested = tables.sway[v], scratch.loyalty, mind[TRUST], mind[INVESTED]
+    loyalty, trust, invested = scratch.loyalty, mind[TRUST], mind[INVESTED]
     faith, attitude = tables.trust[v, 5], tables.loyalty_reference[v]
-    take_three(by[:, j, LOYALTY_SWAY], by[:, j, TRUST_SWAY], by[:, j, COST_SWAY], scratch.stage, scratch.floats, n)
     by_loyalty, by_trust, by_cost, power = scratch.floats[0], scratch.floats[1], scratch.floats[2], scratch.floats[3]
+    take(tables.sway[v, j, LOYALTY_SWAY], scratch.stage, by_loyalty, n)
+    take(tables.sway[v, j, TRUST_SWAY], scratch.stage, by_trust, n)
+    take(tables.sway[v, j, COST_SWAY], scratch.stage, by_cost, n)
     for i in range(n):
         power[i] = by_loyalty[i] * (attitude - loyalty[i]) + by_trust[i] * (faith - trust[i]) - by_cost[i] * invested[i]
     factor, hazard = scratch.floats[0], scratch.hazards[1 + j]

@@ -27,6 +27,7 @@ from sim.kernels.types import (
     Tables,
     Tally,
 )
+from sim.kernels.vectors import take
 
 ZERO = np.float32(0.0)
 NOTHING, ONCE = np.uint64(0), np.uint64(1)
@@ -124,8 +125,7 @@ def book_edges(total: Array, cash: Array, net: Array, moved: Array, edge: Array,
 @inner
 def age(stay_row: Array, row: Array, after: Array, n: int) -> None:
     """Let a period pass in everybody's stage; movers stand before their first row (``edge_row``) and step onto it."""
-    for i in range(n):
-        after[i] = stay_row[row[i]]
+    take(stay_row, row, after, n)
     for i in range(n):
         row[i] = after[i]
 

@@ -3,62 +3,14 @@
 import numpy as np
 
 from sim.kernels.jit import jit, leaf
-from sim.kernels.listing import list_places
 from sim.kernels.maths import exp, exponent_64
 from sim.kernels.types import NODES, Z_MAX, Array, Integer
+from sim.kernels.vectors import list_places
 
 TO_NODE = np.float32((NODES - 1) / (2 * Z_MAX))
 MIDDLE = np.float32((NODES - 1) / 2)
-CHOICES = 8
-C1, C2, C3, C4, C5, C6, C7 = np.arange(1, CHOICES, dtype=np.uint32)
 MOST = 700.0
 """Largest mean that ``exponent_64`` bears."""
-
-
-@leaf
-def take(table: Array, index: Array, out: Array, n: int) -> None:
-    """Write ``table[index]`` to ``out``. Of a short table by choices, which vectorise where looking up does not."""
-    last = table.size - 1
-    if last >= CHOICES:
-        for i in range(n):
-            out[i] = table[index[i]]
-        return
-    a, b, c, d = table[0], table[min(1, last)], table[min(2, last)], table[min(3, last)]
-    e, f, g, h = table[min(4, last)], table[min(5, last)], table[min(6, last)], table[min(7, last)]
-    for i in range(n):
-        at = index[i]
-        x = b if at == C1 else a
-        x = c if at == C2 else x
-        x = d if at == C3 else x
-        x = e if at == C4 else x
-        x = f if at == C5 else x
-        x = g if at == C6 else x
-        out[i] = h if at == C7 else x
-
-
-@leaf
-def take_three(first: Array, second: Array, third: Array, index: Array, out: Array, n: int) -> None:
-    """Write what stands in three tables of one length at ``index`` to the first three rows of ``out``; like ``take``."""
-    one, two, three, last = out[0], out[1], out[2], first.size - 1
-    if last >= CHOICES:
-        for i in range(n):
-            one[i], two[i], three[i] = first[index[i]], second[index[i]], third[index[i]]
-        return
-    a1, b1, c1, d1 = first[0], first[min(1, last)], first[min(2, last)], first[min(3, last)]
-    e1, f1, g1, h1 = first[min(4, last)], first[min(5, last)], first[min(6, last)], first[min(7, last)]
-    a2, b2, c2, d2 = second[0], second[min(1, last)], second[min(2, last)], second[min(3, last)]
-    e2, f2, g2, h2 = second[min(4, last)], second[min(5, last)], second[min(6, last)], second[min(7, last)]
-    a3, b3, c3, d3 = third[0], third[min(1, last)], third[min(2, last)], third[min(3, last)]
-    e3, f3, g3, h3 = third[min(4, last)], third[min(5, last)], third[min(6, last)], third[min(7, last)]
-    for i in range(n):
-        at = index[i]
-        x, y, z = (b1, b2, b3) if at == C1 else (a1, a2, a3)
-        x, y, z = (c1, c2, c3) if at == C2 else (x, y, z)
-        x, y, z = (d1, d2, d3) if at == C3 else (x, y, z)
-        x, y, z = (e1, e2, e3) if at == C4 else (x, y, z)
-        x, y, z = (f1, f2, f3) if at == C5 else (x, y, z)
-        x, y, z = (g1, g2, g3) if at == C6 else (x, y, z)
-        one[i], two[i], three[i] = (h1, h2, h3) if at == C7 else (x, y, z)
 
 
 @jit

@@ -16,12 +16,10 @@ from sim.kernels.addresses import BLOCK_LAST, BLOCK_MIND, BLOCK_MOVES, BLOCK_ORD
 from sim.kernels.cash import book, book_acquisition, book_fixed, time_last
 from sim.kernels.drop import drop_all
 from sim.kernels.jit import inner, leaf
-from sim.kernels.listing import list_places
 from sim.kernels.maths import TO_UNIT, exponential
 from sim.kernels.mind import sway, think
 from sim.kernels.move import move
 from sim.kernels.philox import counter
-from sim.kernels.samplers import take
 from sim.kernels.streams import book_streams
 from sim.kernels.sums import add_square
 from sim.kernels.talk import draw_for, identity_of, spread_word
@@ -40,6 +38,7 @@ from sim.kernels.types import (
     Tables,
     Tally,
 )
+from sim.kernels.vectors import list_places, take
 
 ONE = np.float32(1.0)
 ZERO = np.float32(0.0)
@@ -76,7 +75,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     if tables.selling[v] != 0:
         sell(tables, tally.activity[k, g, t], state, scratch, q, v, t, n)
     if tables.plain[v] != 0:
-        movers = decide_plain(tables.leave_below[v], rows, scratch.words[t % 2 * 2], scratch.net, scratch.moved, n)
+        movers = decide_plain(tables.leave_below[v], rows, scratch.words[t % 2 * 2], scratch.net.view(np.uint64), scratch.moved, n)
     else:
         movers = decide(tables, state, scratch, q, v, rows, (t, y, m), n)
     if tables.fixed[v] != 0:
@@ -119,22 +118,19 @@ def draw_words(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, i
 @inner
 def find_stages(tables: Tables, row: Array, scratch: Scratch, v: int, n: int) -> None:
     """Write each customer's stage, and whether it is an active one."""
-    stage = scratch.stage
-    for i in range(n):
-        stage[i] = tables.row_stage[v, row[i]]
-    take(tables.awake, stage, scratch.awake, n)
+    take(tables.row_stage[v], row, scratch.stage, n)
+    take(tables.awake, scratch.stage, scratch.awake, n)
 
 
 @leaf
 def decide_plain(leave_below: Array, row: Array, word: Array, below: Array, moved: Array, n: int) -> Integer:
     """List the places of those who leave in ``moved`` and return their number: the first word against the threshold of the row.
 
-    below: scratch, int64.
+    below: scratch, uint64.
     """
+    take(leave_below, row, below, n)
     for i in range(n):
-        below[i] = leave_below[row[i]]
-    for i in range(n):
-        moved[i] = np.uint32(np.int64(word[i]) < below[i])
+        moved[i] = np.uint32(np.uint64(word[i]) < below[i])
     return list_places(moved, n)
 
 
@@ -150,11 +146,10 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows:
     total[:n] = ZERO
     for j in range(tables.hazard.shape[1]):
         edge = scratch.hazards[1 + j]
-        for i in range(n):
-            edge[i] = tables.hazard[v, j, rows[i]]
+        take(tables.hazard[v, j], rows, edge, n)
         modify(tables, state, scratch, q, v, j, n)
         if tables.timed[v] != 0:
-            take(tables.edge_factor[v, m, y, :, j], scratch.stage, scratch.floats[0], n)
+            take(tables.edge_factor[v, m, y, j], scratch.stage, scratch.floats[0], n)
             multiply(edge, scratch.floats[0], n)
         if tables.swayed[v, j].any():
             sway(tables, state.mind[q], scratch, v, j, n)
@@ -165,8 +160,7 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows:
     certain = scratch.after
     certain[:n] = np.uint32(0)
     if tables.sure[v] != 0:
-        for i in range(n):
-            certain[i] = tables.certain[v, rows[i]]
+        take(tables.certain[v], rows, certain, n)
     scratch.exposure[:n] = ONE
     listed = list_likely(scratch.words[t % 2 * 2], total, certain, scratch.places, n)
     return list_leavers(tables, scratch, v, t, listed)
@@ -213,9 +207,9 @@ def modify(tables: Tables, state: State, scratch: Scratch, q: int, v: int, j: in
             beta = tables.beta[v, stage[i], j]
             if beta != 0:
                 edge[i] *= state.beta[q, beta - 1, i]
-    if tables.frail[v, :, j].any():
+    if tables.frail[v, j].any():
         frail, frailty = scratch.floats[0], state.frailty[q]
-        take(tables.frail[v, :, j], stage, frail, n)
+        take(tables.frail[v, j], stage, frail, n)
         for i in range(n):
             edge[i] *= frailty[i] if frail[i] != ZERO else ONE
 
@@ -231,8 +225,7 @@ def multiply(edge: Array, factor: Array, n: int) -> None:
 def list_over(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: int) -> Integer:
     """List in ``dropped`` those to whom nothing happens any more, and return their number."""
     over, row, dropped = tables.over[v], state.row[q], scratch.dropped
-    for i in range(state.live[q]):
-        dropped[i] = over[row[i]]
+    take(over, row, dropped, state.live[q])
     listed = list_places(dropped, state.live[q])
     if tables.treating.shape[1] == 0:
         return listed

@@ -20,6 +20,7 @@ from sim.kernels.types import (
     State,
     Tables,
 )
+from sim.kernels.vectors import take
 
 ZERO, HALF, ONE, THREE = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(3.0)
 N_STREAMS = len(STREAMS)
@@ -39,8 +40,7 @@ def book_streams(tables: Tables, cash: Array, state: State, scratch: Scratch, q:
     for c in range(N_STREAMS):
         if tables.streaming[v, c] == 0:
             continue
-        for i in range(n):
-            value[i] = tables.stream_units[v, c, row[i]]
+        take(tables.stream_units[v, c], row, value, n)
         if c == INFORMATION and tables.contacting[v] != 0:
             listen(tables, row, scratch, v, factor, n)
         elif weighed(tables, v, c):
@@ -67,11 +67,12 @@ def book_whole(whole: Array, net: Array, n: int) -> np.int64:
 @inner
 def listen(tables: Tables, row: Array, scratch: Scratch, v: int, factor: float, n: int) -> None:
     """Round what a period's information is worth, a part by the period (in ``value``) and a part by the contact."""
-    value, exposure, contacted = scratch.value, scratch.exposure, scratch.contacted
+    value, exposure, contacted, units = scratch.value, scratch.exposure, scratch.contacted, scratch.work[0]
+    take(tables.contact_units[v], row, units, n)
     for i in range(n):
         value[i] = np.float64(exposure[i]) * (value[i] * factor)
     for i in range(n):
-        value[i] = np.floor(value[i] + contacted[i] * (tables.contact_units[v, row[i]] * factor) + 0.5) + TO_WHOLE
+        value[i] = np.floor(value[i] + contacted[i] * (units[i] * factor) + 0.5) + TO_WHOLE
 
 
 @inner

@@ -7,7 +7,6 @@ import numpy as np
 
 from sim.kernels.addresses import TRAIT_PERIOD
 from sim.kernels.jit import inner
-from sim.kernels.listing import list_places
 from sim.kernels.maths import TO_UNIT, exponent, normal
 from sim.kernels.philox import counter
 from sim.kernels.staff import enrolled, hand_over, waits
@@ -44,6 +43,7 @@ from sim.kernels.types import (
     Tables,
     Tally,
 )
+from sim.kernels.vectors import list_places, take
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)
 BELOW, ABOVE, ERROR, RESPONSE = range(4)
@@ -143,8 +143,7 @@ def list_open(tables: Tables, state: State, scratch: Scratch, q: int, which: tup
     who, once = tables.policy_who[v, p], np.uint16(0 if tables.policy_when[v, p, LASTS] == 0 else NEVER_ASKED)
     now, cooldown, never = np.int32(t + 1), np.int32(tables.policy_when[v, p, COOLDOWN]), np.int32(NEVER_ASKED)
     live = state.live[q]
-    for i in range(live):
-        fits[i] = who[row[i]]
+    take(who, row, fits, live)
     for i in range(live):
         before = np.int32(asked[i])
         rested = (before == 0) | ((before != never) & (now - before >= cooldown))
@@ -306,8 +305,7 @@ def hold(tables: Tables, counts: Array, state: State, scratch: Scratch, q: int, 
     lasts = np.int32(tables.policy_when[v, p, LASTS])
     now, longest = np.int32(t + 1), lasts if lasts > 0 else np.int32(NEVER_ASKED + 1)
     shift = np.uint32(tables.policy_bit[v, p] * tables.policy_rows[v])
-    for i in range(n):
-        inside[i] = tables.policy_member[v, p, row[i]]
+    take(tables.policy_member[v, p], row, inside, n)
     for i in range(n):
         since[i] *= np.uint16(inside[i])
     for i in range(n):
@@ -363,8 +361,7 @@ def steer(tables: Tables, row: Array, scratch: Scratch, v: int, j: int, n: int) 
     power[:n] = ZERO
     for p in range(tables.treating.shape[1]):
         if tables.treating[v, p] != 0 and tables.policy_sway[v, p, j].any():
-            for i in range(n):
-                factor[i] = tables.policy_sway[v, p, j, row[i]]
+            take(tables.policy_sway[v, p, j], row, factor, n)
             for i in range(n):
                 power[i] += factor[i] * scratch.force[p, i]
     exponent(power, factor, n)

@@ -153,11 +153,11 @@ class Tables(NamedTuple):
     hazard: Array  # (v, j, r) float32: cumulative hazard of a period (weights where certain; a factor of a beta edge's own)
     certain: Array  # (v, r) uint32: probabilities sum to 1
     sure: Array  # (v,) uint32: in some row they do
-    frail: Array  # (v, s, j) float32: 1 where the customer's frailty multiplies it
+    frail: Array  # (v, j, s) float32: 1 where the customer's frailty multiplies it
     beta: Array  # (v, s, j) uint32: 1 + number of the beta trait, 0 for none
     until_exit: Array  # (v,) uint32
     timed: Array  # (v,) uint32: the calendar, the regime or a driver moves some hazard
-    edge_factor: Array  # (v, m, y, s, j) float32: by how much; of length 0 on y where no variant is timed
+    edge_factor: Array  # (v, m, y, j, s) float32: by how much; of length 0 on y where no variant is timed
     regime: Array  # (replicate, y) uint8: m; of length 0 where there is no market
     # behaviour
     minded: Array  # (v,) uint32: satisfaction, level or switching cost is on
@@ -175,7 +175,7 @@ class Tables(NamedTuple):
     level_speed: Array  # (v, s) float32
     levelled: Array  # (v,) uint32: the level scales purchases
     invest: Array  # (v, s) float32: speed of investment
-    sway: Array  # (v, s, j, 3) float32: coefficients of loyalty, trust and switching cost
+    sway: Array  # (v, j, 3, s) float32: coefficients of loyalty, trust and switching cost
     swayed: Array  # (v, j, 3) uint32: some edge in this place has one
     edge_returns: Array  # (e,) uint32: leads from a lost stage into one that is not
     # what customers do beside buying

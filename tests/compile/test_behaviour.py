@@ -94,8 +94,8 @@ def test_drivers_and_regimes_move_the_hazards_they_name() -> None:
     gap = gaps(scenario, factor.shape[1])
     ids = list(scenario.stages)
     investigation, formation, stability = (ids.index(name) for name in ("investigation", "formation", "stability"))
-    assert factor[:, :, investigation, 1] == pytest.approx(np.exp(-0.5 * gap[0]), rel=1e-6)  # to decline
-    assert factor[0, :, investigation, 2] == pytest.approx(1.0)
-    assert factor[1, :, investigation, 2] == pytest.approx(1.4)  # to lost, a rival's doing
-    assert factor[1, :, formation, 1] == pytest.approx(1.4 * np.exp(-0.3 * gap[2, 1]), rel=1e-6)
-    assert factor[:, :, stability] == pytest.approx(1.0)
+    assert factor[:, :, 1, investigation] == pytest.approx(np.exp(-0.5 * gap[0]), rel=1e-6)  # to decline
+    assert factor[0, :, 2, investigation] == pytest.approx(1.0)
+    assert factor[1, :, 2, investigation] == pytest.approx(1.4)  # to lost, a rival's doing
+    assert factor[1, :, 1, formation] == pytest.approx(1.4 * np.exp(-0.3 * gap[2, 1]), rel=1e-6)
+    assert factor[..., stability] == pytest.approx(1.0)

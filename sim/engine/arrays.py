@@ -32,11 +32,12 @@ def cases_compared(tables: Tables) -> int:
     return cases + int(tables.apart[0]) if cases > 1 else 0
 
 
-def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
-    """Return a tally of zeros for these tables."""
+def empty_tally(tables: Tables, horizon: int, replicates: int, shared: bool = False) -> Tally:
+    """Return a tally of zeros for these tables; shared: customers of a replicate share luck even without a market."""
     k, segments = tables.variant.shape
     g = tables.segment.size
     cohorts = int(tables.cohort.max()) + 1
+    groups = len(PATTERNS) + tables.stage_kind.size + 1
     pairs = cases_compared(tables) * (cases_compared(tables) - 1) // 2
 
     def zeros(*shape: int) -> Array:
@@ -65,6 +66,7 @@ def empty_tally(tables: Tables, horizon: int, replicates: int) -> Tally:
         paired=zeros(pairs, g, len(PAIRED), 7),
         against=zeros(k if k > 1 else 0, g, len(PATTERNS), tables.stage_kind.size + 1, 11),
         parted=zeros(k if k > 1 else 0, g, tables.stage_kind.size, horizon),
+        gains=zeros(replicates, k if k > 1 else 0, g, groups if shared or tables.regime.size > 0 else 0, 3),
         paths=zeros(replicates, k if k > 1 else 0, g, 3, 2),
         activity=zeros(k, g, horizon, len(ACTIVITIES) if tables.contacting.any() or tables.selling.any() else 0, 2),
     )
@@ -99,6 +101,7 @@ def canonical(tally: Tally) -> Tally:
     _carry(tally.paired[..., 5:], 52)
     for first, bits in ((3, 32), (5, 52), (7, 32), (9, 52)):
         _carry(tally.against[..., first : first + 2], bits)
+    _carry(tally.gains[..., 1:], 32)
     _carry(tally.moments[..., 2:4], 32)
     _carry(tally.moments[..., 4:6], 52)
     if tally.by_cohort.shape[1] == 1:

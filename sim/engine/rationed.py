@@ -93,7 +93,7 @@ def run_rationed(
     threads = max(1, min(settings.threads or available_threads(), 256))
     room = sum(sampled) * settings.replicates if settings.keep_customers else 0
     kept = empty_kept(cases, room, bool((tables.purchase != SUBSCRIPTION).any()))
-    total = empty_tally(tables, horizon, settings.replicates)
+    total = empty_tally(tables, horizon, settings.replicates, shared=bool(learners))
     every = np.array(list(groups([0] * len(sampled), sampled, settings.replicates, settings.keep_customers)), np.int64).reshape(
         -1, FIRST + 1
     )
@@ -103,7 +103,8 @@ def run_rationed(
         for replicate in range(settings.replicates):
             watching = panels if replicate == 0 else []
             sizes = threads, horizon, settings.replicates
-            parts = _parts(tables, every[every[:, REPLICATE] == replicate], kept, sizes, compared=cases > 1 or len(watching) > 0)
+            wanted = cases > 1 or len(watching) > 0, bool(learners)
+            parts = _parts(tables, every[every[:, REPLICATE] == replicate], kept, sizes, wanted)
             for k in range(cases):
                 world = _World(tables, kept, parts, pool, horizon, k, watching[k] if watching else None, *rations[k])
                 learner = (learners or {}).get(k)
@@ -127,8 +128,11 @@ def run_rationed(
     return Outcome(tuple(sampled), canonical(total), rows, threads, seconds, panels=tuple(panels))
 
 
-def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int], compared: bool) -> dict[int, list[_Part]]:
-    """Return the groups of each arrival, cut up for the threads; sizes: threads, horizon, replicates; compared: see ``empty_state``."""
+def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int], wanted: tuple[bool, bool]) -> dict[int, list[_Part]]:
+    """Return the groups of each arrival, cut up for the threads.
+
+    sizes: threads, horizon, replicates; wanted: ``compared`` of ``empty_state``, ``shared`` of ``empty_tally``.
+    """
     threads, horizon, replicates = sizes
     traced = min(TRACED, horizon + 1) if len(tables.variant) > 1 else 0
     arrival = tables.arrival[rows[:, CELL]]
@@ -140,9 +144,9 @@ def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int],
             _Part(
                 rows[part],
                 address[part],
-                empty_state(tables, len(part), timed(kept), rationed=True, compared=compared, traced=traced),
+                empty_state(tables, len(part), timed(kept), rationed=True, compared=wanted[0], traced=traced),
                 empty_scratch(tables),
-                empty_tally(tables, horizon, replicates),
+                empty_tally(tables, horizon, replicates, shared=wanted[1]),
             )
             for part in np.array_split(mine, min(threads, len(mine)))
         ]

@@ -72,7 +72,8 @@ def add_pairs(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: i
     for k in range(tally.paths.shape[1]):
         add_paths(tally.paths[replicate, k, cell], cases[k], cases[reference], places)
         if k != reference:
-            add_against(tally.against[k, cell], tally.parted[k, cell], state, scratch, q, (k, reference), places)
+            sums = tally.against[k, cell], tally.parted[k, cell], tally.gains[replicate, k, cell]
+            add_against(sums, state, scratch, q, (k, reference), places)
 
 
 @inner
@@ -90,12 +91,13 @@ def add_paths(sums: Array, mine: Array, theirs: Array, places: tuple[int, int]) 
 
 @inner
 def add_against(
-    against: Array, parted: Array, state: State, scratch: Scratch, q: int, which: tuple[int, int], places: tuple[int, int]
+    sums: tuple[Array, Array, Array], state: State, scratch: Scratch, q: int, which: tuple[int, int], places: tuple[int, int]
 ) -> None:
     """Add up a case's differences of CLV from the reference by the customer's life there and the stage where the two paths part.
 
-    which: the case, the reference.
+    sums: of the tally, ``against``, ``parted`` and ``gains``; which: the case, the reference.
     """
+    against, parted, gains = sums
     k, reference = which
     mine, theirs, groups = state.cases[q, k, AFTER_ACQUISITION], state.cases[q, reference], scratch.groups
     for i in range(places[0], places[1]):
@@ -118,14 +120,18 @@ def add_against(
         group[10] += up * low * low
     for p in range(groups.shape[0]):
         for stage in range(groups.shape[1]):
-            group, sums = groups[p, stage], against[p, stage]
+            group, whole = groups[p, stage], against[p, stage]
             if group[0] != 0:
                 for field in range(3):
-                    sums[field] += group[field]
-                add(sums[3:5], group[3])
-                add_products(sums[5:7], group[4], group[5], group[6])
-                add(sums[7:9], group[7])
-                add_products(sums[9:11], group[8], group[9], group[10])
+                    whole[field] += group[field]
+                add(whole[3:5], group[3])
+                add_products(whole[5:7], group[4], group[5], group[6])
+                add(whole[7:9], group[7])
+                add_products(whole[9:11], group[8], group[9], group[10])
+                if gains.shape[0] > 0:
+                    for place in (p, groups.shape[0] + stage):
+                        gains[place, 0] += group[0]
+                        add(gains[place, 1:3], group[3])
                 group[:] = 0
 
 

@@ -29,14 +29,11 @@ OVER, OVER_UNTREATED = 1, 2
 """Values of ``Tables.over``: done at once; done as soon as no policy is in force."""
 
 STAGE_KINDS = ("prospect", "active", "lost")
-
 SUBSCRIPTION, BERNOULLI, POISSON = 0, 1, 2
-
 PURCHASE, SERVICE, TRANSITION, ACQUISITION, FIRST_STREAM = range(5)
 STREAMS = ("word_of_mouth", "information", "knowledge", "transaction", "sales")
 COLUMNS = ("purchase", "service", "transition", "acquisition", *STREAMS)
 """Ledger columns, in the order of ``Tally.cash``; streams are what a customer is worth beside purchases, and the cost of selling."""
-
 WORD_OF_MOUTH, INFORMATION, KNOWLEDGE, TRANSACTION, SALES = range(len(STREAMS))
 
 SATISFACTION, EXPECTATION, TRUST, LEVEL, INVESTED = range(5)
@@ -288,6 +285,7 @@ class Tally(NamedTuple):
     paired: Array  # (pair or 0, g, PAIRED, 7): customers who differ, gain, lose; sum of differences (2 words), of squares (2 words)
     against: Array  # (k or 0, g, pattern, s + 1, 11): of CLV less the reference case's, by the life there and the stage where paths part
     parted: Array  # (k or 0, g, s, t): customers whose path first parted from that in the reference case at the end of t, out of stage s
+    gains: Array  # (replicate, k or 0, g, pattern + s + 1 or 0, 3): who, and what they gain, by life, then by stage of parting
     paths: Array  # (replicate, k or 0, g, 3, 2): sums of cost and kept, and of what customers gain against the reference; two words
     activity: Array  # (k, g, t, activity, 2): sum over customers in active stages, and of squares; 0 long where off
 

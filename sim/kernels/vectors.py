@@ -8,8 +8,9 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from sim.kernels.jit import leaf
@@ -169,8 +170,8 @@ def take_by_sixteens(table: Array, index: Array, out: Array, n: Integer) -> None
 
 
 SETTINGS: Any = numba.config
-AT_ONCE = not SETTINGS.DISABLE_JIT and binding.get_host_cpu_features().get("avx512f", False)
-"""Whether this machine does sixteen at once."""
+AT_ONCE = not SETTINGS.DISABLE_JIT and "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2]
+"""Whether code is compiled for a machine that does sixteen at once."""
 
 list_places = list_by_sixteens if AT_ONCE else list_plainly
 take = take_by_sixteens if AT_ONCE else take_plainly

@@ -61,21 +61,34 @@ def _rows(paired: Paired, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     for k, arm in enumerate(names):
         if k == paired.reference:
             continue
-        yield from _groups(paired, k, {"arm": arm, "by": "pattern"}, PATTERNS, sums(paired, k, (2,)))
-        yield from _groups(paired, k, {"arm": arm, "by": "stage"}, stages, sums(paired, k, (1,)))
+        yield from _groups(paired, k, {"arm": arm, "by": "pattern"}, PATTERNS, sums(paired, k, (2,)), 0)
+        yield from _groups(paired, k, {"arm": arm, "by": "stage"}, stages, sums(paired, k, (1,)), len(PATTERNS))
 
 
-def _groups(paired: Paired, k: int, head: dict[str, Any], ids: Sequence[str], found: Sums) -> Iterator[dict[str, Any]]:
+def _groups(paired: Paired, k: int, head: dict[str, Any], ids: Sequence[str], found: Sums, first: int) -> Iterator[dict[str, Any]]:
+    """Yield a row a group; first: its place in ``Tally.gains``."""
     sample = paired.samples[k]
     weight = np.where(sample.customers > 0, paired.weights, 0.0)
     mean, error, _ = estimate(found.total, found.square, found.counts[..., 0], sample.customers, weight)
-    se, shares = sample.errors(error), mean_counts(paired, found.counts)
+    se = error if sample.independent else _path_errors(paired, k, mean, paired.tally.gains[:, k, :, first : first + len(ids)])
+    shares = mean_counts(paired, found.counts)
     for place, name in enumerate(ids):
         if found.counts[:, place, 0].any():
             share, gain, lose = shares[place].tolist()
             half, difference = paired.width * float(se[place]), float(mean[place])
             row = {**head, "id": name, "share": share, "difference": difference, "se": float(se[place])}
             yield {**row, "low": difference - half, "high": difference + half, "part": share * difference, "gain": gain, "lose": lose}
+
+
+def _path_errors(paired: Paired, k: int, mean: Floats, gains: Array) -> Floats:
+    """Return the standard errors of mean differences over market paths, each a ratio of what a path's group gains to its customers.
+
+    mean: ``(group,)``; gains: ``(replicate, g, group, 3)``.
+    """
+    rate = per_sampled(paired.samples[k].customers, paired.weights)[:, None]
+    customers = (gains[..., 0] * rate).sum(axis=1)
+    gained = (money(gains[..., 1:]).astype(np.float64) / UNIT * rate).sum(axis=1)
+    return np.array([path_error(one) for one in ((gained - mean * customers) / np.maximum(customers.mean(axis=0), 1e-300)).T])
 
 
 def mean_counts(paired: Paired, counts: Array) -> Floats:

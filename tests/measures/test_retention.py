@@ -179,7 +179,8 @@ def five_cohorts(survivors: list[int]) -> Sample:
         extremes=zeros, by_segment=zero((1, 1, 2, BINS), np.int64), by_cohort=zero((1, 5, 2, BINS), np.int64), replicates=zeros,
         talk=zero((1, 5, 10, 0), np.int64), gone=zero((1, 5, 0), np.int64), feelings=zero((1, 5, 10, 0, 2), np.int64),
         activity=zero((1, 5, 10, 0, 2), np.int64), policy=zero((1, 5, 10, 0, 5), np.int64), paired=zero((0, 5, 5, 7), np.int64),
-        against=zero((0, 5, 6, 3, 11), np.int64), parted=zero((0, 5, 2, 10), np.int64), paths=zero((1, 0, 5, 3, 2), np.int64),
+        against=zero((0, 5, 6, 3, 11), np.int64), parted=zero((0, 5, 2, 10), np.int64),
+        gains=zero((1, 0, 5, 0, 3), np.int64), paths=zero((1, 0, 5, 3, 2), np.int64),
     )  # fmt: skip
     return Sample(scenario, cells(scenario), tally, np.zeros(5, np.int64))
 

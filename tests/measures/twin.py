@@ -124,7 +124,7 @@ def count(scenario: Scenario, found: list[Life], shift: int = 0) -> Tally:
         replicates=room(scenario.run.replicates, 1, g, 2, 2), talk=room(1, g, horizon, 0), feelings=room(1, g, horizon, 0, 2),
         gone=room(1, g, 0),
         activity=room(1, g, horizon, 0, 2), policy=room(1, g, horizon, 0, 5), paired=room(0, g, len(PAIRED), 7),
-        against=room(0, g, len(PATTERNS), len(kinds) + 1, 11), parted=room(0, g, len(kinds), horizon),
+        against=room(0, g, len(PATTERNS), len(kinds) + 1, 11), gains=room(1, 0, g, 0, 3), parted=room(0, g, len(kinds), horizon),
         paths=room(scenario.run.replicates, 0, g, 3, 2),
     )  # fmt: skip
     tally.extremes[..., 0], tally.extremes[..., 1] = 2**62, -(2**62)

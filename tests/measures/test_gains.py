@@ -133,7 +133,7 @@ def test_errors_over_market_paths_are_those_of_leaving_each_out() -> None:
         assert row["difference"] == pytest.approx(gained.sum() / customers.sum(), rel=1e-9)
         without = (gained.sum() - gained) / (customers.sum() - customers)
         assert row["se"] == pytest.approx(math.sqrt(39 / 40 * ((without - without.mean()) ** 2).sum()), rel=0.1)
-        assert row.high - row["difference"] == pytest.approx(found.paired.width * row["se"])
+        assert row["high"] - row["difference"] == pytest.approx(found.paired.width * row["se"])
 
 
 def test_sums_by_market_path() -> None:

@@ -32,6 +32,7 @@ import sim
 from chain import HORIZON, Array, live_periods, numpy_everybody, numpy_living, scenario
 from mechanisms import costs, told
 from showing import run
+from sim.kernels.vectors import AT_ONCE
 from sim.scenario import Fault
 
 OPTIONS: dict[str, Any] = {
@@ -185,7 +186,8 @@ def table(found: Mapping[str, Any]) -> str:
     lines += [f"| {int(n):,} | {one['ns_per_live_period']:.2f} | {one['peak_mb']:.0f} |" for n, one in found["by_customers"].items()]
     lines += ["", *told(found["mechanisms"])]
     packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
-    system = f"{found['cores']} cores, Python {found['python']}, clvsim {found['version']} on {found['threads']} threads, {packages}"
+    wide = ", AVX-512" if found["wide"] else ""
+    system = f"{found['cores']} cores{wide}, Python {found['python']}, clvsim {found['version']} on {found['threads']} threads, {packages}"
     over = found["threads_over_one"]
     nominal, lived = (f"{found[f'{kind}_periods_per_second']:.3g}" for kind in ("nominal", "live"))
     speed = f"clvsim: {nominal} nominal customer-months a second, {lived} of them lived through"
@@ -262,6 +264,7 @@ def main(*arguments: str) -> None:
         "version": sim.__version__,
         "python": platform.python_version(),
         "cores": os.cpu_count(),
+        "wide": AT_ONCE,
         "packages": {name: version(name) for name in packages},
         "threads": threads,
         "live_periods_per_customer": live_periods(result) / customers,

@@ -3,7 +3,7 @@
     python experiments/mechanisms.py [customers=400000] [rounds=9]
 
 As a program it times what a mechanism that is off costs: the chain as it is against the chain in a copy of the package from whose
-``step.py`` every call of a mechanism was cut, each in a process of its own, turn by turn. benchmark.py times those that are on.
+``step.py`` and ``move.py`` every call of a mechanism was cut, each in a process of its own, turn by turn. benchmark.py times those on.
 """
 
 import copy
@@ -36,7 +36,7 @@ ORDERS = {
 """Random orders in place of a subscription: a month's number, USD each; assumed."""
 
 CALLS = ("find_stages", "think", "sell", "contact", "book_streams", "spread_word", "return_home", "time_last")
-"""Functions that ``step.py`` calls where a mechanism is on."""
+"""Functions that ``step.py`` and ``move.py`` call where a mechanism is on."""
 
 
 def everything(customers: int, seed: int, driver: str = "group", orders: bool = False, offers: bool = True) -> sim.Scenario:
@@ -106,15 +106,16 @@ def told(found: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 def without_mechanisms(folder: Path) -> None:
-    """Copy the package to a folder and cut every call of a mechanism out of its ``step.py``."""
+    """Copy the package to a folder and cut every call of a mechanism out of its ``step.py`` and ``move.py``."""
     shutil.copytree(Path(sim.__file__).parent, folder / "sim", ignore=shutil.ignore_patterns("__pycache__"))
-    step = folder / "sim" / "kernels" / "step.py"
-    text = step.read_text(encoding="utf-8")
+    files = {file: file.read_text(encoding="utf-8") for file in (folder / "sim" / "kernels" / name for name in ("step.py", "move.py"))}
     for call in CALLS:
-        text, cuts = re.subn(rf"^( +)if [^\n]*:\n +{call}\([^\n]*\)\n", "", text, flags=re.MULTILINE)
-        if cuts != 1:
-            raise RuntimeError(f"{call} is not called once in step.py")
-    step.write_text(text, encoding="utf-8")
+        cut = re.compile(rf"^( +)if [^\n]*:\n +{call}\([^\n]*\)\n", flags=re.MULTILINE)
+        if sum(len(cut.findall(text)) for text in files.values()) != 1:
+            raise RuntimeError(f"{call} is not called once")
+        files = {file: cut.sub("", text) for file, text in files.items()}
+    for file, text in files.items():
+        file.write_text(text, encoding="utf-8")
 
 
 PLAYER = """

@@ -66,7 +66,7 @@ def empty_tally(tables: Tables, horizon: int, replicates: int, shared: bool = Fa
         paired=zeros(pairs, g, len(PAIRED), 7),
         against=zeros(k if k > 1 else 0, g, len(PATTERNS), tables.stage_kind.size + 1, 11),
         parted=zeros(k if k > 1 else 0, g, tables.stage_kind.size, horizon),
-        gains=zeros(replicates, k if k > 1 else 0, g, groups if shared or tables.regime.size > 0 else 0, 3),
+        gains=zeros(replicates, k if k > 1 else 0, g, groups if k > 1 and (shared or tables.regime.size > 0) else 0, 3),
         paths=zeros(replicates, k if k > 1 else 0, g, 3, 2),
         activity=zeros(k, g, horizon, len(ACTIVITIES) if tables.contacting.any() or tables.selling.any() else 0, 2),
     )

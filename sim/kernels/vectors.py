@@ -1,9 +1,10 @@
 """Sixteen at once: flags become the places of those who are flagged, and values are looked up in short tables.
 
 LLVM finds neither by itself. Where the machine has AVX-512 the bodies of these loops are written for it here, in LLVM's own language;
-elsewhere, and without compiling, plain loops do the same.
+elsewhere plain loops do the same, and NumPy where nothing is compiled.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -169,9 +170,21 @@ def take_by_sixteens(table: Array, index: Array, out: Array, n: Integer) -> None
         out[i] = table[index[i]]
 
 
+def list_by_numpy(flags: Array, n: Integer) -> Integer:
+    """Do as ``list_plainly`` does."""
+    places = np.flatnonzero(flags[:n])
+    flags[: places.size] = places
+    return places.size
+
+
+def take_by_numpy(table: Array, index: Array, out: Array, n: Integer) -> None:
+    """Do as ``take_plainly`` does."""
+    out[:n] = table[index[:n]]
+
+
 SETTINGS: Any = numba.config
 AT_ONCE = not SETTINGS.DISABLE_JIT and "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2]
 """Whether code is compiled for a machine that does sixteen at once."""
 
-list_places = list_by_sixteens if AT_ONCE else list_plainly
-take = take_by_sixteens if AT_ONCE else take_plainly
+list_places: Callable[[Array, Integer], Integer] = list_by_sixteens if AT_ONCE else list_by_numpy if SETTINGS.DISABLE_JIT else list_plainly
+take: Callable[[Array, Array, Array, Integer], None] = take_by_sixteens if AT_ONCE else take_by_numpy if SETTINGS.DISABLE_JIT else take_plainly

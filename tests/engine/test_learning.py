@@ -126,5 +126,12 @@ def test_what_does_not_go_with_it() -> None:
     segments = {"a": {"share": 0.5, "stages": {"trial": {"contacts": 0.5}}}, "b": {"share": 0.5}}
     assert read(sound(learning=LEARNING, satisfaction={}, segments=segments)).learning is not None
     assert_refused("learning.most: must be above 0", learning={"most": 0.0, "contacts": 1.0}, **MINDS)
-    with pytest.raises(ScenarioError, match=r"run\.panel: must be off beside learning"):
-        sim.simulate(read(sound(learning=LEARNING, run__panel=10, **MINDS)))
+    with pytest.raises(ScenarioError, match=r"run\.precision: must be off beside learning"):
+        sim.simulate(read(sound(learning=LEARNING, run__precision=0.1, **MINDS)))
+
+
+def test_customers_are_followed_as_they_learn() -> None:
+    found = sim.simulate(read(sound(learning=LEARNING, run__panel=10, run__keep_customers=True, **MINDS)))
+    panel, kept = found.followed.panel, found.outcome.kept
+    assert kept is not None
+    assert panel.clv[-1, :10].tolist() == kept.clv[0, :10, 1].tolist()

@@ -1,4 +1,4 @@
-"""Flags become places, and values are looked up: both ways, against NumPy."""
+"""Flags become places, and values are looked up: each way against the plainest."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ by_sixteens = pytest.mark.jit
 SEEDS, SIZES = st.integers(0, 2**32 - 1), st.integers(0, GROUP)
 
 
-@pytest.mark.parametrize("way", [vectors.list_plainly, pytest.param(vectors.list_by_sixteens, marks=by_sixteens)])
+@pytest.mark.parametrize("way", [vectors.list_plainly, vectors.list_by_numpy, pytest.param(vectors.list_by_sixteens, marks=by_sixteens)])
 @settings(deadline=None)
 @given(n=SIZES, share=st.sampled_from([0.0, 0.01, 0.3, 0.99, 1.0]), seed=SEEDS)
 def test_places_are_those_flagged(way: Callable[..., int], n: int, share: float, seed: int) -> None:
@@ -27,7 +27,7 @@ def test_places_are_those_flagged(way: Callable[..., int], n: int, share: float,
     np.testing.assert_array_equal(flags[n:], beyond)  # who is not asked for is left as they are
 
 
-@pytest.mark.parametrize("way", [vectors.take_plainly, pytest.param(vectors.take_by_sixteens, marks=by_sixteens)])
+@pytest.mark.parametrize("way", [vectors.take_plainly, vectors.take_by_numpy, pytest.param(vectors.take_by_sixteens, marks=by_sixteens)])
 @pytest.mark.parametrize("kind", [np.uint32, np.float32, np.int64, np.uint64, np.float64])
 @settings(deadline=None)
 @given(size=st.integers(1, 70), n=SIZES, seed=SEEDS)

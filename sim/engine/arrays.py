@@ -23,6 +23,9 @@ from sim.kernels.types import (
 TWO_WORDS = {"cash": 32, "cash_square": 52, "replicates": 32, "paths": 32}
 """Tally fields whose last axis is (hi, lo), with the bits of lo."""
 
+BY_REPLICATE = ("replicates", "gains", "paths")
+"""Tally fields whose first axis is that of replicates."""
+
 LARGEST = np.iinfo(np.int64).max
 
 
@@ -72,10 +75,12 @@ def empty_tally(tables: Tables, horizon: int, replicates: int, shared: bool = Fa
     )
 
 
-def merge(into: Tally, other: Tally) -> None:
-    """Add another tally's counts; the order of merging changes nothing."""
+def merge(into: Tally, other: Tally, replicate: int | None = None) -> None:
+    """Add another tally's counts; the order of merging changes nothing. replicate: the only one that it has counts of, if not None."""
     for name, mine, theirs in zip(Tally._fields, into, other, strict=True):
-        if name == "extremes":
+        if replicate is not None and name in BY_REPLICATE:
+            mine[replicate] += theirs[replicate]
+        elif name == "extremes":
             np.minimum(mine[..., 0], theirs[..., 0], out=mine[..., 0])
             np.maximum(mine[..., 1], theirs[..., 1], out=mine[..., 1])
         else:

@@ -120,7 +120,7 @@ def run_rationed(
             for part in (one for ones in parts.values() for one in ones):
                 if cases > 1:
                     run_pairs(tables, part.tally, part.state, part.scratch, part.rows)
-                merge(total, part.tally)
+                merge(total, part.tally, replicate)
     for panel in panels:
         complete(panel, tables, followed[1] if followed else None)
     seconds = time.perf_counter() - started

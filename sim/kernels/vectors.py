@@ -186,5 +186,9 @@ SETTINGS: Any = numba.config
 AT_ONCE = not SETTINGS.DISABLE_JIT and "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2]
 """Whether code is compiled for a machine that does sixteen at once."""
 
-list_places: Callable[[Array, Integer], Integer] = list_by_sixteens if AT_ONCE else list_by_numpy if SETTINGS.DISABLE_JIT else list_plainly
-take: Callable[[Array, Array, Array, Integer], None] = take_by_sixteens if AT_ONCE else take_by_numpy if SETTINGS.DISABLE_JIT else take_plainly
+Lists = Callable[[Array, Integer], Integer]
+Takes = Callable[[Array, Array, Array, Integer], None]
+PLAIN: tuple[Lists, Takes] = (list_by_numpy, take_by_numpy) if SETTINGS.DISABLE_JIT else (list_plainly, take_plainly)
+list_places: Lists
+take: Takes
+list_places, take = (list_by_sixteens, take_by_sixteens) if AT_ONCE else PLAIN

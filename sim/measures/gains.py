@@ -23,7 +23,7 @@ from sim.scenario.classes import Classification
 NEVER = "never"
 """Stands for a stage where paths never part."""
 
-COLUMNS = ("arm", "by", "id", "share", "difference", "se", "low", "high", "part", "gain", "lose")
+COLUMNS = ("arm", "by", "id", "share", "difference", "se", "low", "high", "part", "part_se", "gain", "lose")
 
 
 class Sums(NamedTuple):
@@ -50,8 +50,8 @@ def who_gains(paired: Paired, names: Sequence[str]) -> pd.DataFrame:
 
     Columns: arm, by (pattern: of its life under the comparator; stage: the last one before its path parts from that under the comparator),
     id (``never`` where the paths never part), share (of the firm's customers), difference (mean of them, in currency), se, low, high
-    (95 %), part (share x difference: of each ``by`` these add up to the arm's difference), gain, lose (shares of the firm's customers who
-    are in the group and whose own value rises, falls). The comparator has no rows, nor has a group without customers.
+    (95 %), part (share x difference: of each ``by`` these add up to the arm's difference), part_se, gain, lose (shares of the firm's
+    customers who are in the group and whose own value rises, falls). The comparator has no rows, nor has a group without customers.
     """
     return pd.DataFrame(_rows(paired, names), columns=list(COLUMNS))
 
@@ -69,26 +69,33 @@ def _groups(paired: Paired, k: int, head: dict[str, Any], ids: Sequence[str], fo
     """Yield a row a group; first: its place in ``Tally.gains``."""
     sample = paired.samples[k]
     weight = np.where(sample.customers > 0, paired.weights, 0.0)
-    mean, error, _ = estimate(found.total, found.square, found.counts[..., 0], sample.customers, weight)
-    se = error if sample.independent else _path_errors(paired, k, mean, paired.tally.gains[:, k, :, first : first + len(ids)])
+    mean, se, _ = estimate(found.total, found.square, found.counts[..., 0], sample.customers, weight)
+    everybody = np.broadcast_to(sample.customers[:, None], found.total.shape)
+    part_se = estimate(found.total, found.square, everybody, sample.customers, weight)[1]
+    if not sample.independent:
+        se, part_se = _path_errors(paired, k, mean, paired.tally.gains[:, k, :, first : first + len(ids)])
     shares = mean_counts(paired, found.counts)
     for place, name in enumerate(ids):
         if found.counts[:, place, 0].any():
             share, gain, lose = shares[place].tolist()
             half, difference = paired.width * float(se[place]), float(mean[place])
             row = {**head, "id": name, "share": share, "difference": difference, "se": float(se[place])}
-            yield {**row, "low": difference - half, "high": difference + half, "part": share * difference, "gain": gain, "lose": lose}
+            row |= {"low": difference - half, "high": difference + half, "part": share * difference, "part_se": float(part_se[place])}
+            yield {**row, "gain": gain, "lose": lose}
 
 
-def _path_errors(paired: Paired, k: int, mean: Floats, gains: Array) -> Floats:
-    """Return the standard errors of mean differences over market paths, each a ratio of what a path's group gains to its customers.
+def _path_errors(paired: Paired, k: int, mean: Floats, gains: Array) -> tuple[Floats, Floats]:
+    """Return the standard errors ``(group,)`` of mean differences, and of what groups add to that of all, over paths that customers share.
 
-    mean: ``(group,)``; gains: ``(replicate, g, group, 3)``.
+    A mean is the ratio of what groups gain to their customers, both of which differ from path to path. mean: ``(group,)``; gains:
+    ``(replicate, g, group, 3)``, of groups that hold all customers together.
     """
     rate = per_sampled(paired.samples[k].customers, paired.weights)[:, None]
     customers = (gains[..., 0] * rate).sum(axis=1)
     gained = (money(gains[..., 1:]).astype(np.float64) / UNIT * rate).sum(axis=1)
-    return np.array([path_error(one) for one in ((gained - mean * customers) / np.maximum(customers.mean(axis=0), 1e-300)).T])
+    apart = (gained - mean * customers) / np.maximum(customers.mean(axis=0), 1e-300)
+    added = gained / customers.sum(axis=1, keepdims=True)
+    return np.array([path_error(one) for one in apart.T]), np.array([path_error(one) for one in added.T])
 
 
 def mean_counts(paired: Paired, counts: Array) -> Floats:
@@ -106,8 +113,8 @@ def class_gains(followed: Sequence[Followed], names: Sequence[str], reference: i
     followed: one a case, of the same customers; reference: the comparator's place; width: standard errors on either side of the interval.
     Columns: arm, year, classification, class (``unrated`` and ``lost`` beside those of the classification), share (of the firm's
     customers), difference (mean CLV of these less that under the comparator, in currency), se, low, high (95 %), part (share x difference:
-    of a year and classification they add up to the arm's difference among those followed), gain, lose (shares of the firm's customers who
-    are in the class and whose own value rises, falls). Classes without customers are left out.
+    of a year and classification they add up to the arm's difference among those followed), part_se, gain, lose (shares of the firm's
+    customers who are in the class and whose own value rises, falls). Classes without customers are left out.
     """
     theirs = followed[reference]
 
@@ -123,7 +130,7 @@ def class_gains(followed: Sequence[Followed], names: Sequence[str], reference: i
     frame = by_classification(theirs, rows)
     half = width * frame["se"]
     frame = frame.assign(low=frame["difference"] - half, high=frame["difference"] + half, part=frame["share"] * frame["difference"])
-    columns = ["arm", "year", "classification", "class", "share", "difference", "se", "low", "high", "part", "gain", "lose"]
+    columns = ["arm", "year", "classification", "class", "share", "difference", "se", "low", "high", "part", "part_se", "gain", "lose"]
     return frame.loc[frame["share"] > 0, columns].reset_index(drop=True)
 
 
@@ -133,6 +140,7 @@ def _in_classes(theirs: Followed, mine: Followed, held: Array) -> pd.DataFrame:
     gap = (mine.panel.clv[-1] - theirs.panel.clv[-1]) / UNIT
     found, se, _ = theirs.mean(theirs.sums(np.broadcast_to(gap, held.shape), held), everybody)
     columns: dict[str, Any] = {"year": np.repeat(np.arange(held.shape[0]), held.shape[1]), "difference": found.ravel(), "se": se.ravel()}
+    columns["part_se"] = theirs.mean(theirs.sums(held * gap, everyone), everybody)[1].ravel()
     for name, those in (("share", held), ("gain", held & (gap > 0)), ("lose", held & (gap < 0))):
         columns[name] = theirs.mean(theirs.sums(those.astype(np.float64), everyone), everybody)[0].ravel()
     return pd.DataFrame(columns)

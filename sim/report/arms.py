@@ -203,7 +203,7 @@ def lives(found: "Comparison") -> Drawn:
     shown = side_by_side(found)
     every = found.who_gains
     mine = every[(every["by"] == "pattern") & every["arm"].isin(shown)]
-    mine = mine.assign(half=mine["share"] * (mine["high"] - mine["difference"])).reset_index(drop=True)
+    mine = mine.assign(half=found.paired.width * mine["part_se"]).reset_index(drop=True)
     there = mine.groupby("id", sort=False)["share"].max()
     groups = {
         key: f"{name} ({words.percent(there[key])})" for key, (name, _) in words.PATTERNS.items() if key in there and there[key] >= RARE
@@ -230,7 +230,7 @@ def classes(found: "Comparison") -> Drawn:
     year = int(every[~every["class"].isin([UNRATED, GONE])]["year"].min())
     shown = side_by_side(found)
     mine = every[(every["year"] == year) & every["arm"].isin(shown)]
-    frame = mine.assign(half=mine["share"] * (mine["high"] - mine["difference"]))[["arm", "class", "share", "part", "half"]]
+    frame = mine.assign(half=found.paired.width * mine["part_se"])[["arm", "class", "share", "part", "half"]]
     shares = frame.groupby("class", sort=False)["share"].max()
     common = shares[shares >= RARE]
     groups = {key: f"{of_class(key)} ({words.percent(common[key])})" for key in map(str, common.index)}

@@ -170,8 +170,8 @@ def _faults(study: Study, asked: Mapping[str, Any]) -> list[Fault]:
     for key, most in limits.items():
         if isinstance(most, bool) or not isinstance(most, int | float) or math.isnan(most):
             found.append(Fault(f"limits.{key}", show(most), "must be a number"))
-        elif key == "spent" and most < 0:
-            found.append(Fault(f"limits.{key}", show(most), "must be at least 0: no policy costs less"))
+        elif key in ("spent", "downside") and most < 0:
+            found.append(Fault(f"limits.{key}", show(most), "must be at least 0: it is never less"))
     if not objectives:
         found.append(Fault("objectives", "{}", "must name what is sought", "objectives={equity: max}"))
     trials, aspiration = asked["trials"], asked["aspiration"]

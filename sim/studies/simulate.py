@@ -9,6 +9,7 @@ from sim.compile import compile_tables
 from sim.engine import Checkpoint, Judges, Learner, Outcome, in_shards, in_steps, rations, refuse_beside, run, run_rationed, run_waves
 from sim.kernels.types import Tables
 from sim.measures.followed import counts, stood
+from sim.scenario.checks_classes import MOST_FOLLOWED
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells, coupling, looks
@@ -85,6 +86,10 @@ def ration(
 ) -> Outcome:
     """Simulate cases of which some have a policy that cannot treat everybody; scenarios: of each case, alike but for their policies."""
     in_one_piece(scenarios[0].run)
+    held = scenarios[0].run.panel * int(scenarios[0].horizon) * len(scenarios)
+    if held > MOST_FOLLOWED:
+        rule = f"each arm's panel holds every period of every customer: together they must be at most {MOST_FOLLOWED:,}"
+        raise ScenarioError([Fault("run.panel", str(scenarios[0].run.panel), rule, "follow fewer")])
     for scenario in scenarios:
         refuse_beside(scenario)
     if any(scenario.learning for scenario in scenarios):

@@ -246,6 +246,9 @@ def test_beside_what_it_cannot_stand() -> None:
     scenario = limited(whole("treated_chain", 300, precision=0.1), "steady", capacity=100)
     with pytest.raises(ScenarioError, match=r"run.precision: must be off beside a policy with a capacity, a budget or a trigger"):
         sim.simulate(scenario)
+    many = limited(whole("treated_chain", 300, panel=10**6), "steady", capacity=100).model_copy(update={"horizon": 60})
+    with pytest.raises(ScenarioError, match=r"run.panel: each arm's panel holds .* at most 50,000,000 \(got 1000000\); follow fewer"):
+        sim.simulate(many)
 
 
 @pytest.mark.jit

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sim.kernels import vectors
 from sim.kernels.types import GROUP
 
-by_sixteens = pytest.mark.jit
+by_sixteens = [pytest.mark.jit, pytest.mark.skipif(not vectors.AT_ONCE, reason="code for machines with AVX-512")]
 SEEDS, SIZES = st.integers(0, 2**32 - 1), st.integers(0, GROUP)
 
 

@@ -7,16 +7,23 @@ import pytest
 
 from sim.compile import compile_tables
 from sim.engine.panel import follow
-from sim.kernels.types import AFTER, PATTERNS, UNIT
+from sim.kernels.types import AFTER, PATTERNS, UNIT, Array
 from sim.measures.classes import Ratings, classed, states
 from sim.measures.gains import NEVER, Sums, parted, perfect, sums
-from sim.measures.sums import money, per_sampled, squares
+from sim.measures.sums import Floats, money, per_sampled, squares
 from sim.measures.targeting import qini
 from sim.scenario import read
 from sim.studies.arms import Arm, with_policies
 from sim.studies.compare import compared
 from sim.studies.comparison import Comparison
 from tests import zoo
+
+
+def stratified_error(values: Floats, cell: Array, weight: Floats) -> float:
+    """Return the standard error of a mean over customers ``(n,)`` who are drawn cell by cell; weight: of each, 1 in all."""
+    each = [values[cell == g] for g in np.unique(cell)]
+    shares = [weight[cell == g].sum() for g in np.unique(cell)]
+    return math.sqrt(sum(share**2 * one.var(ddof=1) / one.size for share, one in zip(shares, each, strict=True)))
 
 
 def comparison(name: str, comparator: str = "none", **run: object) -> Comparison:
@@ -54,6 +61,12 @@ def test_sums_are_those_of_customers_followed(name: str, comparator: str) -> Non
             assert both.square[cell, pattern, stage] == sum(d * d for d in here)
             assert both.gained[cell, pattern, stage] == sum(max(d, 0) for d in here)
             assert both.gained_square[cell, pattern, stage] == sum(max(d, 0) ** 2 for d in here)
+        rows = found.who_gains[(found.who_gains["arm"] == found.ids[k]) & (found.who_gains["by"] == "pattern")]
+        weight = found.paired.weights / found.paired.weights.sum()
+        each = (weight / np.bincount(sample.cell_of_row, minlength=weight.size))[sample.cell_of_row]
+        for row in rows.to_dict("records") if sample.independent else ():
+            mine = gap / UNIT * (patterns[reference] == PATTERNS.index(row["id"]))
+            assert row["part_se"] == pytest.approx(stratified_error(mine, sample.cell_of_row, each), rel=1e-6)
         for cell, stage, t in np.ndindex(found.paired.tally.parted[k].shape):
             mine = (sample.cell_of_row == cell) & (out_of == stage) & (when == t + 1)
             assert found.paired.tally.parted[k, cell, stage, t] == mine.sum()
@@ -134,6 +147,8 @@ def test_errors_over_market_paths_are_those_of_leaving_each_out() -> None:
         without = (gained.sum() - gained) / (customers.sum() - customers)
         assert row["se"] == pytest.approx(math.sqrt(39 / 40 * ((without - without.mean()) ** 2).sum()), rel=0.1)
         assert row["high"] - row["difference"] == pytest.approx(found.paired.width * row["se"])
+        added = gained / np.bincount(path, weights=rate, minlength=40)
+        assert row["part_se"] == pytest.approx(added.std(ddof=1) / math.sqrt(40), rel=1e-9)
 
 
 def test_sums_by_market_path() -> None:
@@ -245,6 +260,8 @@ def test_gains_by_class_are_those_of_customers_followed(name: str) -> None:
                 if here.any():
                     wanted = [weight[here].sum(), (weight * gap)[here].sum() / weight[here].sum(), (weight * gap)[here].sum()]
                     assert row[["share", "difference", "part"]].iloc[0].tolist() == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+                    if theirs.sample.independent:
+                        assert row["part_se"].iloc[0] == pytest.approx(stratified_error(gap * here, theirs.panel.cell, weight), rel=1e-6)
                     sides = [weight[here & (gap > 0)].sum(), weight[here & (gap < 0)].sum()]
                     assert row[["gain", "lose"]].iloc[0].tolist() == pytest.approx(sides, abs=1e-12)
             whole = found.one(arm, "clv")  # everybody is followed

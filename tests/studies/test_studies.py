@@ -227,7 +227,7 @@ def test_a_limit_and_several_objectives(mine: str) -> None:
         ({"objectives": {}}, ["objectives: must name what is sought"]),
         ({"objectives": {"gain": "max"}}, ["objectives: needs a policy"]),
         ({"limits": {"clv": "much"}}, ["limits.clv: must be a number"]),
-        ({"limits": {"spent": -1}}, ["limits.spent: must be at least 0: no policy costs less", "limits: needs a policy, whose cost it is"]),
+        ({"limits": {"spent": -1}}, ["limits.spent: must be at least 0: it is never less", "limits: needs a policy, whose cost it is"]),
         ({"points": 8}, ["points: is no part of a search"]),
         ({"limits": {"spent": 5}}, ["limits: needs a policy, whose cost it is"]),
         ({"aspiration": "high"}, ["aspiration: must be a number"]),

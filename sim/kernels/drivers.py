@@ -1,6 +1,6 @@
 """The two ways through the population; both take the same steps and agree to the last bit."""
 
-from sim.kernels.jit import jit
+from sim.kernels.jit import inner, jit
 from sim.kernels.life import finish, start
 from sim.kernels.pair import add_pairs, note_start
 from sim.kernels.staff import hand_over
@@ -8,6 +8,7 @@ from sim.kernels.step import step
 from sim.kernels.talk import identity_of
 from sim.kernels.treat import ask, contact_chosen, due, rank_listed
 from sim.kernels.types import NOBODY, Array, Kept, Scratch, State, Tables, Tally
+from sim.kernels.vectors import prefetch
 
 REPLICATE, CELL, SERIAL, SKIP, COUNT, FIRST = range(6)
 """Columns of ``groups`` (n, 6) int64: replicate, cell, first serial of the group (a multiple of GROUP), how many serials are left out from
@@ -34,6 +35,19 @@ def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
             add_pairs(tables, tally, state, scratch, 0, (replicate, g), (skip, skip + count))
 
 
+@inner
+def fetch(state: State, q: int) -> None:
+    """Ask for what a step of group q reads first, a line of the cache at a time, while another group is stepped."""
+    live = int(state.live[q])
+    for i in range(0, live, 8):
+        prefetch(state.history[q], i)
+        prefetch(state.clv[q], i)
+    for i in range(0, live, 16):
+        prefetch(state.row[q], i)
+    for i in range(0, live, 32):
+        prefetch(state.place[q], i)
+
+
 @jit
 def run_period(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: Scratch, groups: Array, k: int, t: int) -> None:
     """Take every group of a population through period t of case k: start them before the first, finish them after the last.
@@ -43,6 +57,8 @@ def run_period(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: 
     """
     for i in range(groups.shape[0]):
         replicate, g, serial, skip, count, first = groups[i]
+        if i + 1 < groups.shape[0]:
+            fetch(state, i + 1)
         if t == 0 and state.owed.shape[1] == 0:
             start(tables, state, scratch, i, (replicate, g, tables.variant[k, tables.segment[g]]), (serial, skip, count))
         if state.live[i] > 0:

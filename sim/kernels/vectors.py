@@ -104,6 +104,21 @@ def _looked_up(table: Any, index: Any, out: Any, pairs: int) -> Any:
     return types.void(table, index, out, types.intp), generate
 
 
+def _prefetch(_: Any, values: Any, place: Any) -> Any:
+    """Type ``prefetch(values, place)`` and write its code: ask for an entry of an array that is soon read, which changes nothing else."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word, data = ir.IntType(32), context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        where = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        reads, into_second_level, data_cache = (ir.Constant(word, number) for number in (0, 2, 1))
+        kind = ir.FunctionType(ir.VoidType(), [where.type, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        builder.call(function, [where, reads, into_second_level, data_cache])
+        return context.get_dummy_value()
+
+    return types.void(values, types.intp), generate
+
+
 squeeze: Any = intrinsic(_squeeze)
 permute: Any = intrinsic(_permute)
 permute_long: Any = intrinsic(_permute_long)
@@ -182,7 +197,12 @@ def take_by_numpy(table: Array, index: Array, out: Array, n: Integer) -> None:
     out[:n] = table[index[:n]]
 
 
+def prefetch_nothing(values: Array, place: Integer) -> None:
+    """Stand in for ``prefetch`` where nothing is compiled."""
+
+
 SETTINGS: Any = numba.config
+prefetch: Any = prefetch_nothing if SETTINGS.DISABLE_JIT else intrinsic(_prefetch)
 AT_ONCE = not SETTINGS.DISABLE_JIT and "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2]
 """Whether code is compiled for a machine that does sixteen at once."""
 

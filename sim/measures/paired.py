@@ -169,7 +169,7 @@ def firm_scale(sample: Sample) -> Floats:
 def case_of(tally: Tally, k: int) -> Tally:
     """Return one case's tally, as of a run of its own."""
     shared = {"paired": tally.paired[:0], "against": tally.against[:0], "parted": tally.parted[:0]}
-    shared |= {"gains": tally.gains[:, :0], "paths": tally.paths[:, :0]}
+    shared |= {"gains": tally.gains[:, :0, :, :0], "paths": tally.paths[:, :0]}
     own = {name: values[k : k + 1] for name, values in tally._asdict().items() if name not in ("replicates", *shared)}
     return Tally(**own, replicates=tally.replicates[:, k : k + 1], **shared)
 

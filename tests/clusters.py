@@ -75,10 +75,11 @@ class Outside:
 
     @property
     def address(self) -> str:
-        while not self.file.exists():
+        while True:
+            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):  # it is there before all is written
+                return str(json.loads(self.file.read_text())["address"])
             assert self.scheduler.poll() is None, (self.folder / "log").read_text()
             time.sleep(0.05)
-        return str(json.loads(self.file.read_text())["address"])
 
     def end(self) -> None:
         for one in self.started:

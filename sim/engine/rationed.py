@@ -7,11 +7,11 @@ Where nothing binds, this agrees with the driver by groups to the last bit. A fi
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -100,13 +100,14 @@ def run_rationed(
     panels = [empty_panel(tables, followed[0], horizon, k) for k in range(cases)] if followed else []
     done, whole = 0, cases * settings.replicates * (horizon + int(tables.arrival.max()))
     with ThreadPoolExecutor(threads) as pool:
+        spread = map if threads == 1 else pool.map  # handing work to another thread costs more than many a period takes
         for replicate in range(settings.replicates):
             watching = panels if replicate == 0 else []
             sizes = threads, horizon, settings.replicates
             wanted = cases > 1 or len(watching) > 0, bool(learners)
             parts = _parts(tables, every[every[:, REPLICATE] == replicate], kept, sizes, wanted)
             for k in range(cases):
-                world = _World(tables, kept, parts, pool, horizon, k, watching[k] if watching else None, *rations[k])
+                world = _World(tables, kept, parts, spread, horizon, k, watching[k] if watching else None, *rations[k])
                 learner = (learners or {}).get(k)
                 for part in (one for ones in parts.values() for one in ones):
                     part.scratch.load[:] = 1.0
@@ -164,7 +165,7 @@ class _World:
     tables: Tables
     kept: Kept
     parts: dict[int, list[_Part]]
-    pool: ThreadPoolExecutor
+    spread: Callable[..., Iterable[Any]]
     horizon: int
     k: int
     panel: Panel | None
@@ -192,7 +193,7 @@ class _World:
                 look(self.panel, self.tables, part.rows, part.state, self.k, t)
 
     def _each(self, here: Here, work: Callable[[_Part, int], T]) -> list[T]:
-        return [future.result() for future in [self.pool.submit(work, part, t) for part, t in here]]
+        return list(self.spread(lambda one: work(*one), here))
 
     def _contact(self, p: int, how: int, part: _Part, t: int) -> None:
         run_contacts(self.tables, part.tally, part.state, part.scratch, part.rows, self.k, t, p, how)
@@ -212,8 +213,7 @@ class _World:
             return
         own = ration.budget * SLACK - served * ration.each[2]
         limit = ends(keys, takes, held, ration, min(own, left.get(ration.shared or "", own)))
-        found = [self.pool.submit(self._take, p, limit, one, part, t) for one, (part, t) in zip(ranked, here, strict=True)]
-        counts = sum(future.result() for future in found)
+        counts = sum(self.spread(partial(self._take, p, limit), ranked, *zip(*here, strict=True)))
         if ration.shared is not None:
             left[ration.shared] -= ration.spent(np.asarray(counts))
 

@@ -111,10 +111,12 @@ def run(
     threads = max(1, min(threads, n_groups))
     sizes = threads, horizon, settings.replicates
     if settings.driver == "period":
-        tally = _by_period(tables, kept, np.array(list(every), np.int64), sizes, total, on_progress)
+        compile_now(run_period, tables, kept, horizon, settings.replicates, 0, 0)
+        parts = iter(np.array_split(np.array(list(every), np.int64).reshape(-1, FIRST + 1), threads))
+        tally, _ = on_threads(through_periods, tables, kept, parts, sizes, total, on_progress)
     else:
         compile_now(run_groups, tables, kept, horizon, settings.replicates)
-        tally, _ = by_group(tables, kept, chunks(every, n_groups, threads), sizes, total, on_progress)
+        tally, _ = on_threads(through_groups, tables, kept, chunks(every, n_groups, threads), sizes, total, on_progress)
     seconds = time.perf_counter() - started
     if before is not None:
         merge(tally, before.tally)
@@ -158,38 +160,27 @@ def compile_now(driver: Callable[..., None], tables: Tables, kept: Kept, horizon
     )
 
 
-def _by_period(
-    tables: Tables, kept: Kept, every: Array, sizes: tuple[int, int, int], total: int, on_progress: Callable[[int, int], None] | None
-) -> Tally:
-    """Step the whole population, a part of it on each thread, period by period; sizes: threads, horizon, replicates."""
-    threads, horizon, replicates = sizes
-    cases = tables.variant.shape[0]
-    parts = np.array_split(every, threads)
-    compile_now(run_period, tables, kept, horizon, replicates, 0, 0)
-    states = [empty_state(tables, len(part), timed(kept)) for part in parts]
-    tallies = [empty_tally(tables, horizon, replicates) for _ in parts]
-    scratches = [empty_scratch(tables) for _ in parts]
-    with ThreadPoolExecutor(threads) as pool:
-        for k, t in itertools.product(range(cases), range(horizon)):
-            pending = [
-                pool.submit(run_period, tables, tally, kept, state, scratch, part, k, t)
-                for tally, state, scratch, part in zip(tallies, states, scratches, parts, strict=True)
-            ]
-            for future in pending:
-                future.result()
-            if on_progress is not None:
-                on_progress(total * (k * horizon + t + 1) // (cases * horizon), total)
-    return _merged(tallies)
+def through_groups(tables: Tables, tally: Tally, kept: Kept, scratch: Scratch, chunks: Iterator[Array]) -> Iterator[float]:
+    """Take one group after the other through life, the driver being compiled; yield customers done."""
+    several = len(tables.variant) > 1
+    state = empty_state(tables, 1, timed(kept), compared=several, traced=tally.flows.shape[2] + 1 if several else 0)
+    for chunk in chunks:
+        run_groups(tables, tally, kept, state, scratch, chunk)
+        yield float(chunk[:, COUNT].sum())
 
 
-def _merged(tallies: list[Tally]) -> Tally:
-    """Return the sum of several tallies, in the first of them."""
-    for other in tallies[1:]:
-        merge(tallies[0], other)
-    return tallies[0]
+def through_periods(tables: Tables, tally: Tally, kept: Kept, scratch: Scratch, chunks: Iterator[Array]) -> Iterator[float]:
+    """Take all groups of a chunk through one period after the other, likewise; yield each period's part of the customers."""
+    steps = list(itertools.product(range(len(tables.variant)), range(tally.flows.shape[2])))
+    for chunk in chunks:
+        state = empty_state(tables, len(chunk), timed(kept))
+        for k, t in steps:
+            run_period(tables, tally, kept, state, scratch, chunk, k, t)
+            yield float(chunk[:, COUNT].sum()) / len(steps)
 
 
-def by_group(
+def on_threads(
+    through: Callable[[Tables, Tally, Kept, Scratch, Iterator[Array]], Iterator[float]],
     tables: Tables,
     kept: Kept,
     chunks: Iterator[Array],
@@ -197,28 +188,29 @@ def by_group(
     total: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[Tally, Array]:
-    """Run chunks on threads, the driver being compiled; return what was counted, and the recruits made (n, 3).
+    """Take chunks of groups through life on threads; return what was counted, and the recruits made (n, 3).
 
-    sizes: threads, horizon, replicates.
+    through: ``through_groups`` or ``through_periods``; sizes: threads, horizon, replicates.
     """
     threads, horizon, replicates = sizes
     lock, stop = threading.Lock(), threading.Event()
-    finished = [0] * threads
+    finished = [0.0] * threads
 
-    def work(number: int) -> tuple[Tally, list[Array]]:
-        tally = empty_tally(tables, horizon, replicates)
-        several = len(tables.variant) > 1
-        state = empty_state(tables, 1, timed(kept), compared=several, traced=horizon + 1 if several else 0)
-        scratch = empty_scratch(tables)
-        recruits = []
-        while not stop.is_set():
+    def shared() -> Iterator[Array]:
+        while True:
             with lock:
                 chunk = next(chunks, None)
             if chunk is None:
-                break
-            run_groups(tables, tally, kept, state, scratch, chunk)
+                return
+            yield chunk
+
+    def work(number: int) -> tuple[Tally, list[Array]]:
+        tally, scratch, recruits = empty_tally(tables, horizon, replicates), empty_scratch(tables), list[Array]()
+        for done in through(tables, tally, kept, scratch, shared()):
             recruits.append(taken(scratch))
-            finished[number] += int(chunk[:, COUNT].sum())
+            finished[number] += done
+            if stop.is_set():
+                break
         return tally, recruits
 
     if threads == 1 and on_progress is None:
@@ -227,7 +219,7 @@ def by_group(
         try:
             pending = [pool.submit(work, number) for number in range(threads)]
             while on_progress is not None and wait(pending, timeout=0.1).not_done:
-                on_progress(sum(finished), total)
+                on_progress(int(sum(finished)), total)
             done = [future.result() for future in pending]
         except BaseException:
             stop.set()
@@ -249,4 +241,7 @@ def taken(scratch: Scratch) -> Array:
 def _joined(parts: list[tuple[Tally, list[Array]]]) -> tuple[Tally, Array]:
     """Return the sum of the tallies and all recruits."""
     recruits = [few for _, made in parts for few in made]
-    return _merged([tally for tally, _ in parts]), np.concatenate([np.empty((0, 3), np.uint64), *recruits])
+    whole = parts[0][0]
+    for other, _ in parts[1:]:
+        merge(whole, other)
+    return whole, np.concatenate([np.empty((0, 3), np.uint64), *recruits])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_tally
-from sim.engine.run import Arrivals, Outcome, available_threads, by_group, chunks, compile_now, count_groups, groups
+from sim.engine.run import Arrivals, Outcome, available_threads, chunks, compile_now, count_groups, groups, on_threads, through_groups
 from sim.kernels.drivers import run_groups
 from sim.kernels.types import ACQUISITION, ACTIVE, FELT, GROUP, WINS, Array, Tables, Tally
 from sim.scenario.arrivals import MOST_PEOPLE, Coupling
@@ -134,9 +134,8 @@ class _Engine:
         n_groups = count_groups(nobody, counts.tolist())
         threads = max(1, min(self.threads, n_groups))
         try:
-            tally, recruits = by_group(
-                part, empty_kept(1, 0), chunks(every, n_groups, threads), (threads, horizon, replicates), int(counts.sum()), None
-            )
+            sizes, among = (threads, horizon, replicates), chunks(every, n_groups, threads)
+            tally, recruits = on_threads(through_groups, part, empty_kept(1, 0), among, sizes, int(counts.sum()), None)
         except OverflowError:
             self._limit(MOST_PEOPLE + 1, y)
             raise

@@ -34,7 +34,7 @@ if [ -z "$$old" ]; then echo "make: needs Python 3.11, 3.12 or 3.13: apt install
 if [ -z "$$found" ]; then echo "make: $$old needs python3-venv: apt install python3-venv" >&2; exit 1; fi
 endef
 
-.PHONY: help install run test kernels lint typecheck tests tests-no-jit tests-one-thread tests-wheel docs pins clean
+.PHONY: help install run test kernels-group kernels-period lint typecheck tests tests-no-jit tests-one-thread tests-wheel docs pins clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -46,12 +46,12 @@ run: $(STAMP) ## compare policies for the default scenario, and write the report
 
 test: $(STAMP) ## run every check and every test
 	@$(THROWAWAY); export CLVSIM_TEST_KERNELS="$$scratch"; \
-	$(TWO) kernels lint typecheck; \
+	$(TWO) kernels-group kernels-period lint typecheck; \
 	$(MAKE) --no-print-directory tests tests-no-jit; \
 	$(TWO) tests-one-thread tests-wheel
 
-kernels: $(STAMP)
-	@echo "Compiling the kernels"; $(THROWAWAY); $(PY) -m tests.running
+kernels-group kernels-period: $(STAMP)
+	@echo "Compiling the driver by $(@:kernels-%=%)"; $(THROWAWAY); $(PY) -m tests.running $(@:kernels-%=%)
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@$(FIND_PYTHON); \

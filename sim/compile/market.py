@@ -1,7 +1,7 @@
 """What moves all customers alike, by regime and calendar period: seasons, regimes of the market, drivers of equity."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from sim.scenario.market import DRIVERS, Market, Regime
 from sim.scenario.world import Season
 
 CALM = Regime(to={"calm": 1.0})
+
+WORDS_AT_ONCE = 2**16
 
 
 def season(values: Season, periods: int, periods_per_year: int) -> Array:
@@ -45,8 +47,10 @@ def gaps(scenario: Scenario, periods: int) -> Array:
     """Return by how much each driver's gap differs from that at the start, (driver, m, y) float64."""
     found = np.zeros((len(DRIVERS), len(regimes(scenario)), periods))
     for d, name in enumerate(DRIVERS):
-        if scenario.drivers and getattr(scenario.drivers, name):
-            found[d] = [scenario.drivers.gap(name, y) - scenario.drivers.gap(name, 0) for y in range(periods)]
+        if scenario.drivers and (profile := getattr(scenario.drivers, name)):
+            listed = max(len(points) for one in profile.values() for points in (one.own, one.rival))  # the last ones hold on
+            gap = np.array([scenario.drivers.gap(name, y) for y in range(listed)])
+            found[d] = (gap - gap[0])[np.minimum(np.arange(periods), listed - 1)]
         for m, regime in enumerate(regimes(scenario)):
             found[d, m] -= regime.rival.get(name, 0.0)
     return found
@@ -107,17 +111,20 @@ def regime_paths(scenario: Scenario, last: int) -> Array:
     matrix = chances(found)
     first = stationary(matrix) if found.start is None else np.eye(len(matrix))[list(found.regimes).index(found.start)]
     path = np.zeros((scenario.run.replicates, last), np.uint8)
+    below, at_first = np.cumsum(matrix, axis=1), np.cumsum(first)[None]
+    together = max(1, WORDS_AT_ONCE // len(path))
     for y in range(last):
-        uniform = words(len(path), y, scenario.run.seed) * 2.0**-32
-        below = np.cumsum(first[None] if y == 0 else matrix[path[:, y - 1]], axis=1)
-        path[:, y] = np.minimum((uniform[:, None] >= below).sum(axis=1), len(matrix) - 1)
+        if y % together == 0:
+            uniform = words(len(path), range(y, min(y + together, last)), scenario.run.seed) * 2.0**-32
+        passed = uniform[:, y % together, None] >= (at_first if y == 0 else below[path[:, y - 1]])
+        path[:, y] = np.minimum(passed.sum(axis=1), len(matrix) - 1)
     return path
 
 
-def words(replicates: int, period: int, seed: int) -> Array:
-    """Return the first word of the market's block in a calendar period, of each replicate."""
-    zero = np.zeros(replicates, np.uint64)
-    place = (np.arange(replicates, dtype=np.uint64), zero + np.uint64(period << 16 | MARKET_PURPOSE))
-    plain: Any = philox
+def words(replicates: int, periods: Sequence[int], seed: int) -> Array:
+    """Return the first word of the market's block in calendar periods, of each replicate, (replicate, period) uint64."""
+    replicate = np.repeat(np.arange(replicates, dtype=np.uint64), len(periods))
+    period = np.tile(np.array(periods, np.uint64) << np.uint64(16) | np.uint64(MARKET_PURPOSE), replicates)
+    zero, plain = np.zeros_like(period), cast("Any", philox)
     block: Callable[..., tuple[Array, ...]] = getattr(plain, "py_func", plain)  # on arrays; the kernels' own is on numbers
-    return block(zero, zero, *place, np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32))[0]
+    return block(zero, zero, replicate, period, np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32))[0].reshape(replicates, -1)

@@ -121,10 +121,10 @@ def fit(
     scenario: Scenario, study: Study, asked: Mapping[str, Any], configs: str | Path | None
 ) -> tuple[Scenario, Study, Mapping[str, Any]]:
     """Return scenario and study as they are run: in several replicates; raise ScenarioError where ``downside`` would tell of nothing."""
-    sought = [*_mapping(asked["objectives"]), *_mapping(asked["limits"])]
-    if "downside" in sought and scenario.market is None and not scenario.coupled:
+    places = [place for place in ("objectives", "limits") if "downside" in _mapping(asked[place])]
+    if places and scenario.market is None and not scenario.coupled:
         rule = "needs a market, or arrivals that depend on customers: else what differs between replicates is whom they happen to simulate"
-        raise ScenarioError([Fault("objectives", "downside", rule)])
+        raise ScenarioError([Fault(place, "downside", rule) for place in places])
     return in_replicates(scenario, REPLICATES), study, asked
 
 

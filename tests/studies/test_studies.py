@@ -228,6 +228,7 @@ def test_a_limit_and_several_objectives(mine: str) -> None:
         ({"objectives": {"gain": "max"}}, ["objectives: needs a policy"]),
         ({"limits": {"clv": "much"}}, ["limits.clv: must be a number"]),
         ({"limits": {"spent": -1}}, ["limits.spent: must be at least 0: it is never less", "limits: needs a policy, whose cost it is"]),
+        ({"limits": {"downside": 1.0}}, ["limits: needs a market"]),
         ({"points": 8}, ["points: is no part of a search"]),
         ({"limits": {"spent": 5}}, ["limits: needs a policy, whose cost it is"]),
         ({"aspiration": "high"}, ["aspiration: must be a number"]),
@@ -239,6 +240,13 @@ def test_what_an_optimisation_refuses(asked: dict[str, Any], lines: list[str]) -
     found = refused(lambda: best(publisher(), {PRICE: {"low": 60, "high": 90}}, **asked))
     assert len(found) == len(lines)
     assert all(line.startswith(start) for line, start in zip(sorted(found), lines, strict=True)), found
+
+
+@pytest.mark.parametrize("name", ["spent", "downside"])
+def test_a_limit_that_nothing_can_meet_is_refused(name: str) -> None:
+    adoption = sim.load("adoption", "run.customers=60")
+    lines = refused(lambda: best(adoption, {"discount_rate_annual": {"low": 0.1, "high": 0.2}}, limits={name: -0.5}))
+    assert f"limits.{name}: must be at least 0: it is never less (got -0.5)" in lines
 
 
 def test_a_distribution_is_not_chosen() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+import sim
 from sim.compile import compile_tables
 from sim.engine import Outcome, run, run_waves
 from sim.kernels.types import Tables, Tally
@@ -44,4 +45,8 @@ def assert_same(one: Tally, other: Tally) -> None:
 
 
 if __name__ == "__main__":
-    simulate(zoo.scenario("chain", customers=1, driver=sys.argv[1]))
+    if sys.argv[1] == "group":
+        simulate(zoo.scenario("chain", customers=1))
+    else:
+        few = sim.load("lifecycle", "run.customers=30", "run.threads=1")
+        sim.compare(few, arms={"few": {"policies": ["gifts"], "gifts.capacity": 400, "gifts.scale": True}})

@@ -130,6 +130,7 @@ def test_what_does_not_go_with_it() -> None:
         sim.simulate(read(sound(learning=LEARNING, run__precision=0.1, **MINDS)))
 
 
+@pytest.mark.jit
 def test_customers_are_followed_as_they_learn() -> None:
     found = sim.simulate(read(sound(learning=LEARNING, run__panel=10, run__keep_customers=True, **MINDS)))
     panel, kept = found.followed.panel, found.outcome.kept

@@ -64,6 +64,7 @@ def test_it_says_what_the_frames_say() -> None:
     assert told["arms"]["all"]["policies"] == list(found.arms[-1].policies)
 
 
+@pytest.mark.jit
 def test_one_path_of_a_market_has_no_errors() -> None:
     told = checked(comparison("treated_minds", replicates=1))
     assert told["confidence"] is None

@@ -34,7 +34,10 @@ def comparison(name: str, comparator: str = "none", **run: object) -> Comparison
     return compared(plain, (Arm("none", (), plain), *each, Arm("all", tuple(whole.policies), whole)), comparator)
 
 
-@pytest.mark.parametrize(("name", "comparator"), [("treated_chain", "none"), ("treated_chain", "all"), ("treated_orders", "none")])
+@pytest.mark.parametrize(
+    ("name", "comparator"),
+    [("treated_chain", "none"), ("treated_chain", "all"), pytest.param("treated_orders", "none", marks=pytest.mark.jit)],
+)
 def test_sums_are_those_of_customers_followed(name: str, comparator: str) -> None:
     """Exactly, by life pattern and by the stage where paths part, which another driver tells period by period; parting too."""
     found = comparison(name, comparator, customers=1300, keep_customers=True)
@@ -72,7 +75,9 @@ def test_sums_are_those_of_customers_followed(name: str, comparator: str) -> Non
             assert found.paired.tally.parted[k, cell, stage, t] == mine.sum()
 
 
-@pytest.mark.parametrize("name", ["treated_chain", "treated_minds", "treated_orders"])
+@pytest.mark.parametrize(
+    "name", ["treated_chain", pytest.param("treated_minds", marks=pytest.mark.jit), pytest.param("treated_orders", marks=pytest.mark.jit)]
+)
 def test_groups_add_up_to_the_whole(name: str) -> None:
     """To the last digit in integers, whatever the comparator; and the frames' parts to the arm's difference."""
     for comparator in ("none", "all"):
@@ -238,7 +243,7 @@ def test_qini_of_two_segments() -> None:
         compared(without, (Arm("none", (), without), Arm("lift", ("lift",), lift))).by_score("lift", cell)
 
 
-@pytest.mark.parametrize("name", ["treated_chain", "treated_minds"])
+@pytest.mark.parametrize("name", ["treated_chain", pytest.param("treated_minds", marks=pytest.mark.jit)])
 def test_gains_by_class_are_those_of_customers_followed(name: str) -> None:
     """A plain loop over customers and their classes under the comparator; of everybody the parts add up to the difference."""
     found = comparison(name, "steady" if name == "treated_chain" else "none", customers=900, panel=900)

@@ -58,7 +58,9 @@ def test_publisher_two_points_more() -> None:
     assert found.confidence > 0.999
 
 
-@pytest.mark.parametrize("name", ["treated_chain", "treated_minds", "treated_orders"])
+@pytest.mark.parametrize(
+    "name", ["treated_chain", pytest.param("treated_minds", marks=pytest.mark.jit), pytest.param("treated_orders", marks=pytest.mark.jit)]
+)
 def test_each_arm_is_a_run_of_its_own(name: str) -> None:
     """Side by side changes nothing: to the last bit each case is what it is alone."""
     scenario, every = zoo_arms(name, customers=600, replicates=2)
@@ -69,7 +71,7 @@ def test_each_arm_is_a_run_of_its_own(name: str) -> None:
         assert_same(alone, result.outcome.tally._replace(policy=result.outcome.tally.policy[:, :, :, :policies]))
 
 
-@pytest.mark.parametrize("name", ["treated_chain", "treated_orders"])
+@pytest.mark.parametrize("name", ["treated_chain", pytest.param("treated_orders", marks=pytest.mark.jit)])
 def test_differences_are_those_of_the_customers(name: str) -> None:
     """Sums over pairs against the customers themselves, kept: exact, and in two batches as in one."""
     scenario, every = zoo_arms(name, customers=1500, keep_customers=True)
@@ -105,6 +107,7 @@ def test_a_policy_that_does_nothing_changes_nothing() -> None:
         assert found.table["difference_se"].tolist() == [0.0, 0.0]
 
 
+@pytest.mark.jit
 def test_cost_is_treatments_times_price() -> None:
     """To the unit: what the ledger says of policies is what was done times what it costs, period by period."""
     scenario, every = zoo_arms("treated_minds", customers=800)
@@ -274,6 +277,7 @@ def test_pairs_hold_every_measure() -> None:
     assert case_of(simulate(scenario).tally, 0).paired.size == 0
 
 
+@pytest.mark.jit
 def test_recency_chain_by_theory_and_by_comparison() -> None:
     """Pfeifer and Carraway 2000: stopping after the third year without a purchase is best, worth 53.149; false alarm below 1e-3."""
     raw, mail = recency()

@@ -42,8 +42,8 @@ def by_survey(seen: Any) -> Any:
     ("name", "rank", "function"),
     [
         ("treated_chain", Rank(by="value"), by_value),
-        ("treated_orders", Rank(by="orders"), by_orders),
-        ("treated_minds", Rank(by="survey", lowest=True), by_survey),
+        pytest.param("treated_orders", Rank(by="orders"), by_orders, marks=pytest.mark.jit),
+        pytest.param("treated_minds", Rank(by="survey", lowest=True), by_survey, marks=pytest.mark.jit),
     ],
 )
 def test_a_score_that_is_a_rank_changes_nothing(name: str, rank: Rank, function: Callable[[Any], Any]) -> None:
@@ -68,7 +68,7 @@ def not_lately(seen: Any) -> Any:
     return (seen.since_contact < 0) | (seen.since_contact >= 4)
 
 
-@pytest.mark.parametrize("name", ["treated_chain", "treated_minds"])
+@pytest.mark.parametrize("name", ["treated_chain", pytest.param("treated_minds", marks=pytest.mark.jit)])
 def test_a_trigger_that_is_a_condition_changes_nothing(name: str) -> None:
     """Tenure, and a cooldown: as the policy's own words, without a limit, and with one that does not bind."""
     scenario = whole(name, 1300)

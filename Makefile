@@ -11,7 +11,8 @@ STAMP := .venv/.installed
 PIP := -m pip --disable-pip-version-check --no-input
 PYTEST := $(PY) -m pytest -q --durations=5
 
-# Compiled kernels of a test run live in a folder of its own and go away with it; the modes of one 'make test' share theirs.
+# Compiled kernels of a test run live in a folder of its own and go away with it; the modes of one 'make test' share theirs. Two processes
+# that compile much at once have one each until both are done: numba's index of a kernel does not expect another writer.
 THROWAWAY = scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	export NUMBA_CACHE_DIR="$${CLVSIM_TEST_KERNELS:-$$scratch}"
 
@@ -47,11 +48,12 @@ run: $(STAMP) ## compare policies for the default scenario, and write the report
 test: $(STAMP) ## run every check and every test
 	@$(THROWAWAY); export CLVSIM_TEST_KERNELS="$$scratch"; \
 	$(TWO) kernels-group kernels-period lint typecheck; \
+	for made in "$$scratch"/kernels-*; do cp -r "$$made"/. "$$scratch"; done; \
 	$(MAKE) --no-print-directory tests tests-no-jit; \
 	$(TWO) tests-one-thread tests-wheel
 
 kernels-group kernels-period: $(STAMP)
-	@echo "Compiling the driver by $(@:kernels-%=%)"; $(THROWAWAY); $(PY) -m tests.running $(@:kernels-%=%)
+	@echo "Compiling the driver by $(@:kernels-%=%)"; $(THROWAWAY); NUMBA_CACHE_DIR="$$NUMBA_CACHE_DIR/$@" $(PY) -m tests.running $(@:kernels-%=%)
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@$(FIND_PYTHON); \

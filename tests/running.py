@@ -47,6 +47,6 @@ def assert_same(one: Tally, other: Tally) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "group":
         simulate(zoo.scenario("chain", customers=1))
-    else:
+    elif sys.argv[1] == "period":
         few = sim.load("lifecycle", "run.customers=30", "run.threads=1")
         sim.compare(few, arms={"few": {"policies": ["gifts"], "gifts.capacity": 400, "gifts.scale": True}})

@@ -213,7 +213,7 @@ class _World:
             return
         own = ration.budget * SLACK - served * ration.each[2]
         limit = ends(keys, takes, held, ration, min(own, left.get(ration.shared or "", own)))
-        counts = sum(self.spread(partial(self._take, p, limit), ranked, *zip(*here, strict=True)))
+        counts = sum(self.spread(lambda one: self._take(p, limit, one[0], *one[1]), zip(ranked, here, strict=True)))
         if ration.shared is not None:
             left[ration.shared] -= ration.spent(np.asarray(counts))
 

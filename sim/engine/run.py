@@ -1,7 +1,8 @@
 """The run: chunks of groups, handed to threads as they become free; each thread counts for itself, and the counts are added.
 
-Threads are Python's: the kernels hold no interpreter lock. A chunk takes a fraction of a second, so that progress shows, and
-Ctrl-C is obeyed, between two of them. No result depends on which thread ran what, or in which order.
+Threads are Python's: the kernels hold no interpreter lock. A chunk, or a period of a thread's part of the population, takes a fraction
+of a second, so that progress shows, and Ctrl-C is obeyed, between two of them. No result depends on which thread ran what, or in
+which order.
 """
 
 import itertools
@@ -97,7 +98,7 @@ def run(
 ) -> Outcome:
     """Simulate ``sampled`` customers of each cell, all cases and replicates.
 
-    on_progress: called between chunks with the customers done and those to do, from the thread that called ``run``;
+    on_progress: called every tenth of a second with the customers done and those to do, from the thread that called ``run``;
     before: what an earlier run of fewer customers left, who are not simulated again: the outcome is that of one run of all.
     """
     done = before.sampled if before else (0,) * len(sampled)
@@ -193,24 +194,20 @@ def on_threads(
     through: ``through_groups`` or ``through_periods``; sizes: threads, horizon, replicates.
     """
     threads, horizon, replicates = sizes
-    lock, stop = threading.Lock(), threading.Event()
+    mine, stop = _shared(chunks), threading.Event()
     finished = [0.0] * threads
-
-    def shared() -> Iterator[Array]:
-        while True:
-            with lock:
-                chunk = next(chunks, None)
-            if chunk is None:
-                return
-            yield chunk
 
     def work(number: int) -> tuple[Tally, list[Array]]:
         tally, scratch, recruits = empty_tally(tables, horizon, replicates), empty_scratch(tables), list[Array]()
-        for done in through(tables, tally, kept, scratch, shared()):
-            recruits.append(taken(scratch))
-            finished[number] += done
-            if stop.is_set():
-                break
+        try:
+            for done in through(tables, tally, kept, scratch, mine()):
+                recruits.append(taken(scratch))
+                finished[number] += done
+                if stop.is_set():
+                    break
+        except BaseException:
+            stop.set()
+            raise
         return tally, recruits
 
     if threads == 1 and on_progress is None:
@@ -227,6 +224,21 @@ def on_threads(
     if on_progress is not None:
         on_progress(total, total)
     return _joined(done)
+
+
+def _shared(chunks: Iterator[Array]) -> Callable[[], Iterator[Array]]:
+    """Return what gives each thread an iterator of its own over chunks that all take theirs from."""
+    lock = threading.Lock()
+
+    def mine() -> Iterator[Array]:
+        while True:
+            with lock:
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
+
+    return mine
 
 
 def taken(scratch: Scratch) -> Array:

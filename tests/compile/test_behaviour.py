@@ -70,6 +70,16 @@ def test_gaps_are_weighted_and_count_from_the_start() -> None:
     assert not found[1].any()
 
 
+def test_gaps_go_on_as_the_longest_list_ends() -> None:
+    """Whichever that is: the firm's own, the rival's, or one that is longer than the run."""
+    points = {"own": (3.0, 3.5), "rival": (2.0, 2.5, 3.0, 2.0)}
+    for value in (points, {"own": points["rival"], "rival": points["own"]}):
+        found = gaps(mindful(drivers={"value": {"quality": value}}), 6)[0, 0]
+        own, rival = ([*value[side], *[value[side][-1]] * 6] for side in ("own", "rival"))
+        assert found.tolist() == [own[y] - rival[y] - (own[0] - rival[0]) for y in range(6)]
+        assert gaps(mindful(drivers={"value": {"quality": value}}), 3)[0, 0].tolist() == found[:3].tolist()
+
+
 def test_value_and_brand_bring_customers() -> None:
     """exp(0.8 x gap of value): -1/6 in period 1, 1/6 from period 2 on; relationship brings nobody."""
     drivers = {**zoo.MINDFUL["drivers"], "acquisition": {"value": 0.8}}

@@ -1,7 +1,11 @@
 """The same result to the last bit: threads, drivers, order, sample size, cases; and with and without JIT."""
 
 import json
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,18 +155,70 @@ def test_a_progress_reader_sees_the_end() -> None:
     assert_same(tally, simulate(scenario).tally)
 
 
-@pytest.mark.jit
-def test_an_interrupt_stops_the_run() -> None:
-    scenario = zoo.scenario("chain", customers=50_000_000)
+DRIVERS = [("group", "run_groups"), ("period", "run_period")]
+
+
+def slow(monkeypatch: pytest.MonkeyPatch, driver: str, failing: int = 0) -> list[int]:
+    """Let a driver only sleep; return a list that grows with each call. failing: the call that raises MemoryError, from 1."""
+    calls: list[int] = []
+
+    def sleep(*_: Any) -> None:
+        calls.append(len(calls) + 1)
+        if calls[-1] == failing:
+            raise MemoryError
+        time.sleep(0.02)
+
+    monkeypatch.setattr(sys.modules["sim.engine.run"], driver, sleep)  # sim.engine.run is the function, as a name
+    return calls
+
+
+def run_slowly(driver: str, progress: Callable[[int, int], None] | None = None) -> None:
+    """Run what takes 56 calls on two threads, or more."""
+    scenario = zoo.scenario("chain", customers=3_000_000, threads=2, driver=driver)
+    tables = compile_tables(scenario)
+    engine_run(tables, [cell.sampled for cell in cells(scenario)], scenario.run, 28, progress)
+
+
+@pytest.mark.parametrize(("driver", "kernel"), DRIVERS)
+def test_an_interrupt_stops_the_run(monkeypatch: pytest.MonkeyPatch, driver: str, kernel: str) -> None:
+    calls = slow(monkeypatch, kernel)
 
     def interrupt(done: int, total: int) -> None:
         if done:
             assert done < total
             raise KeyboardInterrupt
 
-    sampled = [cell.sampled for cell in cells(scenario)]
     with pytest.raises(KeyboardInterrupt):
-        engine_run(compile_tables(scenario), sampled, scenario.run, 14, interrupt)
+        run_slowly(driver, interrupt)
+    assert len(calls) < 50
+
+
+@pytest.mark.parametrize("progress", [None, lambda done, total: None])
+@pytest.mark.parametrize(("driver", "kernel"), DRIVERS)
+def test_a_thread_that_fails_stops_the_others(
+    monkeypatch: pytest.MonkeyPatch, driver: str, kernel: str, progress: Callable[[int, int], None] | None
+) -> None:
+    calls = slow(monkeypatch, kernel, failing=3)
+    with pytest.raises(MemoryError):
+        run_slowly(driver, progress)
+    assert len(calls) < 10
+
+
+@pytest.mark.parametrize(("driver", "kernel"), DRIVERS)
+def test_progress_is_of_the_customers(monkeypatch: pytest.MonkeyPatch, driver: str, kernel: str) -> None:
+    slow(monkeypatch, kernel)
+    seen: list[int] = []
+    run_slowly(driver, lambda done, total: seen.append(done))
+    assert seen == sorted(seen)
+    assert 0 < seen[1] < seen[-2] <= seen[-1] == 3_000_000
+
+
+def test_nobody_new_changes_nothing() -> None:
+    """Of a run by period all of whose customers an earlier one has simulated."""
+    scenario = zoo.scenario("chain", customers=500, driver="period")
+    tables, sampled = compile_tables(scenario), [cell.sampled for cell in cells(scenario)]
+    once = engine_run(tables, sampled, scenario.run, 14)
+    assert_same(engine_run(tables, sampled, scenario.run, 14, before=once).tally, simulate(scenario).tally)
 
 
 if __name__ == "__main__":

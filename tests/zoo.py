@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from sim.scenario.model import Scenario
 
 CHAIN: dict[str, Any] = {
@@ -435,6 +437,9 @@ COUPLED["busy_recruits"] = changed(
     ),
 )
 """Scenarios whose arrivals depend on customers; the whole firm is simulated."""
+
+TREATED = ["treated_chain", *(pytest.param(name, marks=pytest.mark.jit) for name in ("treated_minds", "treated_orders"))]
+"""Names of scenarios with policies, for what takes long without JIT: one of them is enough there."""
 
 
 def scenario(name: str, **run: Any) -> Scenario:

@@ -15,6 +15,7 @@ from sim.scenario.world import Season
 CALM = Regime(to={"calm": 1.0})
 
 WORDS_AT_ONCE = 2**16
+"""Words of the market's paths that are drawn in one piece: a small part of a second, and of memory."""
 
 
 def season(values: Season, periods: int, periods_per_year: int) -> Array:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -158,30 +159,35 @@ def test_a_progress_reader_sees_the_end() -> None:
 DRIVERS = [("group", "run_groups"), ("period", "run_period")]
 
 
-def slow(monkeypatch: pytest.MonkeyPatch, driver: str, failing: int = 0) -> list[int]:
-    """Let a driver only sleep; return a list that grows with each call. failing: the call that raises MemoryError, from 1."""
+def slow(monkeypatch: pytest.MonkeyPatch, driver: str, wait: Callable[[], object], failing: int = 0) -> list[int]:
+    """Let a driver only wait; return a list that grows with each call. failing: the call that raises MemoryError, from 1."""
     calls: list[int] = []
 
-    def sleep(*_: Any) -> None:
+    def call(*_: Any) -> None:
         calls.append(len(calls) + 1)
         if calls[-1] == failing:
             raise MemoryError
-        time.sleep(0.02)
+        wait()
 
-    monkeypatch.setattr(sys.modules["sim.engine.run"], driver, sleep)  # sim.engine.run is the function, as a name
+    monkeypatch.setattr(sys.modules["sim.engine.run"], driver, call)  # sim.engine.run is the function, as a name
     return calls
 
 
-def run_slowly(driver: str, progress: Callable[[int, int], None] | None = None) -> None:
-    """Run what takes 56 calls on two threads, or more."""
-    scenario = zoo.scenario("chain", customers=3_000_000, threads=2, driver=driver)
+def nap() -> None:
+    time.sleep(0.02)
+
+
+def run_slowly(driver: str, progress: Callable[[int, int], None] | None, periods: int = 280) -> None:
+    """Run what takes some 500 calls on two threads; by period twice as many as there are periods."""
+    customers = 30_000_000 if driver == "group" else 3_000_000
+    scenario = zoo.scenario("chain", customers=customers, threads=2, driver=driver)
     tables = compile_tables(scenario)
-    engine_run(tables, [cell.sampled for cell in cells(scenario)], scenario.run, 28, progress)
+    engine_run(tables, [cell.sampled for cell in cells(scenario)], scenario.run, periods, progress)
 
 
 @pytest.mark.parametrize(("driver", "kernel"), DRIVERS)
 def test_an_interrupt_stops_the_run(monkeypatch: pytest.MonkeyPatch, driver: str, kernel: str) -> None:
-    calls = slow(monkeypatch, kernel)
+    calls = slow(monkeypatch, kernel, nap)
 
     def interrupt(done: int, total: int) -> None:
         if done:
@@ -190,7 +196,7 @@ def test_an_interrupt_stops_the_run(monkeypatch: pytest.MonkeyPatch, driver: str
 
     with pytest.raises(KeyboardInterrupt):
         run_slowly(driver, interrupt)
-    assert len(calls) < 50
+    assert len(calls) < 250
 
 
 @pytest.mark.parametrize("progress", [None, lambda done, total: None])
@@ -198,19 +204,29 @@ def test_an_interrupt_stops_the_run(monkeypatch: pytest.MonkeyPatch, driver: str
 def test_a_thread_that_fails_stops_the_others(
     monkeypatch: pytest.MonkeyPatch, driver: str, kernel: str, progress: Callable[[int, int], None] | None
 ) -> None:
-    calls = slow(monkeypatch, kernel, failing=3)
+    calls = slow(monkeypatch, kernel, nap, failing=3)
     with pytest.raises(MemoryError):
         run_slowly(driver, progress)
-    assert len(calls) < 10
+    assert len(calls) < 250
 
 
 @pytest.mark.parametrize(("driver", "kernel"), DRIVERS)
 def test_progress_is_of_the_customers(monkeypatch: pytest.MonkeyPatch, driver: str, kernel: str) -> None:
-    slow(monkeypatch, kernel)
-    seen: list[int] = []
-    run_slowly(driver, lambda done, total: seen.append(done))
+    """Each time it is told, a tenth of the work is let through: what is done then is all that was let through before."""
+    allowed, seen = threading.Semaphore(0), list[int]()
+    calls = slow(monkeypatch, kernel, lambda: allowed.acquire(timeout=60))
+
+    def tell(done: int, total: int) -> None:
+        seen.append(done)
+        allowed.release(50)
+
+    run_slowly(driver, tell)
     assert seen == sorted(seen)
-    assert 0 < seen[1] < seen[-2] <= seen[-1] == 3_000_000
+    assert seen[-1] == (30_000_000 if driver == "group" else 3_000_000)
+    assert len(calls) > 400
+    for k, done in enumerate(seen[:-1]):  # a call may have come back and not be counted yet
+        assert done <= seen[-1] * 1.3 * (50 * k) / len(calls)
+    assert any(0 < done < seen[-1] for done in seen)
 
 
 def test_nobody_new_changes_nothing() -> None:

@@ -34,9 +34,7 @@ def whole(name: str, customers: int = 900, **run: Any) -> Scenario:
     return found.model_copy(update={"firm": found.firm.model_copy(update={"customers": customers})})
 
 
-@pytest.mark.parametrize(
-    "name", ["treated_chain", pytest.param("treated_minds", marks=pytest.mark.jit), pytest.param("treated_orders", marks=pytest.mark.jit)]
-)
+@pytest.mark.parametrize("name", zoo.TREATED)
 def test_what_never_binds_changes_nothing(name: str) -> None:
     """A capacity above the firm's customers and a budget beyond all cost: the same as without, to the last bit; on threads too."""
     scenario = whole(name, 1300, replicates=2, keep_customers=True)

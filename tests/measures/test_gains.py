@@ -75,9 +75,7 @@ def test_sums_are_those_of_customers_followed(name: str, comparator: str) -> Non
             assert found.paired.tally.parted[k, cell, stage, t] == mine.sum()
 
 
-@pytest.mark.parametrize(
-    "name", ["treated_chain", pytest.param("treated_minds", marks=pytest.mark.jit), pytest.param("treated_orders", marks=pytest.mark.jit)]
-)
+@pytest.mark.parametrize("name", zoo.TREATED)
 def test_groups_add_up_to_the_whole(name: str) -> None:
     """To the last digit in integers, whatever the comparator; and the frames' parts to the arm's difference."""
     for comparator in ("none", "all"):

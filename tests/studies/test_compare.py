@@ -58,9 +58,7 @@ def test_publisher_two_points_more() -> None:
     assert found.confidence > 0.999
 
 
-@pytest.mark.parametrize(
-    "name", ["treated_chain", pytest.param("treated_minds", marks=pytest.mark.jit), pytest.param("treated_orders", marks=pytest.mark.jit)]
-)
+@pytest.mark.parametrize("name", zoo.TREATED)
 def test_each_arm_is_a_run_of_its_own(name: str) -> None:
     """Side by side changes nothing: to the last bit each case is what it is alone."""
     scenario, every = zoo_arms(name, customers=600, replicates=2)

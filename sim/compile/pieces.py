@@ -244,7 +244,8 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     period += streams + float(np.abs(parts["policy_units"]).max(axis=1, initial=0.0).sum())
     once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())
     _check_range((period + once) * int(scenario.horizon), limit)
-    return np.array(max(0, int(period + once).bit_length() - 26), np.uint64)
+    most = int(period + once)
+    return np.array(max(0, (most + (most >> 26) + 1).bit_length() - 26), np.uint64)
 
 
 def _check_range(units: float, limit: int = LIMIT) -> None:

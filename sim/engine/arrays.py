@@ -12,6 +12,7 @@ from sim.kernels.types import (
     PAIRED,
     PATTERNS,
     RECRUITS,
+    UNIT,
     Array,
     Kept,
     Scratch,
@@ -19,6 +20,8 @@ from sim.kernels.types import (
     Tables,
     Tally,
 )
+from sim.kernels.vectors import LANES
+from sim.scenario.errors import Fault, ScenarioError
 
 TWO_WORDS = {"cash": 32, "cash_square": 52, "replicates": 32, "paths": 32}
 """Tally fields whose last axis is (hi, lo), with the bits of lo."""
@@ -97,8 +100,9 @@ def _carry(words: Array, bits: int) -> None:
 def canonical(tally: Tally) -> Tally:
     """Carry the lower words of all two-word sums into the upper ones, so that equal sums are equal arrays; in place.
 
-    Of a single cohort, the histogram is that of all segments.
+    Of a single cohort, the histogram is that of all segments. Raises ScenarioError where squares may not have fitted into their words.
     """
+    _refuse_overflow(tally)
     for name, bits in TWO_WORDS.items():
         _carry(getattr(tally, name), bits)
     _carry(tally.policy[..., 3:], 32)
@@ -114,8 +118,25 @@ def canonical(tally: Tally) -> Tally:
     return tally
 
 
-def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool = False, compared: bool = False, traced: int = 0) -> State:
-    """Return room for ``groups`` groups of customers.
+def width(customers: int) -> int:
+    """Return the room that a group needs in a run of cells of at most so many customers: what kernels step, rounded up as they do."""
+    return -(-min(customers, GROUP) // LANES) * LANES
+
+
+def _refuse_overflow(tally: Tally) -> None:
+    """Raise ScenarioError where customers' CLV, or differences of it between cases, squared and summed, could pass ``hi * 2**52 + lo``."""
+    customers, largest = tally.moments[..., 0].sum(axis=2), np.abs(tally.extremes.astype(float)).max(axis=-1)
+    apart = 4.0 if tally.paired.size > 0 else 1.0
+    if (apart * customers * largest**2).max(initial=0.0) >= 2.0**115:
+        worth = np.where(customers > 0, largest, 0.0).max() / UNIT
+        rule = f"squares of the CLV of {customers.max():,} customers, of up to {worth:.3g} each, add up to more than can be counted"
+        raise ScenarioError([Fault("purchases", "", rule, "count money in thousands")])
+
+
+def empty_state(
+    tables: Tables, groups: int, wide: int, timed: bool = False, rationed: bool = False, compared: bool = False, traced: int = 0
+) -> State:
+    """Return room for ``groups`` groups of customers, each as ``wide``.
 
     timed: the time of the last order is kept; rationed: customers are contacted before the step; compared: what each comes to in each
     case is wanted; traced: stages that a customer's trace in each case has room for.
@@ -123,7 +144,7 @@ def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool
     cases = len(tables.variant)
 
     def room(kind: type, *more: int) -> Array:
-        return np.zeros((groups, *more, GROUP), kind)
+        return np.zeros((groups, *more, wide), kind)
 
     return State(
         live=np.zeros(groups, np.int64),
@@ -139,7 +160,7 @@ def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool
         beta=room(np.float32, tables.beta_purpose.size),
         mind=room(np.float32, 5 if tables.minded.any() else 0),
         gift=room(np.float32, 2 if tables.gifted.any() or tables.streaming.any() or tables.reach.any() else 0),
-        last=np.zeros((groups, GROUP if timed else 0)),
+        last=np.zeros((groups, wide if timed else 0)),
         held=room(np.float32, 1 if tables.selling.any() else 0),
         since=room(np.uint16, tables.treating.shape[1]),
         asked=room(np.uint16, tables.treating.shape[1]),
@@ -156,37 +177,37 @@ def empty_state(tables: Tables, groups: int, timed: bool = False, rationed: bool
     )
 
 
-def empty_scratch(tables: Tables) -> Scratch:
-    """Return one thread's scratch."""
+def empty_scratch(tables: Tables, wide: int) -> Scratch:
+    """Return one thread's scratch, for groups as ``wide``."""
     return Scratch(
-        words=np.zeros((4, GROUP), np.uint32),
-        order_words=np.zeros((4, GROUP), np.uint32),
-        mind_words=np.zeros((4, GROUP), np.uint32),
-        talk_words=np.zeros((4, GROUP), np.uint32),
-        product_words=np.zeros((4, GROUP), np.uint32),
-        contacted=np.zeros(GROUP),
-        stage=np.zeros(GROUP, np.uint32),
-        awake=np.zeros(GROUP, np.float32),
-        loyalty=np.zeros(GROUP, np.float32),
-        floats=np.zeros((6, GROUP), np.float32),
-        exposure=np.ones(GROUP, np.float32),
-        net=np.zeros(GROUP, np.int64),
-        value=np.zeros(GROUP),
-        work=np.zeros((5, GROUP)),
-        moved=np.zeros(GROUP, np.uint32),
-        places=np.zeros(GROUP, np.uint32),
-        edge=np.zeros(GROUP, np.uint32),
-        after=np.zeros(GROUP, np.uint32),
-        dropped=np.zeros(GROUP, np.uint32),
-        hazards=np.zeros((1 + tables.edge.shape[2], GROUP), np.float32),
+        words=np.zeros((4, wide), np.uint32),
+        order_words=np.zeros((4, wide), np.uint32),
+        mind_words=np.zeros((4, wide), np.uint32),
+        talk_words=np.zeros((4, wide), np.uint32),
+        product_words=np.zeros((4, wide), np.uint32),
+        contacted=np.zeros(wide),
+        stage=np.zeros(wide, np.uint32),
+        awake=np.zeros(wide, np.float32),
+        loyalty=np.zeros(wide, np.float32),
+        floats=np.zeros((6, wide), np.float32),
+        exposure=np.ones(wide, np.float32),
+        net=np.zeros(wide, np.int64),
+        value=np.zeros(wide),
+        work=np.zeros((5, wide)),
+        moved=np.zeros(wide, np.uint32),
+        places=np.zeros(wide, np.uint32),
+        edge=np.zeros(wide, np.uint32),
+        after=np.zeros(wide, np.uint32),
+        dropped=np.zeros(wide, np.uint32),
+        hazards=np.zeros((1 + tables.edge.shape[2], wide), np.float32),
         lives=np.zeros((len(PATTERNS), 2, 6), np.int64),
-        policy_words=np.zeros((4, GROUP), np.uint32),
-        picked=np.zeros(GROUP, np.uint16),
-        force=np.zeros((tables.treating.shape[1], GROUP), np.float32),
+        policy_words=np.zeros((4, wide), np.uint32),
+        picked=np.zeros(wide, np.uint16),
+        force=np.zeros((tables.treating.shape[1], wide), np.float32),
         load=np.ones(tables.treating.shape[1] if tables.policy_shared.any() else 0, np.float32),
-        altered=np.zeros(GROUP, np.uint32),
-        charge=np.zeros(GROUP, np.int64),
-        lifts=np.zeros((LIFTS, GROUP), np.float32),
+        altered=np.zeros(wide, np.uint32),
+        charge=np.zeros(wide, np.int64),
+        lifts=np.zeros((LIFTS, wide), np.float32),
         groups=np.zeros((len(PATTERNS), tables.stage_kind.size + 1, 11), np.int64),
         recruited=np.zeros((RECRUITS if tables.reach.any() else 0, 3), np.uint64),
         made=np.zeros(1, np.int64),

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.engine.arrays import empty_kept, empty_scratch, empty_state, empty_tally
+from sim.engine.arrays import empty_kept, empty_scratch, empty_state, empty_tally, width
 from sim.engine.run import groups
 from sim.kernels.drivers import CELL, COUNT, FIRST, SERIAL, run_period
 from sim.kernels.pair import PATTERN
-from sim.kernels.types import GROUP, LEVEL, SATISFACTION, SHORT, SUBSCRIPTION, TRUST, Array, State, Tables
+from sim.kernels.types import LEVEL, SATISFACTION, SHORT, SUBSCRIPTION, TRUST, Array, State, Tables
 
 MINDS = {"satisfaction": SATISFACTION, "trust": TRUST, "level": LEVEL}
 """What customers think that is followed, and its row of ``State.mind``."""
@@ -54,7 +54,8 @@ def follow(tables: Tables, counts: Sequence[int], horizon: int, stood: Array | N
     """
     rows = np.array(list(groups((0,) * len(counts), counts, 1, False)), np.int64).reshape(-1, FIRST + 1)
     panel, tally, kept = empty_panel(tables, counts, horizon), empty_tally(tables, horizon, 1), empty_kept(tables.variant.shape[0], 0)
-    state, scratch = empty_state(tables, len(rows), compared=True), empty_scratch(tables)
+    wide = width(max(counts, default=0))
+    state, scratch = empty_state(tables, len(rows), wide, compared=True), empty_scratch(tables, wide)
     for t in range(horizon):
         run_period(tables, tally, kept, state, scratch, rows, 0, t)
         look(panel, tables, rows, state, 0, t)
@@ -100,7 +101,7 @@ def look(panel: Panel, tables: Tables, rows: Array, state: State, k: int, t: int
     near = np.flatnonzero(rows[:, SERIAL] < counts[rows[:, CELL]])
     cell, place = rows[near, CELL][:, None], state.place[near]
     serial = rows[near, SERIAL][:, None] + place
-    held = (np.arange(GROUP) < rows[near, COUNT][:, None]) & (serial < counts[cell])
+    held = (np.arange(place.shape[1]) < rows[near, COUNT][:, None]) & (serial < counts[cell])
     at = ((np.cumsum(counts) - counts)[cell] + serial)[held]
     last = t + 1 == len(panel.row) - 1
     acquisition = state.acquisition[near][held]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
+from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge, width
 from sim.engine.learning import Learner
 from sim.engine.panel import Panel, complete, empty_panel, look
 from sim.engine.reach import SLACK, Rations, ends, in_rank, purses
@@ -103,7 +103,7 @@ def run_rationed(
         spread = map if threads == 1 else pool.map  # handing work to another thread costs more than many a period takes
         for replicate in range(settings.replicates):
             watching = panels if replicate == 0 else []
-            sizes = threads, horizon, settings.replicates
+            sizes = threads, horizon, settings.replicates, width(max(sampled, default=0))
             wanted = cases > 1 or len(watching) > 0, bool(learners)
             parts = _parts(tables, every[every[:, REPLICATE] == replicate], kept, sizes, wanted)
             for k in range(cases):
@@ -129,12 +129,12 @@ def run_rationed(
     return Outcome(tuple(sampled), canonical(total), rows, threads, seconds, panels=tuple(panels))
 
 
-def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int], wanted: tuple[bool, bool]) -> dict[int, list[_Part]]:
+def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int, int], wanted: tuple[bool, bool]) -> dict[int, list[_Part]]:
     """Return the groups of each arrival, cut up for the threads.
 
-    sizes: threads, horizon, replicates; wanted: ``compared`` of ``empty_state``, ``shared`` of ``empty_tally``.
+    sizes: threads, horizon, replicates, ``width``; wanted: ``compared`` of ``empty_state``, ``shared`` of ``empty_tally``.
     """
-    threads, horizon, replicates = sizes
+    threads, horizon, replicates, wide = sizes
     traced = min(TRACED, horizon + 1) if len(tables.variant) > 1 else 0
     arrival = tables.arrival[rows[:, CELL]]
     address = np.arange(len(rows), dtype=np.uint64) * np.uint64(GROUP)
@@ -145,8 +145,8 @@ def _parts(tables: Tables, rows: Array, kept: Kept, sizes: tuple[int, int, int],
             _Part(
                 rows[part],
                 address[part],
-                empty_state(tables, len(part), timed(kept), rationed=True, compared=wanted[0], traced=traced),
-                empty_scratch(tables),
+                empty_state(tables, len(part), wide, timed(kept), rationed=True, compared=wanted[0], traced=traced),
+                empty_scratch(tables, wide),
                 empty_tally(tables, horizon, replicates, shared=wanted[1]),
             )
             for part in np.array_split(mine, min(threads, len(mine)))
@@ -230,7 +230,7 @@ class _World:
         found = score[at]
         if judges.score is not None:
             found = judges.score(Candidates(self.tables, part.rows, part.state, self.k, p, t, period, at))
-        address = part.address[at // GROUP] + part.state.place.reshape(-1)[at]
+        address = part.address[at // part.state.row.shape[1]] + part.state.place.reshape(-1)[at]
         return _Ranked(at, in_rank(found, address), part.state.takes.reshape(-1)[at])
 
     def _take(self, p: int, limit: Array, ranked: _Ranked, part: _Part, t: int) -> Array:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge
+from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge, width
 from sim.kernels.drivers import COUNT, FIRST, run_groups, run_period
 from sim.kernels.types import GROUP, SUBSCRIPTION, Array, Kept, Scratch, Tables, Tally
 from sim.scenario.world import Run
@@ -24,7 +24,7 @@ from sim.scenario.world import Run
 if TYPE_CHECKING:
     from sim.engine.panel import Panel
 
-SMALLEST_CHUNK, LARGEST_CHUNK = 4, 64
+SMALLEST_CHUNK, LARGEST_CHUNK = 2, 32
 """Groups handed out at once: enough that calling the kernel costs little, few enough (65,536 customers) to take well under a second."""
 
 
@@ -110,7 +110,7 @@ def run(
     n_groups = count_groups(done, sampled) * settings.replicates
     started = time.perf_counter()
     threads = max(1, min(threads, n_groups))
-    sizes = threads, horizon, settings.replicates
+    sizes = threads, horizon, settings.replicates, width(max(sampled, default=0))
     if settings.driver == "period":
         compile_now(run_period, tables, kept, horizon, settings.replicates, 0, 0)
         parts = iter(np.array_split(np.array(list(every), np.int64).reshape(-1, FIRST + 1), threads))
@@ -156,15 +156,15 @@ def compile_now(driver: Callable[..., None], tables: Tables, kept: Kept, horizon
     if getattr(driver, "overloads", True):  # one suits all tables; without JIT there is none
         return
     nobody = np.empty((0, FIRST + 1), np.int64)
-    driver(
-        tables, empty_tally(tables, horizon, replicates), kept, empty_state(tables, 1, timed(kept)), empty_scratch(tables), nobody, *when
-    )
+    state, scratch = empty_state(tables, 1, 0, timed(kept)), empty_scratch(tables, 0)
+    driver(tables, empty_tally(tables, horizon, replicates), kept, state, scratch, nobody, *when)
 
 
 def through_groups(tables: Tables, tally: Tally, kept: Kept, scratch: Scratch, chunks: Iterator[Array]) -> Iterator[float]:
     """Take one group after the other through life, the driver being compiled; yield customers done."""
     several = len(tables.variant) > 1
-    state = empty_state(tables, 1, timed(kept), compared=several, traced=tally.flows.shape[2] + 1 if several else 0)
+    traced = tally.flows.shape[2] + 1 if several else 0
+    state = empty_state(tables, 1, scratch.moved.size, timed(kept), compared=several, traced=traced)
     for chunk in chunks:
         run_groups(tables, tally, kept, state, scratch, chunk)
         yield float(chunk[:, COUNT].sum())
@@ -174,7 +174,7 @@ def through_periods(tables: Tables, tally: Tally, kept: Kept, scratch: Scratch, 
     """Take all groups of a chunk through one period after the other, likewise; yield each period's part of the customers."""
     steps = list(itertools.product(range(len(tables.variant)), range(tally.flows.shape[2])))
     for chunk in chunks:
-        state = empty_state(tables, len(chunk), timed(kept))
+        state = empty_state(tables, len(chunk), scratch.moved.size, timed(kept))
         for k, t in steps:
             run_period(tables, tally, kept, state, scratch, chunk, k, t)
             yield float(chunk[:, COUNT].sum()) / len(steps)
@@ -185,20 +185,20 @@ def on_threads(
     tables: Tables,
     kept: Kept,
     chunks: Iterator[Array],
-    sizes: tuple[int, int, int],
+    sizes: tuple[int, int, int, int],
     total: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> tuple[Tally, Array]:
     """Take chunks of groups through life on threads; return what was counted, and the recruits made (n, 3).
 
-    through: ``through_groups`` or ``through_periods``; sizes: threads, horizon, replicates.
+    through: ``through_groups`` or ``through_periods``; sizes: threads, horizon, replicates, ``width`` of a group.
     """
-    threads, horizon, replicates = sizes
+    threads, horizon, replicates, wide = sizes
     mine, stop = _shared(chunks), threading.Event()
     finished = [0.0] * threads
 
     def work(number: int) -> tuple[Tally, list[Array]]:
-        tally, scratch, recruits = empty_tally(tables, horizon, replicates), empty_scratch(tables), list[Array]()
+        tally, scratch, recruits = empty_tally(tables, horizon, replicates), empty_scratch(tables, wide), list[Array]()
         try:
             for done in through(tables, tally, kept, scratch, mine()):
                 recruits.append(taken(scratch))

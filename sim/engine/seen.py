@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.kernels.drivers import CELL
-from sim.kernels.types import GROUP, LEVEL, SATISFACTION, TRUST, UNIT, Array, State, Tables
+from sim.kernels.types import LEVEL, SATISFACTION, TRUST, UNIT, Array, State, Tables
 
 LATENT = {"satisfaction": SATISFACTION, "trust": TRUST, "level": LEVEL}
 """Rows of ``State.mind`` that an oracle sees."""
@@ -31,7 +31,12 @@ class Candidates:
     @property
     def group(self) -> Array:
         """Which group each is in, (n,)."""
-        return self.at // GROUP
+        return np.asarray(self.at // self.state.row.shape[1])
+
+    @property
+    def place(self) -> Array:
+        """Its place in there, (n,)."""
+        return np.asarray(self.at % self.state.row.shape[1])
 
     @property
     def segment(self) -> Array:
@@ -46,7 +51,7 @@ class Candidates:
     @property
     def periods_since(self) -> Array:
         """Periods since the policy was last taken up, (n,), -1 where it is not in force."""
-        since = self.state.since[self.group, self.p, self.at % GROUP].astype(np.int64)
+        since = self.state.since[self.group, self.p, self.place].astype(np.int64)
         return np.where(self.state.takes.reshape(-1)[self.at] >= 2, self.tenure + 1 - since, -1)
 
     def seen(self, name: str) -> Array:
@@ -55,7 +60,7 @@ class Candidates:
 
 
 def _since_contact(found: Candidates) -> Array:
-    asked = found.state.asked[found.group, found.p, found.at % GROUP].astype(np.int64)
+    asked = found.state.asked[found.group, found.p, found.place].astype(np.int64)
     return np.where(asked == 0, -1, found.tenure + 1 - asked)
 
 
@@ -65,7 +70,7 @@ def _survey(found: Candidates) -> Array:
 
 
 def _mind(row: int) -> Callable[[Candidates], Array]:
-    return lambda found: found.state.mind[found.group, row, found.at % GROUP].astype(np.float64)
+    return lambda found: found.state.mind[found.group, row, found.place].astype(np.float64)
 
 
 COLUMNS: dict[str, Callable[[Candidates], Array]] = {

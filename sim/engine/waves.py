@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.engine.arrays import canonical, empty_kept, empty_tally
+from sim.engine.arrays import canonical, empty_kept, empty_tally, width
 from sim.engine.run import Arrivals, Outcome, available_threads, chunks, compile_now, count_groups, groups, on_threads, through_groups
 from sim.kernels.drivers import run_groups
 from sim.kernels.types import ACQUISITION, ACTIVE, FELT, GROUP, WINS, Array, Tables, Tally
@@ -134,7 +134,7 @@ class _Engine:
         n_groups = count_groups(nobody, counts.tolist())
         threads = max(1, min(self.threads, n_groups))
         try:
-            sizes, among = (threads, horizon, replicates), chunks(every, n_groups, threads)
+            sizes, among = (threads, horizon, replicates, width(int(counts.max()))), chunks(every, n_groups, threads)
             tally, recruits = on_threads(through_groups, part, empty_kept(1, 0), among, sizes, int(counts.sum()), None)
         except OverflowError:
             self._limit(MOST_PEOPLE + 1, y)

@@ -249,7 +249,8 @@ def add_life(clv: Array, patterns: Array, pattern: np.uint32, life: Array, count
     negative, total, high_high, high_low, low_low = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     for i in range(count):
         value = clv[i] if patterns[i] == pattern else np.int64(0)
-        high, low = value >> np.int64(26), value & LOW
+        size = abs(value)
+        high, low = size >> np.int64(26), size & LOW
         negative += value < 0
         total += value
         high_high += high * high

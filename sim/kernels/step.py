@@ -1,7 +1,9 @@
 """One period of one group: the order of events, as short loops that each do one thing.
 
-Only the ``live`` first customers of a group are computed. What a loop looks up by a computed index goes to scratch first, because a
-loop that gathers and writes at once does not vectorise; movers, the few, are then handled one by one. Each phase is one function:
+Only the ``live`` first customers of a group are computed, and those behind them up to a multiple of LANES, so that no loop ends in a slow
+remainder: they are done or were never there, and stand in rows without cash and without a way out. What a loop looks up by a computed index
+goes to scratch first, because a loop that gathers and writes at once does not vectorise; movers, the few, are then handled one by one. Each
+phase is one function:
 
 draw the words → let the firm treat customers (treat.py), minds move (mind.py) and products be added (activity.py) → decide who leaves
 (integer thresholds, or hazards where anything modifies them) → book the cash of the stage held (cash.py), and contacts, streams and the
@@ -26,7 +28,6 @@ from sim.kernels.talk import draw_for, identity_of, spread_word
 from sim.kernels.treat import pay, steer, treat, treated_still
 from sim.kernels.types import (
     ACQUISITION,
-    GROUP,
     OVER,
     PAID_BACK,
     SUBSCRIPTION,
@@ -38,17 +39,12 @@ from sim.kernels.types import (
     Tables,
     Tally,
 )
-from sim.kernels.vectors import list_places, take
+from sim.kernels.vectors import LANES, list_places, take
 
 ONE = np.float32(1.0)
 ZERO = np.float32(0.0)
 LONGER = np.float32(1.00001)
 NOTHING, ONCE = np.uint64(0), np.uint64(1)
-
-LANES = 16
-"""Loops run over the live customers rounded up to this many, so that no loop ends in a slow remainder. Those in the added places
-are done or were never there: they stand in rows without cash and without a way out.
-"""
 
 
 @inner
@@ -59,7 +55,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     """
     replicate, k, g, serial = who
     v = tables.variant[k, tables.segment[g]]
-    n = min((state.live[q] + LANES - 1) // LANES * LANES, GROUP)
+    n = (state.live[q] + LANES - 1) // LANES * LANES
     identity = identity_of(tables, g, serial)
     draw_words(tables, scratch, state.place[q], (replicate, v, identity), t, drawn, n)
     y = tables.arrival[g] + t

@@ -23,7 +23,7 @@ def add(total: Array, amount: np.int64) -> None:
 
 @jit
 def add_square(total: Array, amount: np.int64) -> None:
-    """Add a non-negative amount below 2**62 to a two-word total ``hi * 2**52 + lo``, with lo below 2**53 before and 2**52 after.
+    """Add a non-negative amount to a two-word total ``hi * 2**52 + lo``, with lo below 2**53 before and 2**52 after.
 
     It carries at once: some two thousand groups fill an int64 by their lower words.
     """

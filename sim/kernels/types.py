@@ -15,14 +15,14 @@ from sim.kernels.addresses import *  # noqa: F403 - of one piece with the rest, 
 Array = NDArray[Any]
 Integer = int | np.integer[Any]
 
-GROUP = 1024
-"""Customers simulated together: their state fits the first-level cache."""
+GROUP = 2048
+"""Customers simulated together, at most: as many as their sums and squares leave room for in an int64 (``LIMIT``)."""
 
 UNIT = float(2**20)
 """Money units in a currency unit."""
 
 LIMIT = 2**52
-"""No customer's discounted money may pass this many units, so that products and sums of a group stay inside int64."""
+"""No customer's discounted money may reach this many units, so that sums over a group, and of products of halves, stay inside int64."""
 
 PROSPECT, ACTIVE, LOST = 0, 1, 2
 OVER, OVER_UNTREATED = 1, 2

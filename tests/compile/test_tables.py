@@ -22,7 +22,7 @@ FIELD = re.compile(r"^    (\w+): Array  # \(([^)]*)\) ?(\w+)?", re.MULTILINE)
 @pytest.mark.parametrize("name", zoo.ZOO)
 def test_every_array_has_the_axes_and_type_its_comment_gives(name: str) -> None:
     tables = compile_tables(zoo.scenario(name))
-    state, scratch = empty_state(tables, 3), empty_scratch(tables)
+    state, scratch = empty_state(tables, 3, 32), empty_scratch(tables, 32)
     for arrays in (tables, state, scratch, empty_tally(tables, 5, 2), empty_kept(1, 10)):
         said = {field: (axes, kind) for field, axes, kind in FIELD.findall(inspect.getsource(type(arrays)))}
         assert set(said) == set(arrays._fields)
@@ -34,7 +34,7 @@ def test_every_array_has_the_axes_and_type_its_comment_gives(name: str) -> None:
 
 def test_state_of_a_customer_takes_at_most_64_bytes() -> None:
     tables = compile_tables(zoo.scenario("bgbb"))
-    assert sum(values.nbytes for values in empty_state(tables, 7)) <= 64 * 7 * types.GROUP
+    assert sum(values.nbytes for values in empty_state(tables, 7, types.GROUP)) <= 64 * 7 * types.GROUP
 
 
 def test_two_beta_edges_may_not_share_their_draws() -> None:

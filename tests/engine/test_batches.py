@@ -6,10 +6,11 @@ import pytest
 from sim.compile import compile_tables
 from sim.engine import Outcome, run
 from sim.engine.run import groups
-from sim.kernels.types import GROUP
 from sim.scenario.sample import cells
 from tests import zoo
 from tests.running import assert_same
+
+pytestmark = pytest.mark.usefixtures("small_groups")
 
 
 def outcome(name: str, sizes: tuple[int, ...], **settings: object) -> Outcome:
@@ -51,7 +52,7 @@ def test_groups_hold_each_new_customer_once() -> None:
     done, sampled = (0, 1030, 2048, 500), (3, 2100, 2048, 500)
     found: list[tuple[int, int]] = []
     for _, cell, serial, skip, count, _ in groups(done, sampled, 1, False):
-        assert serial % GROUP == 0
-        assert 0 < skip + count <= GROUP
+        assert serial % 256 == 0
+        assert 0 < skip + count <= 256
         found += [(cell, serial + skip + k) for k in range(count)]
     assert found == [(cell, k) for cell, (low, high) in enumerate(zip(done, sampled, strict=True)) for k in range(low, high)]

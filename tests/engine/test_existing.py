@@ -15,6 +15,8 @@ from sim.scenario.sample import cells
 from tests import base, zoo
 from tests.running import assert_same, simulate
 
+pytestmark = pytest.mark.usefixtures("small_groups")
+
 CHAIN_STAGES = ("investigation", "formation", "stability", "decline")
 
 
@@ -33,9 +35,9 @@ def test_threads_drivers_and_order(tmp_path: Path) -> None:
     assert_same(one, simulate(scenario, tables, driver="period").tally)
     sampled = [cell.sampled for cell in cells(scenario)]
     every = np.array(list(groups([0] * len(sampled), sampled, 1, keep=False)), np.int64)
-    shuffled = np.random.default_rng(0).permutation(every)
+    shuffled, wide = np.random.default_rng(0).permutation(every), arrays.width(max(sampled))
     tally = arrays.empty_tally(tables, int(scenario.horizon), 1)
-    run_groups(tables, tally, arrays.empty_kept(1, 0), arrays.empty_state(tables, 1), arrays.empty_scratch(tables), shuffled)
+    run_groups(tables, tally, arrays.empty_kept(1, 0), arrays.empty_state(tables, 1, wide), arrays.empty_scratch(tables, wide), shuffled)
     assert_same(one, arrays.canonical(tally))
 
 

@@ -23,6 +23,8 @@ from sim.scenario.sample import cells
 from tests import zoo
 from tests.running import assert_same, digest, simulate
 
+pytestmark = pytest.mark.usefixtures("small_groups")
+
 GOLDEN = Path(__file__).parent / "golden.json"
 """Hashes of the tallies of 500 customers of every scenario of the zoo. They change only with a new ``draws`` number or a stated
 mechanism; 'python -m tests.engine.test_invariance' renews them."""
@@ -68,16 +70,28 @@ def test_what_is_kept_by_either_driver(name: str) -> None:
 
 
 @pytest.mark.jit
+@pytest.mark.parametrize("driver", ["group", "period"])
+@pytest.mark.parametrize("name", zoo.ZOO)
+def test_any_size_of_groups(name: str, driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tallies = []
+    for size in (16, 2048):
+        for module in ("arrays", "run"):
+            monkeypatch.setattr(sys.modules[f"sim.engine.{module}"], "GROUP", size)
+        tallies.append(simulate(zoo.scenario(name, customers=1100, replicates=2, driver=driver)).tally)
+    assert_same(*tallies)
+
+
+@pytest.mark.jit
 def test_any_order_of_groups() -> None:
     scenario = zoo.scenario("frailty_seasons_cohorts", customers=20_000)
     tables = compile_tables(scenario)
     sampled = [cell.sampled for cell in cells(scenario)]
     every = np.array(list(groups([0] * len(sampled), sampled, 1, keep=False)), np.int64)
-    shuffled = np.random.default_rng(0).permutation(every)
+    shuffled, wide = np.random.default_rng(0).permutation(every), arrays.width(max(sampled))
     assert not np.array_equal(every, shuffled)
     tally = arrays.empty_tally(tables, 14, 1)
     nothing = arrays.empty_kept(1, 0)
-    run_groups(tables, tally, nothing, arrays.empty_state(tables, 1), arrays.empty_scratch(tables), shuffled)
+    run_groups(tables, tally, nothing, arrays.empty_state(tables, 1, wide), arrays.empty_scratch(tables, wide), shuffled)
     assert_same(simulate(scenario, tables).tally, arrays.canonical(tally))
 
 

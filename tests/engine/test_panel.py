@@ -15,6 +15,8 @@ from tests import base, naive
 from tests.running import simulate
 from tests.zoo import ZOO, scenario
 
+pytestmark = pytest.mark.usefixtures("small_groups")
+
 
 def few(name: str) -> tuple[Tables, list[int], int]:
     """Return tables, and two customers of each cell, more of each further one."""

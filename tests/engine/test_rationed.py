@@ -21,6 +21,8 @@ from tests import naive, zoo
 from tests.naive_policies import choose
 from tests.running import assert_same, simulate
 
+pytestmark = pytest.mark.usefixtures("small_groups")
+
 
 def limited(scenario: Scenario, policy: str, **limits: Any) -> Scenario:
     """Return the scenario with one policy's limits changed."""

@@ -16,6 +16,8 @@ from tests.naive import live
 from tests.naive_policies import LEDGER
 from tests.running import simulate
 
+pytestmark = pytest.mark.usefixtures("small_groups")
+
 CUSTOMERS = 40
 RUN: dict[str, Any] = {"seed": 2**40 + 7, "replicates": 2, "keep_customers": True, "threads": 1}
 CHAIN_STAGES = ("investigation", "formation", "stability", "decline")

@@ -18,6 +18,8 @@ from sim.studies.compare import compared
 from sim.studies.comparison import Comparison
 from tests import zoo
 
+pytestmark = pytest.mark.usefixtures("small_groups")
+
 
 def stratified_error(values: Floats, cell: Array, weight: Floats) -> float:
     """Return the standard error of a mean over customers ``(n,)`` who are drawn cell by cell; weight: of each, 1 in all."""

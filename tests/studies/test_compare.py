@@ -23,6 +23,8 @@ from tests import zoo
 from tests.exact.test_decisions import recency
 from tests.running import assert_same, simulate
 
+pytestmark = pytest.mark.usefixtures("small_groups")
+
 PLUS: dict[str, Any] = {
     "effects": {"edges": {"introductory": {"renewed": {"add": 0.02}, "lapsed": {"add": -0.02}}, "renewed": {"lapsed": {"add": -0.02}}}},
 }

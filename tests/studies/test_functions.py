@@ -21,6 +21,8 @@ from sim.studies.functions import Score, Trigger, digest
 from tests.engine.test_rationed import limited, whole
 from tests.running import assert_same
 
+pytestmark = pytest.mark.usefixtures("small_groups")
+
 
 def on_threads(scenario: Scenario, threads: int) -> Scenario:
     return scenario.model_copy(update={"run": scenario.run.model_copy(update={"threads": threads})})

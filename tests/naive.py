@@ -343,7 +343,7 @@ class Mind:
             self._feel(stage, y, words, firm)
             x = F(max((self.satisfaction - one) * F(0.25), F(2.0**-100)))
             base, gamma = tables.loyalty[v, m]
-            rising = _elementary(exponent, _elementary(log, x) * gamma)
+            rising = F(exponent(_elementary(log, x) * gamma))
             self.loyalty = base + (one - base) * rising if self.satisfaction > one else base
         target = tables.level_target[v, stage]
         if tables.lifted[v, LEVEL_LIFT]:
@@ -378,7 +378,7 @@ class Mind:
         tables, v = self.tables, self.v
         by = tables.sway[v, j, :, stage]
         power = by[LOYALTY_SWAY] * (tables.loyalty_reference[v] - self.loyalty) + by[TRUST_SWAY] * (tables.trust[v, 5] - self.trust)
-        return _elementary(exponent, power - by[COST_SWAY] * self.invested)
+        return F(exponent(power - by[COST_SWAY] * self.invested))
 
     def weight(self, c: int) -> np.float32:
         """Return how much of a stream the customer is worth."""

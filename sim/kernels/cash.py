@@ -95,10 +95,13 @@ def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q:
     if tables.plain[v] != 0:
         exposure[:n] = ONE
     if tables.purchase[v] == SUBSCRIPTION:
-        for i in range(n):
-            spend[i] = np.float64(wallet[i] * exposure[i])
         if tables.levelled[v] != 0:
-            scale(spend, state.mind[q, LEVEL], n)
+            level = state.mind[q, LEVEL]
+            for i in range(n):
+                spend[i] = np.float64(wallet[i] * exposure[i]) * np.float64(level[i])
+        else:
+            for i in range(n):
+                spend[i] = np.float64(wallet[i] * exposure[i])
         return
     level = scratch.floats[2]
     fill_level(tables, state, level, q, v, n)

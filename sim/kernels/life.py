@@ -70,12 +70,12 @@ def start(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int
     for i in range(count):
         place[i] = np.uint16(skip + i)
     identity = identity_of(tables, cell, serial)
-    draw_traits(tables, state, scratch, q, (replicate, v, count), identity)
+    drawn = draw_traits(tables, state, scratch, q, (replicate, v, count), identity)
     scratch.loyalty[:count] = ZERO
     if state.gift.shape[1] > 0:
         state.gift[q, :, :count] = ONE
     if tables.gifted[v] != 0:
-        draw_gifts(tables, state, scratch, q, (replicate, v, count), identity)
+        draw_gifts(tables, state, scratch, q, (replicate, v, count), identity, drawn)
     if tables.treating.shape[1] > 0:
         start_policies(tables, state, scratch, q, (replicate, v, count), identity)
     if tables.minded[v] != 0:
@@ -95,8 +95,11 @@ def reached(rank: int) -> np.uint64:
 
 
 @inner
-def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], identity: np.uint64) -> None:
-    """Draw wallet, rate and frailty of a new group: correlated normals, then each trait's quantile table; who: replicate, v, count."""
+def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], identity: np.uint64) -> bool:
+    """Draw wallet, rate and frailty of a new group: correlated normals, then each trait's quantile table; who: replicate, v, count.
+
+    Return whether any differs between customers, so that their normals are in ``floats``.
+    """
     replicate, v, n = who
     state.wallet[q, :n] = ONE
     state.rate[q, :n] = tables.rate_value[v]
@@ -105,7 +108,7 @@ def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tup
     if tabled[0] == 0 and tabled[1] == 0 and tabled[2] == 0:
         if tables.wallet_by_rate[v] != 0:
             state.wallet[q, :n] = ONE / tables.rate_value[v]
-        return
+        return False
     draw_for(tables, scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS))
     u, v_scratch = scratch.hazards[0], scratch.floats[3]
     for trait in range(3):
@@ -122,16 +125,21 @@ def draw_traits(tables: Tables, state: State, scratch: Scratch, q: int, who: tup
             frailty[i] *= look_up(tables.quantiles, tabled[2] - 1, mixing[2, 0] * z0 + mixing[2, 1] * z1 + mixing[2, 2] * z2)
         if tables.wallet_by_rate[v] != 0:
             wallet[i] /= rate[i]
+    return True
 
 
 @inner
-def draw_gifts(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], identity: np.uint64) -> None:
-    """Draw influence and knowledge of a new group, and the normal of its first satisfaction (to ``loyalty``); who: replicate, v, count."""
+def draw_gifts(tables: Tables, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], identity: np.uint64, drawn: bool) -> None:
+    """Draw influence and knowledge of a new group, and the normal of its first satisfaction (to ``loyalty``).
+
+    who: replicate, variant, count; drawn: the normals of its traits are in ``floats``.
+    """
     replicate, v, n = who
     u, w = scratch.hazards[0], scratch.exposure
-    draw_for(tables, scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS))
-    for trait in range(3):
-        normal(scratch.words[trait], u, w, scratch.floats[trait], n)
+    if not drawn:
+        draw_for(tables, scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_TRAITS))
+        for trait in range(3):
+            normal(scratch.words[trait], u, w, scratch.floats[trait], n)
     draw_for(tables, scratch.words, state.place[q], n, identity, counter(replicate, TRAIT_PERIOD, BLOCK_GIFTS))
     for trait in range(3):
         normal(scratch.words[trait], u, w, scratch.floats[3 + trait], n)

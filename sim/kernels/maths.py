@@ -1,13 +1,14 @@
 """Logarithm, exponential and normal quantile of our own: NumPy's and the C library's differ with the machine and with JIT on or off.
 
-Array functions in float32, as short loops that vectorise. Accuracies are tested against SciPy.
+In float32, for loops that vectorise: functions of arrays where a loop of one would be too long, else of numbers. Accuracies are tested
+against SciPy.
 """
 
 import math
 
 import numpy as np
 
-from sim.kernels.jit import leaf
+from sim.kernels.jit import jit, leaf
 from sim.kernels.types import Array, Integer
 
 ONE = np.float32(1.0)
@@ -129,24 +130,19 @@ def normal(words: Array, u: Array, v: Array, out: Array, n: Integer) -> None:
         out[i] = z if words[i] > TOP - words[i] else -z
 
 
-@leaf
-def exponent(x: Array, out: Array, n: int) -> None:
-    """Write e**x (float32, within 2 ulp) to ``out``; x, which is cut to -80 … 80, is overwritten. Polynomial of Moshier's Cephes (1989)."""
-    bits = out.view(np.int32)
-    for i in range(n):
-        power = min(max(x[i], -LARGEST_POWER), LARGEST_POWER)
-        whole = np.float32(np.floor(power * LOG2_E_32 + HALF))
-        x[i] = (power - whole * LN2_HIGH) - whole * LN2_LOW
-        bits[i] = (np.int32(whole) + BIAS) << MANTISSA_BITS
-    for i in range(n):
-        r = x[i]
-        p = np.float32(1.9875691500e-4)
-        p = p * r + np.float32(1.3981999507e-3)
-        p = p * r + np.float32(8.3334519073e-3)
-        p = p * r + np.float32(4.1665795894e-2)
-        p = p * r + np.float32(1.6666665459e-1)
-        p = p * r + np.float32(5.0000001201e-1)
-        out[i] = (p * (r * r) + r + ONE) * out[i]
+@jit
+def exponent(x: np.float32) -> np.float32:
+    """Return e**x (within 2 ulp), x being cut to -80 … 80. Polynomial of Moshier's Cephes (1989)."""
+    power = min(max(x, -LARGEST_POWER), LARGEST_POWER)
+    whole = np.float32(np.floor(power * LOG2_E_32 + HALF))
+    r = (power - whole * LN2_HIGH) - whole * LN2_LOW
+    p = np.float32(1.9875691500e-4)
+    p = p * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    return (p * (r * r) + r + ONE) * np.int32((np.int32(whole) + BIAS) << MANTISSA_BITS).view(np.float32)
 
 
 @leaf

@@ -58,7 +58,7 @@ def think(tables: Tables, feelings: Array, state: State, scratch: Scratch, q: in
     else:
         scratch.loyalty[:n] = ZERO
     deepen(tables, mind, scratch, v, n)
-    count_feelings(feelings[t], mind, scratch, state.live[q])
+    count_feelings(feelings[t], mind, scratch, n)
 
 
 @inner
@@ -129,48 +129,45 @@ def fill_loyalty(tables: Tables, mind: Array, scratch: Scratch, v: int, m: int, 
         x[i] = max((satisfaction[i] - ONE) * QUARTER, np.float32(2.0**-100))
     log(x, power, n)
     for i in range(n):
-        power[i] *= gamma
-    exponent(power, loyalty, n)
-    for i in range(n):
-        loyalty[i] = base + (ONE - base) * loyalty[i] if satisfaction[i] > ONE else base
+        loyalty[i] = base + (ONE - base) * exponent(power[i] * gamma) if satisfaction[i] > ONE else base
 
 
 @inner
 def sway(tables: Tables, mind: Array, scratch: Scratch, v: int, j: int, n: int) -> None:
     """Multiply the hazards of the edges in place j by what customers think."""
-    loyalty, trust, invested = scratch.loyalty, mind[TRUST], mind[INVESTED]
+    loyalty, trust, invested, hazard = scratch.loyalty, mind[TRUST], mind[INVESTED], scratch.hazards[1 + j]
     faith, attitude = tables.trust[v, 5], tables.loyalty_reference[v]
-    by_loyalty, by_trust, by_cost, power = scratch.floats[0], scratch.floats[1], scratch.floats[2], scratch.floats[3]
+    by_loyalty, by_trust, by_cost = scratch.floats[0], scratch.floats[1], scratch.floats[2]
     take(tables.sway[v, j, LOYALTY_SWAY], scratch.stage, by_loyalty, n)
     take(tables.sway[v, j, TRUST_SWAY], scratch.stage, by_trust, n)
     take(tables.sway[v, j, COST_SWAY], scratch.stage, by_cost, n)
     for i in range(n):
-        power[i] = by_loyalty[i] * (attitude - loyalty[i]) + by_trust[i] * (faith - trust[i]) - by_cost[i] * invested[i]
-    factor, hazard = scratch.floats[0], scratch.hazards[1 + j]
-    exponent(power, factor, n)
-    for i in range(n):
-        hazard[i] *= factor[i]
+        power = by_loyalty[i] * (attitude - loyalty[i]) + by_trust[i] * (faith - trust[i]) - by_cost[i] * invested[i]
+        hazard[i] *= exponent(power)
 
 
 @inner
-def count_feelings(feelings: Array, mind: Array, scratch: Scratch, live: Integer) -> None:
-    """Add up what the living feel in active stages; feelings: (feeling, 2)."""
-    count_one(feelings[0], mind[SATISFACTION], scratch.awake, live)
-    count_one(feelings[1], mind[TRUST], scratch.awake, live)
-    count_one(feelings[2], scratch.loyalty, scratch.awake, live)
-    count_one(feelings[3], mind[LEVEL], scratch.awake, live)
+def count_feelings(feelings: Array, mind: Array, scratch: Scratch, n: int) -> None:
+    """Add up what the living feel in active stages, and its squares; feelings: (feeling, 2)."""
+    count_two(feelings[0], feelings[1], mind[SATISFACTION], mind[TRUST], scratch.awake, n)
+    count_two(feelings[2], feelings[3], scratch.loyalty, mind[LEVEL], scratch.awake, n)
 
 
 @leaf
-def count_one(sums: Array, values: Array, awake: Array, live: Integer) -> None:
-    """Add the values of those awake and their squares."""
-    total, squares = np.int64(0), np.int64(0)
-    for i in range(live):
-        step = np.int64(np.int32(values[i] * awake[i] * STEPS + HALF))
-        total += step
-        squares += step * step
-    sums[0] += total
-    sums[1] += squares
+def count_two(first: Array, second: Array, ones: Array, others: Array, awake: Array, n: int) -> None:
+    """Add two feelings of those awake and their squares."""
+    total, squares, more, more_squares = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    for i in range(n):
+        one = np.int64(np.int32(ones[i] * awake[i] * STEPS + HALF))
+        other = np.int64(np.int32(others[i] * awake[i] * STEPS + HALF))
+        total += one
+        squares += one * one
+        more += other
+        more_squares += other * other
+    first[0] += total
+    first[1] += squares
+    second[0] += more
+    second[1] += more_squares
 
 
 @inner

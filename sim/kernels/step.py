@@ -65,7 +65,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
         treat(tables, tally, state, scratch, q, (replicate, k, g, v, identity), (t, y), n)
     rows = scratch.altered if treated and tables.altering[v] != 0 else state.row[q]
     if tables.minded[v] != 0 or tables.selling[v] != 0 or tables.plain[v] == 0:
-        find_stages(tables, state.row[q], scratch, v, n)
+        find_stages(tables, state.row[q], scratch, v, state.live[q], n)
     if tables.minded[v] != 0:
         think(tables, tally.feelings[k, g], state, scratch, q, v, (t, y, m), n)
     if tables.selling[v] != 0:
@@ -112,10 +112,11 @@ def draw_words(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, i
 
 
 @inner
-def find_stages(tables: Tables, row: Array, scratch: Scratch, v: int, n: int) -> None:
-    """Write each customer's stage, and whether it is an active one."""
+def find_stages(tables: Tables, row: Array, scratch: Scratch, v: int, live: Integer, n: int) -> None:
+    """Write each customer's stage, and whether it is an active one, which it is to nobody beyond the living."""
     take(tables.row_stage[v], row, scratch.stage, n)
     take(tables.awake, scratch.stage, scratch.awake, n)
+    scratch.awake[live:n] = ZERO
 
 
 @leaf
@@ -139,7 +140,6 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows:
     """
     t, y, m = when
     row, total = state.row[q], scratch.hazards[0]
-    total[:n] = ZERO
     for j in range(tables.hazard.shape[1]):
         edge = scratch.hazards[1 + j]
         take(tables.hazard[v, j], rows, edge, n)
@@ -151,8 +151,12 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows:
             sway(tables, state.mind[q], scratch, v, j, n)
         if tables.steering[v] != 0:
             steer(tables, row, scratch, v, j, n)
-        for i in range(n):
-            total[i] += edge[i]
+        if j == 0:
+            for i in range(n):
+                total[i] = edge[i]
+        else:
+            for i in range(n):
+                total[i] += edge[i]
     certain = scratch.after
     certain[:n] = np.uint32(0)
     if tables.sure[v] != 0:

@@ -33,52 +33,64 @@ WHOLE = np.int64(np.float64(TO_WHOLE).view(np.int64))
 @inner
 def book_streams(tables: Tables, cash: Array, state: State, scratch: Scratch, q: int, v: int, t: int, n: int) -> None:
     """Book each stream that is on and add it to ``net``; cash: (column, 2)."""
-    row, weight, exposure, value = state.row[q], scratch.floats[0], scratch.exposure, scratch.value
+    row, exposure, units, net = state.row[q], scratch.exposure, scratch.value, scratch.net
     if tables.plain[v] != 0:
         exposure[:n] = ONE
     factor = tables.stream_factor[v, t]
     for c in range(N_STREAMS):
         if tables.streaming[v, c] == 0:
             continue
-        take(tables.stream_units[v, c], row, value, n)
+        take(tables.stream_units[v, c], row, units, n)
         if c == INFORMATION and tables.contacting[v] != 0:
-            listen(tables, row, scratch, v, factor, n)
-        elif weighed(tables, v, c):
-            weigh(tables, state, weight, q, v, c, n)
-            for i in range(n):
-                value[i] = np.floor(np.float64(exposure[i] * weight[i]) * (value[i] * factor) + 0.5) + TO_WHOLE
+            take(tables.contact_units[v], row, scratch.work[0], n)
+            booked = book_informed(units, scratch.work[0], factor, exposure, scratch.contacted, net, n)
+        elif c == KNOWLEDGE:
+            booked = book_weighed(units, factor, exposure, state.gift[q, KNOWN], net, n)
+        elif c == WORD_OF_MOUTH or (c == TRANSACTION and tables.trust_above[v] >= ZERO):
+            weigh(tables, state, scratch.floats[0], q, v, c, n)
+            booked = book_weighed(units, factor, exposure, scratch.floats[0], net, n)
         else:
-            for i in range(n):
-                value[i] = np.floor(np.float64(exposure[i]) * (value[i] * factor) + 0.5) + TO_WHOLE
-        add(cash[FIRST_STREAM + c], book_whole(value.view(np.int64), scratch.net, n))
+            booked = book_alike(units, factor, exposure, net, n)
+        add(cash[FIRST_STREAM + c], booked)
+
+
+@inner
+def whole(amount: float) -> np.int64:
+    """Return an amount, below 2**51, rounded to whole units."""
+    return np.float64(np.floor(amount + 0.5) + TO_WHOLE).view(np.int64) - WHOLE
 
 
 @leaf
-def book_whole(whole: Array, net: Array, n: int) -> np.int64:
-    """Add whole numbers that stand in the lowest bits to ``net``, and return their sum."""
+def book_alike(units: Array, factor: float, exposure: Array, net: Array, n: int) -> np.int64:
+    """Add to ``net`` what a stream is worth of which every customer in a row has as much, and return the sum."""
     booked = np.int64(0)
     for i in range(n):
-        amount = whole[i] - WHOLE
+        amount = whole(np.float64(exposure[i]) * (units[i] * factor))
         net[i] += amount
         booked += amount
     return booked
 
 
-@inner
-def listen(tables: Tables, row: Array, scratch: Scratch, v: int, factor: float, n: int) -> None:
-    """Round what a period's information is worth, a part by the period (in ``value``) and a part by the contact."""
-    value, exposure, contacted, units = scratch.value, scratch.exposure, scratch.contacted, scratch.work[0]
-    take(tables.contact_units[v], row, units, n)
+@leaf
+def book_weighed(units: Array, factor: float, exposure: Array, weight: Array, net: Array, n: int) -> np.int64:
+    """Do as ``book_alike`` does, of a stream of which customers have more or less."""
+    booked = np.int64(0)
     for i in range(n):
-        value[i] = np.float64(exposure[i]) * (value[i] * factor)
-    for i in range(n):
-        value[i] = np.floor(value[i] + contacted[i] * (units[i] * factor) + 0.5) + TO_WHOLE
+        amount = whole(np.float64(exposure[i] * weight[i]) * (units[i] * factor))
+        net[i] += amount
+        booked += amount
+    return booked
 
 
-@inner
-def weighed(tables: Tables, v: int, c: int) -> bool:
-    """Return whether customers differ in how much of stream c they are worth."""
-    return bool(c in (WORD_OF_MOUTH, KNOWLEDGE) or (c == TRANSACTION and tables.trust_above[v] >= ZERO))
+@leaf
+def book_informed(units: Array, each: Array, factor: float, exposure: Array, contacted: Array, net: Array, n: int) -> np.int64:
+    """Do as ``book_alike`` does, of a stream that is worth something by the period, and something ``each`` contact."""
+    booked = np.int64(0)
+    for i in range(n):
+        amount = whole(np.float64(exposure[i]) * (units[i] * factor) + contacted[i] * (each[i] * factor))
+        net[i] += amount
+        booked += amount
+    return booked
 
 
 @inner
@@ -89,10 +101,6 @@ def weigh(tables: Tables, state: State, weight: Array, q: int, v: int, c: int, n
         for i in range(n):
             gap = (satisfaction[i] - THREE) * HALF
             weight[i] = influence[i] * (gap if gap > ZERO else more * gap)
-    elif c == KNOWLEDGE:
-        known = state.gift[q, KNOWN]
-        for i in range(n):
-            weight[i] = known[i]
     else:
         trust, above = state.mind[q, TRUST], tables.trust_above[v]
         for i in range(n):

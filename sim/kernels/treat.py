@@ -348,10 +348,8 @@ def fill_lifts(tables: Tables, scratch: Scratch, v: int, n: int) -> None:
                 for i in range(n):
                     total[i] += worth * force[i]
         if lift >= ORDERS_LIFT:
-            power = scratch.floats[0]
             for i in range(n):
-                power[i] = total[i]
-            exponent(power, total, n)
+                total[i] = exponent(total[i])
 
 
 @inner
@@ -364,9 +362,8 @@ def steer(tables: Tables, row: Array, scratch: Scratch, v: int, j: int, n: int) 
             take(tables.policy_sway[v, p, j], row, factor, n)
             for i in range(n):
                 power[i] += factor[i] * scratch.force[p, i]
-    exponent(power, factor, n)
     for i in range(n):
-        hazard[i] *= factor[i]
+        hazard[i] *= exponent(power[i])
 
 
 @inner

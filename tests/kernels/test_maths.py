@@ -32,8 +32,7 @@ def test_log() -> None:
 
 def test_exponent() -> None:
     x = np.concatenate([np.linspace(-80, 80, 4001), np.linspace(-1, 1, 1001), [0.0, 1e9, -1e9]]).astype(np.float32)
-    out = np.zeros_like(x)
-    exponent(x.copy(), out, x.size)
+    out = np.array([exponent(one) for one in x], np.float32)
     exact = np.exp(np.clip(x.astype(float), -80, 80))
     assert np.all(np.abs(out - exact) <= 2 * np.spacing(exact.astype(np.float32)))
     assert out[x == 0].tolist() == [1.0] * int((x == 0).sum())

@@ -16,7 +16,7 @@ from sim.compile.quantiles import Library
 from sim.compile.remaining import worth_less
 from sim.compile.spending import amounts, traits
 from sim.compile.variant import Variant
-from sim.kernels.types import CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, SERVICE_LIFT, UNIT, Array
+from sim.kernels.types import COLUMNS, CONTACTS_LIFT, INFORMATION, LIMIT, MARGIN_LIFT, ORDERS_LIFT, SERVICE_LIFT, UNIT, Array
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.base import at
 from sim.scenario.memory import Ask, ask
@@ -244,8 +244,8 @@ def _square_shift(scenario: Scenario, parts: dict[str, Array], library: Library,
     period += streams + float(np.abs(parts["policy_units"]).max(axis=1, initial=0.0).sum())
     once = float(np.abs(parts["edge_units"]).max() + np.abs(parts["acquisition_units"]).max())
     _check_range((period + once) * int(scenario.horizon), limit)
-    most = int(period + once)
-    return np.array(max(0, (most + (most >> 26) + 1).bit_length() - 26), np.uint64)
+    most = int(period + once) + len(COLUMNS)  # each column is rounded by itself
+    return np.array(max(0, (most + (most >> 26) + 1).bit_length() - 26), np.uint64)  # squares of a whole GROUP stay below 2**63
 
 
 def _check_range(units: float, limit: int = LIMIT) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sim.kernels.sums import FULL
 from sim.kernels.types import (
     ACTIVITIES,
     BINS,
@@ -12,7 +13,6 @@ from sim.kernels.types import (
     PAIRED,
     PATTERNS,
     RECRUITS,
-    UNIT,
     Array,
     Kept,
     Scratch,
@@ -79,7 +79,10 @@ def empty_tally(tables: Tables, horizon: int, replicates: int, shared: bool = Fa
 
 
 def merge(into: Tally, other: Tally, replicate: int | None = None) -> None:
-    """Add another tally's counts; the order of merging changes nothing. replicate: the only one that it has counts of, if not None."""
+    """Add another tally's counts; the order of merging changes nothing. replicate: the only one that it has counts of, if not None.
+
+    Raises ScenarioError as ``refuse_full`` does.
+    """
     for name, mine, theirs in zip(Tally._fields, into, other, strict=True):
         if replicate is not None and name in BY_REPLICATE:
             mine[replicate] += theirs[replicate]
@@ -88,6 +91,7 @@ def merge(into: Tally, other: Tally, replicate: int | None = None) -> None:
             np.maximum(mine[..., 1], theirs[..., 1], out=mine[..., 1])
         else:
             mine += theirs
+    refuse_full(into)
 
 
 def _carry(words: Array, bits: int) -> None:
@@ -100,9 +104,9 @@ def _carry(words: Array, bits: int) -> None:
 def canonical(tally: Tally) -> Tally:
     """Carry the lower words of all two-word sums into the upper ones, so that equal sums are equal arrays; in place.
 
-    Of a single cohort, the histogram is that of all segments. Raises ScenarioError where squares may not have fitted into their words.
+    Of a single cohort, the histogram is that of all segments. Raises ScenarioError as ``refuse_full`` does.
     """
-    _refuse_overflow(tally)
+    refuse_full(tally)
     for name, bits in TWO_WORDS.items():
         _carry(getattr(tally, name), bits)
     _carry(tally.policy[..., 3:], 32)
@@ -123,14 +127,12 @@ def width(customers: int) -> int:
     return -(-min(customers, GROUP) // LANES) * LANES
 
 
-def _refuse_overflow(tally: Tally) -> None:
-    """Raise ScenarioError where customers' CLV, or differences of it between cases, squared and summed, could pass ``hi * 2**52 + lo``."""
-    customers, largest = tally.moments[..., 0].sum(axis=2), np.abs(tally.extremes.astype(float)).max(axis=-1)
-    apart = 4.0 if tally.paired.size > 0 else 1.0
-    if (apart * customers * largest**2).max(initial=0.0) >= 2.0**115:
-        worth = np.where(customers > 0, largest, 0.0).max() / UNIT
-        rule = f"squares of the CLV of {customers.max():,} customers, of up to {worth:.3g} each, add up to more than can be counted"
-        raise ScenarioError([Fault("purchases", "", rule, "count money in thousands")])
+def refuse_full(tally: Tally) -> None:
+    """Raise ScenarioError where squares of CLV, or of differences between cases, add up to more than their two words hold."""
+    for uppers in (tally.moments[..., 4], tally.paired[..., 5], tally.against[..., 5], tally.against[..., 9]):
+        if ((uppers < 0) | (uppers >= FULL)).any():
+            rule = "squares of so many customers' money add up to more than can be counted"
+            raise ScenarioError([Fault("purchases", "", rule, "count money in thousands")])
 
 
 def empty_state(

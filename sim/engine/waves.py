@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.engine.arrays import canonical, empty_kept, empty_tally, width
+from sim.engine.arrays import canonical, empty_kept, empty_tally, refuse_full, width
 from sim.engine.run import Arrivals, Outcome, available_threads, chunks, compile_now, count_groups, groups, on_threads, through_groups
 from sim.kernels.drivers import run_groups
 from sim.kernels.types import ACQUISITION, ACTIVE, FELT, GROUP, WINS, Array, Tables, Tally
@@ -186,7 +186,7 @@ def active(tables: Tables, tally: Tally, counts: Array) -> Array:
 
 
 def add_part(total: Tally, part: Tally, case: int, cells: Array, cohort: int) -> None:
-    """Add a wave's counts to the whole run's."""
+    """Add a wave's counts to the whole run's; raise ScenarioError as ``refuse_full`` does."""
     for name, whole, mine in zip(Tally._fields, total, part, strict=True):
         if name == "paired" or whole.size == 0:
             continue
@@ -201,3 +201,4 @@ def add_part(total: Tally, part: Tally, case: int, cells: Array, cohort: int) ->
             whole[case, cells, :, 1] = np.maximum(whole[case, cells, :, 1], mine[0, :, :, 1])
         else:
             whole[case, cells] += mine[0]
+    refuse_full(total)

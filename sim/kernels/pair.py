@@ -158,7 +158,7 @@ def part(parted: Array, state: State, q: int, which: tuple[int, int], i: int) ->
 
 @inner
 def add_differences(sums: Array, mine: Array, theirs: Array, places: tuple[int, int]) -> None:
-    """Add up differences below ``LIMIT``, and their squares by halves, without losing a digit."""
+    """Add up differences of at most ``LIMIT``, and their squares by halves, without losing a digit."""
     gain, lose = np.int64(0), np.int64(0)
     total, high_high, high_low, low_low = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     for i in range(places[0], places[1]):

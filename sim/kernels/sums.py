@@ -11,6 +11,8 @@ HALF_BITS = np.int64(26)
 HALF_WORD = np.int64(2**26 - 1)
 MANTISSA_DROPPED = np.int64(45)
 """A float64 without its lowest 45 bits is its exponent and 7 bits of mantissa: 128 bins an octave."""
+FULL = np.int64(2**62)
+"""Upper words of squares are below this: two totals can be added, and what has overflowed is told from what has not."""
 FIRST_BIN = np.int64((1023 + LOWEST_OCTAVE) << 7)
 
 
@@ -34,8 +36,12 @@ def add_square(total: Array, amount: np.int64) -> None:
 
 @jit
 def add_products(total: Array, high: np.int64, cross: np.int64, low: np.int64) -> None:
-    """Add squares of values ``a * 2**26 + b``, given sums of a a, a b and b b, to a two-word total ``hi * 2**52 + lo``."""
-    total[0] += high + (cross >> np.int64(25))
+    """Add squares of values ``a * 2**26 + b``, given sums of a a, a b and b b, to a two-word total ``hi * 2**52 + lo``.
+
+    Where hi would pass FULL it stays there, so that whoever reads it knows: nothing is lost in silence.
+    """
+    more = high + (cross >> np.int64(25))
+    total[0] = total[0] + more if np.int64(0) <= more < FULL - total[0] else max(FULL, total[0])
     total[1] += (cross & np.int64(2**25 - 1)) << np.int64(27)
     add_square(total, low)
 

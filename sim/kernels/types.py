@@ -16,7 +16,7 @@ Array = NDArray[Any]
 Integer = int | np.integer[Any]
 
 GROUP = 2048
-"""Customers simulated together, at most: as many as their sums and squares leave room for in an int64 (``LIMIT``)."""
+"""Customers simulated together, at most: as many as their sums (``LIMIT``) and squares (``square_shift``) leave room for in an int64."""
 
 UNIT = float(2**20)
 """Money units in a currency unit."""
@@ -301,7 +301,10 @@ class Kept(NamedTuple):
 
 
 class State(NamedTuple):
-    """Customers under way, in groups of GROUP. A group's first ``live`` places are still computed; the rest is done."""
+    """Customers under way, in groups. A group's first ``live`` places are still computed; the rest is done.
+
+    GROUP stands for the width of the widest (``sim.engine.arrays.width``), here and in Scratch.
+    """
 
     live: Array  # (group,) int64
     row: Array  # (group, GROUP) uint32

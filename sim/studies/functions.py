@@ -1,6 +1,6 @@
 """A user's own rule of whom to treat, and of who comes first: Python functions, compiled alone, checked before anything runs.
 
-A function is given one argument with an array for each of these names, an entry a customer; it is called on groups of at most 1,024
+A function is given one argument with an array for each of these names, an entry a customer; it is called on groups of at most 2,048
 customers of one segment and tenure, whom the policy may contact by all that is said of it elsewhere:
 
 - tenure, period (int64): periods since arrival (of existing customers since calendar 0), and of the calendar;

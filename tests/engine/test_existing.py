@@ -53,7 +53,7 @@ def test_more_rows_move_no_draw(tmp_path: Path) -> None:
     rows = base.spread(CHAIN_STAGES, 8, wallet=["", 4.0, 1.0])
     few, many = (base.scenario("chain", base.table(tmp_path, rows * n, f"{n}.csv")) for n in (30, 70))
     [one], [other] = kept_of(few), kept_of(many)
-    assert len(other.clv) > len(one.clv) > 1024
+    assert len(other.clv) > len(one.clv) > 4 * 256
     for less, more in zip(one, other, strict=True):
         np.testing.assert_array_equal(more[: len(less)], less)
 

@@ -75,7 +75,7 @@ def test_what_is_kept_by_either_driver(name: str) -> None:
 def test_any_size_of_groups(name: str, driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tallies = []
     for size in (16, 2048):
-        for module in ("arrays", "run"):
+        for module in ("arrays", "run", "rationed"):
             monkeypatch.setattr(sys.modules[f"sim.engine.{module}"], "GROUP", size)
         tallies.append(simulate(zoo.scenario(name, customers=1100, replicates=2, driver=driver)).tally)
     assert_same(*tallies)

@@ -111,15 +111,19 @@ def regime_paths(scenario: Scenario, last: int) -> Array:
         return np.zeros((0, 0), np.uint8)
     matrix = chances(found)
     first = stationary(matrix) if found.start is None else np.eye(len(matrix))[list(found.regimes).index(found.start)]
-    path = np.zeros((scenario.run.replicates, last), np.uint8)
-    below, at_first = np.cumsum(matrix, axis=1), np.cumsum(first)[None]
-    together = max(1, WORDS_AT_ONCE // len(path))
+    path, below = np.zeros((scenario.run.replicates, last), np.uint8), np.cumsum(matrix, axis=1)
+    together, every = max(1, WORDS_AT_ONCE // len(path)), np.arange(len(path))
     for y in range(last):
         if y % together == 0:
             uniform = words(len(path), range(y, min(y + together, last)), scenario.run.seed) * 2.0**-32
-        passed = uniform[:, y % together, None] >= (at_first if y == 0 else below[path[:, y - 1]])
-        path[:, y] = np.minimum(passed.sum(axis=1), len(matrix) - 1)
+            leads = _passed(uniform[:, :, None], below)
+        path[:, y] = _passed(uniform[:, 0], np.cumsum(first)) if y == 0 else leads[every, y % together, path[:, y - 1]]
     return path
+
+
+def _passed(uniform: Array, below: Array) -> Array:
+    """Return how many of the thresholds on the last axis of ``below``, the last left out, each uniform has reached."""
+    return np.asarray((uniform[..., None] >= below[..., :-1]).sum(axis=-1))
 
 
 def words(replicates: int, periods: Sequence[int], seed: int) -> Array:

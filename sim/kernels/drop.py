@@ -24,24 +24,26 @@ def drop_all(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t: 
     swap(state.clv[q], dropped, live, done)
     if t % 2 == 0:
         swap_parts(scratch.words[2:], dropped, live, done)
+        if tables.purchase[v] != SUBSCRIPTION:
+            swap_parts(scratch.order_words[2:], dropped, live, done)
+        if tables.minded[v] != 0:
+            swap_parts(scratch.mind_words[2:], dropped, live, done)
+        if tables.reach[v] > ZERO or tables.contacting[v] != 0:
+            swap_parts(scratch.talk_words[2:], dropped, live, done)
     if tables.acquisition_at_arrival[v] == 0:
         swap(state.acquisition[q], dropped, live, done)
     if tables.fixed[v] == 0:
-        swap(state.orders[q], dropped, live, done)
         swap(state.wallet[q], dropped, live, done)
-        swap(state.rate[q], dropped, live, done)
     if tables.purchase[v] != SUBSCRIPTION:
-        swap_parts(scratch.order_words[2:], dropped, live, done)
+        swap(state.orders[q], dropped, live, done)
+        swap(state.rate[q], dropped, live, done)
     if state.last.shape[1] > 0:
         swap(state.last[q], dropped, live, done)
     if tables.plain[v] == 0:
         swap(state.frailty[q], dropped, live, done)
     swap_parts(state.beta[q], dropped, live, done)
     if tables.minded[v] != 0:
-        swap_parts(scratch.mind_words[2:], dropped, live, done)
         swap_parts(state.mind[q], dropped, live, done)
-    if tables.reach[v] > ZERO or tables.contacting[v] != 0:
-        swap_parts(scratch.talk_words[2:], dropped, live, done)
     swap_parts(state.gift[q], dropped, live, done)
     if tables.selling[v] != 0:
         swap_parts(state.held[q], dropped, live, done)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.kernels.addresses import BETA_PURPOSES, TRAIT_PERIOD
-from sim.kernels.maths import exp, exponent, exponential, ln, log, minus_log_complement, normal
+from sim.kernels.maths import exp, exponent, exponential, log, log_64, minus_log_complement, normal
 from sim.kernels.samplers import look_up
 from sim.kernels.types import (
     ACQUISITION,
@@ -86,6 +86,12 @@ def _one(function: object, word: int) -> np.float32:
     out, u, v = (np.zeros(1, F) for _ in range(3))
     function(np.array([word], np.uint32), u, v, out, 1)  # type: ignore[operator]
     return np.float32(out[0])
+
+
+def _log_64(x: float) -> float:
+    out = np.zeros(1)
+    log_64(np.array([x]), out, 1)
+    return float(out[0])
 
 
 def poisson(word: np.uint32, mean: float) -> int:
@@ -213,7 +219,7 @@ def turns(
         hazards = []
         for j in range(int(tables.edges[stage])):
             h = tables.hazard[v, j, hazard_row]
-            h = h * betas[int(tables.beta[v, stage, j]) - 1] if tables.beta[v, stage, j] else h
+            h = h * betas[int(tables.beta[v, j, stage]) - 1] if tables.beta[v, j, stage] else h
             h = h * frailty if tables.frail[v, j, stage] else h
             h = h * tables.edge_factor[v, m, y, j, stage] if tables.timed[v] else h
             h = h * mind.sway(stage, j) if tables.swayed[v, j].any() else h
@@ -240,7 +246,7 @@ def turns(
             life.orders[t] += count
             if count > 0:
                 late = (words(t // 2, 5)[t % 2 * 2] + 0.5) * 2.0**-32
-                life.last_order = t + float(exposure) * exp(ln(late) / count)
+                life.last_order = t + float(exposure) * exp(_log_64(late) / count)
             spend = np.float64(0.0)
             if count > 0:
                 cv = np.float64(tables.amount_cv[v, stage])

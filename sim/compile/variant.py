@@ -13,7 +13,7 @@ BY_ROW = (
 BY_SECOND = ("fixed_purchase", "fixed_service", "hazard", "certain", "policy_who", "policy_member", "policy_sway")
 """Fields with their row axis first, and second."""
 
-LAST = {"hazard": -2, "stream_units": -2, "policy_sway": -2, "frail": -2, "edge_factor": -2, "sway": -3}
+LAST = {"hazard": -2, "beta": -2, "stream_units": -2, "policy_sway": -2, "frail": -2, "edge_factor": -2, "sway": -3}
 """The axis of rows or stages, here, of fields that Tables has it last of, so that kernels look up in one piece of memory."""
 
 COPIED = ("hazard", "certain")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sim.kernels.jit import inner, jit, leaf
-from sim.kernels.maths import TO_UNIT, exp, ln, normal
+from sim.kernels.maths import TO_UNIT, exponent_64, log_64, normal
 from sim.kernels.philox import HALF, MASK, philox
 from sim.kernels.samplers import amount_node, look_up, poisson
 from sim.kernels.sums import add
@@ -54,12 +54,15 @@ def book_table(amounts: Array, row: Array, net: Array, n: int) -> np.int64:
 @inner
 def book(
     tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], when: tuple[int, int, int], n: int
-) -> None:
-    """Book the cash of the stage held, customer by customer; who: case, cell, variant; when: tenure, calendar period, regime."""
+) -> Integer:
+    """Book the cash of the stage held, customer by customer; who: case, cell, variant; when: tenure, calendar period, regime.
+
+    Return how many order, as ``place_orders`` does.
+    """
     k, g, v = who
     t, y, m = when
     row, net, spend = state.row[q], scratch.net, scratch.value
-    fill_spend(tables, tally.orders[k, g], state, scratch, q, v, when, n)
+    buyers = fill_spend(tables, tally.orders[k, g], state, scratch, q, v, when, n)
     if tables.selling[v] != 0:
         widen(spend, state.held[q, 0], tables.products[v, 0], n)
     margin = tables.purchase_factor[v, t] * tables.season_margin[v, m, y]
@@ -85,11 +88,17 @@ def book(
     cash = tally.cash[k, g, t]
     add(cash[PURCHASE], bought)
     add(cash[SERVICE], served)
+    return buyers
 
 
 @inner
-def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int, int], n: int) -> None:
-    """Write each customer's spend at price 1 to ``value``, and count the orders; when: tenure, calendar period, regime."""
+def fill_spend(
+    tables: Tables, orders: Array, state: State, scratch: Scratch, q: int, v: int, when: tuple[int, int, int], n: int
+) -> Integer:
+    """Write each customer's spend at price 1 to ``value``, count the orders and return how many place any.
+
+    when: tenure, calendar period, regime.
+    """
     t = when[0]
     wallet, spend, exposure = state.wallet[q], scratch.value, scratch.exposure
     if tables.plain[v] != 0:
@@ -102,7 +111,7 @@ def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q:
         else:
             for i in range(n):
                 spend[i] = np.float64(wallet[i] * exposure[i])
-        return
+        return np.int64(0)
     level = scratch.floats[2]
     fill_level(tables, state, level, q, v, n)
     buyers = place_orders(tables, state, scratch, q, v, when, n)
@@ -113,6 +122,7 @@ def fill_spend(tables: Tables, orders: Array, state: State, scratch: Scratch, q:
     orders[t] += placed
     if tables.levelled[v] != 0 and tables.purchase[v] != POISSON:
         scale(spend, level, n)
+    return buyers
 
 
 @inner
@@ -149,35 +159,44 @@ def spend_each(tables: Tables, state: State, scratch: Scratch, q: int, v: int, t
         mine[k] = words[np.uintp(places[k])]
     normal(mine, scratch.floats[0], scratch.floats[1], z, buyers)
     spend[:n] = 0.0
-    kept = state.last.shape[1] > 0
-    if kept:
-        scratch.after[:n] = np.uint32(0)
     for k in range(buyers):
         i, count = np.uintp(places[k]), np.uint32(scratch.work[0, k])
         s = tables.row_stage[v, row[i]]
         spend[i] = np.float64(wallet[i]) * total_of(tables, v, s, np.int64(count), z[k])
         orders[i] += count
-        if kept:
-            scratch.after[i] = count
 
 
 @inner
 def time_last(
-    state: State, scratch: Scratch, q: int, identity: np.uint64, upper: tuple[np.uint64, np.uint64], key: Array, t: int, n: int
+    state: State, scratch: Scratch, q: int, identity: np.uint64, upper: tuple[np.uint64, np.uint64], key: Array, t: int, buyers: Integer
 ) -> None:
-    """Note when each customer placed the last order of period t, of which ``fill_spend`` has left the number in ``after``.
+    """Note when each customer who ordered in period t (``places``, ``work[0]``) placed the last order of it.
 
     n orders come at any times of the part of the period lived through: the last of them at its U ** (1 / n). identity: of the group;
-    upper: counter words 2 and 3. Only those who ordered are drawn for.
+    upper: counter words 2 and 3.
     """
-    counts, place, last, exposure = scratch.after, state.place[q], state.last[q], scratch.exposure
+    place, last, exposure, places = state.place[q], state.last[q], scratch.exposure, scratch.places
+    count, u, power, part, serial = scratch.work[0], scratch.work[1], scratch.work[2], scratch.work[3], scratch.edge
+    for k in range(buyers):
+        serial[k] = np.uint32(place[np.uintp(places[k])])
+    draw_late(serial, identity, upper, key, t % 2 * 2, u, buyers)
+    log_64(u, power, buyers)
+    for k in range(buyers):
+        power[k] /= count[k]
+    exponent_64(power, part, buyers)
+    for k in range(buyers):
+        i = np.uintp(places[k])
+        last[i] = np.float64(t) + np.float64(exposure[i]) * part[k]
+
+
+@leaf
+def draw_late(serial: Array, identity: np.uint64, upper: tuple[np.uint64, np.uint64], key: Array, word: int, u: Array, n: Integer) -> None:
+    """Write a uniform variate (float64) to ``u`` for each ``serial`` in the group: the middle of word 0 or 2 of its block."""
     low, high = identity & MASK, identity >> HALF
-    for i in range(n):
-        if counts[i] > 0:
-            words = philox(low | np.uint64(place[i]), high, upper[0], upper[1], key[0], key[1])
-            word = words[0] if t % 2 == 0 else words[2]
-            u = (np.float64(word) + 0.5) * 2.0**-32
-            last[i] = np.float64(t) + np.float64(exposure[i]) * exp(ln(u) / np.float64(counts[i]))
+    c2, c3, k0, k1 = upper[0], upper[1], key[0], key[1]
+    for k in range(n):
+        words = philox(low | np.uint64(serial[k]), high, c2, c3, k0, k1)
+        u[k] = (np.float64(np.uint32(words[0] if word == 0 else words[2])) + 0.5) * 2.0**-32
 
 
 @inner

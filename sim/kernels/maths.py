@@ -27,12 +27,13 @@ LOG2_E_32 = np.float32(1.44269504088896341)
 LARGEST_POWER = np.float32(80.0)
 BIAS = np.int32(127)
 
-SQRT_HALF = 0.7071067811865476
+SQRT_HALF_BITS_64 = np.int64(np.float64(0.7071067811865476).view(np.int64))
 LOG2_E = 1.4426950408889634
 LN2_HIGH_64 = 6.93147180369123816490e-01
 LN2_LOW_64 = 1.90821492927058770002e-10
 BIAS_64 = np.int64(1023)
 MANTISSA_BITS_64 = np.int64(52)
+MANTISSA_64 = np.int64(2**52 - 1)
 
 
 @leaf
@@ -171,17 +172,24 @@ def exponent_64(x: Array, out: Array, n: Integer) -> None:
 
 
 @leaf
-def ln(x: float) -> float:
-    """Return the natural logarithm of a normal x > 0 (float64, within 2 ulp): of x = m 2**e by the series of artanh((m - 1) / (m + 1))."""
-    m, e = math.frexp(x)
-    if m < SQRT_HALF:
-        m, e = 2.0 * m, e - 1
-    s = (m - 1.0) / (m + 1.0)
-    square = s * s
-    total = 0.0
-    for j in range(23, 0, -2):
-        total = total * square + 1.0 / j
-    return e * LN2_HIGH_64 + (2.0 * s * total + e * LN2_LOW_64)
+def log_64(x: Array, out: Array, n: Integer) -> None:
+    """Write the natural logarithm of x > 0 (float64, normal numbers) to ``out``; x is overwritten. Within 2 ulp.
+
+    x = m 2**e with m in [sqrt(1/2), sqrt(2)); the series is that of the artanh of (m - 1) / (m + 1).
+    """
+    bits = x.view(np.int64)
+    for i in range(n):
+        b = bits[i] - SQRT_HALF_BITS_64
+        out[i] = np.float64(np.int32(b >> MANTISSA_BITS_64))
+        bits[i] = (b & MANTISSA_64) + SQRT_HALF_BITS_64
+    for i in range(n):
+        e = out[i]
+        s = (x[i] - 1.0) / (x[i] + 1.0)
+        square = s * s
+        total = 1.0 / 23.0
+        for j in range(21, 0, -2):
+            total = total * square + 1.0 / j
+        out[i] = e * LN2_HIGH_64 + (2.0 * s * total + e * LN2_LOW_64)
 
 
 @leaf

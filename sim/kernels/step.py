@@ -77,9 +77,9 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     if tables.fixed[v] != 0:
         book_fixed(tables, tally.cash[k, g, t], state, scratch, q, v, t, n)
     else:
-        book(tables, tally, state, scratch, q, (k, g, v), (t, y, m), n)
-        if state.last.shape[1] > 0 and tables.purchase[v] != SUBSCRIPTION:
-            time_last(state, scratch, q, identity, counter(replicate, t // 2, BLOCK_LAST), tables.key, t, n)
+        buyers = book(tables, tally, state, scratch, q, (k, g, v), (t, y, m), n)
+        if state.last.shape[1] > 0:
+            time_last(state, scratch, q, identity, counter(replicate, t // 2, BLOCK_LAST), tables.key, t, buyers)
     if tables.contacting[v] != 0:
         contact(tables, tally.activity[k, g, t], state, scratch, q, v, t, n)
     if tables.streaming[v].any():
@@ -202,11 +202,13 @@ def list_leavers(tables: Tables, scratch: Scratch, v: int, t: int, listed: Integ
 def modify(tables: Tables, state: State, scratch: Scratch, q: int, v: int, j: int, n: int) -> None:
     """Multiply the hazards of the edges in place j by the customer's own: its beta edges' probability, its frailty."""
     edge, stage = scratch.hazards[1 + j], scratch.stage
-    if state.beta.shape[1] > 0:
-        for i in range(n):
-            beta = tables.beta[v, stage[i], j]
-            if beta != 0:
-                edge[i] *= state.beta[q, beta - 1, i]
+    if tables.beta[v, j].any():
+        number = scratch.after
+        take(tables.beta[v, j], stage, number, n)
+        for b in range(state.beta.shape[1]):
+            own, mine = state.beta[q, b], np.uint32(b + 1)
+            for i in range(n):
+                edge[i] *= own[i] if number[i] == mine else ONE
     if tables.frail[v, j].any():
         frail, frailty = scratch.floats[0], state.frailty[q]
         take(tables.frail[v, j], stage, frail, n)

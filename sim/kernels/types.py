@@ -151,7 +151,7 @@ class Tables(NamedTuple):
     certain: Array  # (v, r) uint32: probabilities sum to 1
     sure: Array  # (v,) uint32: in some row they do
     frail: Array  # (v, j, s) float32: 1 where the customer's frailty multiplies it
-    beta: Array  # (v, s, j) uint32: 1 + number of the beta trait, 0 for none
+    beta: Array  # (v, j, s) uint32: 1 + number of the beta trait, 0 for none
     until_exit: Array  # (v,) uint32
     timed: Array  # (v,) uint32: the calendar, the regime or a driver moves some hazard
     edge_factor: Array  # (v, m, y, j, s) float32: by how much; of length 0 on y where no variant is timed

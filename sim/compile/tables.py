@@ -108,8 +108,9 @@ def compile_tables(*scenarios: Scenario, memory: Memory | None = None) -> Tables
 
 
 def _cells(sampled: Sequence[Cell]) -> dict[str, Array]:
-    """Return whose customers are simulated in each cell."""
+    """Return whose customers are simulated in each cell; no case follows another until the engine says so."""
     return {
+        "follows": np.zeros((0, len(sampled)), np.int64),
         "segment": np.array([cell.slot for cell in sampled], np.uint32),
         "cohort": np.array([cell.cohort for cell in sampled], np.uint32),
         "arrival": np.array([cell.arrival for cell in sampled], np.uint32),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge, width
+from sim.engine.following import follow, following
 from sim.kernels.drivers import COUNT, FIRST, run_groups, run_period
 from sim.kernels.types import GROUP, SUBSCRIPTION, Array, Kept, Scratch, Tables, Tally
 from sim.scenario.world import Run
@@ -116,7 +117,8 @@ def run(
         parts = iter(np.array_split(np.array(list(every), np.int64).reshape(-1, FIRST + 1), threads))
         tally, _ = on_threads(through_periods, tables, kept, parts, sizes, total, on_progress)
     else:
-        compile_now(run_groups, tables, kept, horizon, settings.replicates)
+        compile_now(run_groups, tables, kept, horizon, settings.replicates, empty_state(tables, 0, 0, timed(kept)))
+        tables = tables._replace(follows=following(tables, horizon))
         tally, _ = on_threads(through_groups, tables, kept, chunks(every, n_groups, threads), sizes, total, on_progress)
     seconds = time.perf_counter() - started
     if before is not None:
@@ -151,23 +153,29 @@ def chunks(every: Iterator[tuple[int, ...]], left: int, threads: int) -> Iterato
         yield np.array(list(itertools.islice(every, size)), np.int64)
 
 
-def compile_now(driver: Callable[..., None], tables: Tables, kept: Kept, horizon: int, replicates: int, *when: int) -> None:
-    """Run a driver that is not compiled yet on nobody, so that it is compiled in this thread, where Ctrl-C is obeyed."""
+def compile_now(driver: Callable[..., None], tables: Tables, kept: Kept, horizon: int, replicates: int, *more: object) -> None:
+    """Run a driver that is not compiled yet on nobody, so that it is compiled in this thread, where Ctrl-C is obeyed.
+
+    more: its last arguments.
+    """
     if getattr(driver, "overloads", True):  # one suits all tables; without JIT there is none
         return
     nobody = np.empty((0, FIRST + 1), np.int64)
     state, scratch = empty_state(tables, 1, 0, timed(kept)), empty_scratch(tables, 0)
-    driver(tables, empty_tally(tables, horizon, replicates), kept, state, scratch, nobody, *when)
+    driver(tables, empty_tally(tables, horizon, replicates), kept, state, scratch, nobody, *more)
 
 
 def through_groups(tables: Tables, tally: Tally, kept: Kept, scratch: Scratch, chunks: Iterator[Array]) -> Iterator[float]:
     """Take one group after the other through life, the driver being compiled; yield customers done."""
-    several = len(tables.variant) > 1
+    several, wide = len(tables.variant) > 1, scratch.moved.size
     traced = tally.flows.shape[2] + 1 if several else 0
-    state = empty_state(tables, 1, scratch.moved.size, timed(kept), compared=several, traced=traced)
+    state = empty_state(tables, 1, wide, timed(kept), compared=several, traced=traced)
+    ahead = empty_state(tables, len(tables.follows), wide, timed(kept))
     for chunk in chunks:
-        run_groups(tables, tally, kept, state, scratch, chunk)
+        run_groups(tables, tally, kept, state, scratch, chunk, ahead)
         yield float(chunk[:, COUNT].sum())
+    if len(tables.follows) > 0:
+        follow(tables, tally)
 
 
 def through_periods(tables: Tables, tally: Tally, kept: Kept, scratch: Scratch, chunks: Iterator[Array]) -> Iterator[float]:

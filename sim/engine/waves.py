@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.engine.arrays import canonical, empty_kept, empty_tally, refuse_full, width
+from sim.engine.arrays import canonical, empty_kept, empty_state, empty_tally, refuse_full, width
 from sim.engine.run import Arrivals, Outcome, available_threads, chunks, compile_now, count_groups, groups, on_threads, through_groups
 from sim.kernels.drivers import run_groups
 from sim.kernels.types import ACQUISITION, ACTIVE, FELT, GROUP, WINS, Array, Tables, Tally
@@ -53,7 +53,7 @@ def run_waves(
     arrivals = Arrivals(*(np.zeros(size, np.int64) for size in sizes))
     threads = min(settings.threads or available_threads(), 256)
     last = max(coupling.arrival, default=0) + horizon + 2
-    compile_now(run_groups, tables, empty_kept(1, 0), horizon, settings.replicates)
+    compile_now(run_groups, tables, empty_kept(1, 0), horizon, settings.replicates, empty_state(tables, 0, 0))
     waves, done = len(coupling.arrival) or 1, 0
     for case in range(cases):
         for replicate in range(settings.replicates):

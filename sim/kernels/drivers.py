@@ -1,5 +1,6 @@
 """The two ways through the population; both take the same steps and agree to the last bit."""
 
+from sim.kernels.follow import expect, lend, take_over
 from sim.kernels.jit import inner, jit
 from sim.kernels.life import finish, start
 from sim.kernels.pair import add_pairs, note_start
@@ -16,20 +17,31 @@ there on, customers (with those left out up to GROUP), place in Kept of the firs
 
 
 @jit
-def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: Scratch, groups: Array) -> None:
-    """Run each group through life, all its cases one after the other, in the one place of ``state``."""
-    horizon = tally.flows.shape[2]
+def run_groups(tables: Tables, tally: Tally, kept: Kept, state: State, scratch: Scratch, groups: Array, ahead: State) -> None:
+    """Run each group through life, all its cases one after the other, in the one place of ``state``.
+
+    The reference goes first: cases that go its way for some periods start from there (``ahead``, with a place a case, where any does).
+    """
+    horizon, cases, leader, followed = tally.flows.shape[2], tables.variant.shape[0], tables.reference[0], tables.follows.shape[0] > 0
     for i in range(groups.shape[0]):
         replicate, g, serial, skip, count, first = groups[i]
-        for k in range(tables.variant.shape[0]):
+        for turn in range(cases):
+            k = (leader + turn) % cases
             v = tables.variant[k, tables.segment[g]]
-            start(tables, state, scratch, 0, (replicate, g, v), (serial, skip, count))
-            if state.trace.shape[1] > 0:
-                note_start(tables.row_stage[v], state, 0, k, count)
-            for t in range(horizon):
-                if state.live[0] == 0:
-                    break
-                step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t, True)
+            begins = tables.follows[k, g] if followed else 0
+            if begins > 0:
+                take_over(tables, state, ahead, scratch, k, (replicate, g, v), (serial, count))
+            else:
+                start(tables, state, scratch, 0, (replicate, g, v), (serial, skip, count))
+                if state.trace.shape[1] > 0:
+                    note_start(tables.row_stage[v], state, 0, k, count)
+            if followed and turn == 0:
+                expect(tables, tally, g, leader)
+            for t in range(begins, horizon):
+                if followed and turn == 0:
+                    lend(tables, tally, state, ahead, g, leader, t)
+                if state.live[0] > 0:
+                    step(tables, tally, state, scratch, 0, (replicate, k, g, serial), t, t > begins)
             finish(tables, tally, kept, state, scratch, 0, (replicate, k, g), count, first)
         if tally.paired.shape[0] > 0:
             add_pairs(tables, tally, state, scratch, 0, (replicate, g), (skip, skip + count))

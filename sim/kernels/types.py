@@ -98,6 +98,7 @@ class Tables(NamedTuple):
 
     variant: Array  # (k, segment) uint32: row of the v axis
     reference: Array  # (1,) int64: case that the others are held against
+    follows: Array  # (k, g) int64: periods for which a case's customers go exactly the way of the reference's; 0 long on k where none do
     apart: Array  # (1,) uint8: cases stand for different numbers of customers: each is also held against a case that is worth nothing
     segment: Array  # (g,) uint32
     cohort: Array  # (g,) uint32
@@ -369,7 +370,7 @@ class Scratch(NamedTuple):
     charge: Array  # (GROUP,) int64: cost of policies in this period
     lifts: Array  # (LIFTS, GROUP) float32
     groups: Array  # (pattern, s + 1, 11) int64: a group's part of ``Tally.against``
-    made: Array  # (1,) int64: how many of them; more than there is room for, where some were not written
+    made: Array  # (1,) int64: recruits made; more than there is room for, where some were not written
 
 
 AT_TOP = np.uint64(16)
@@ -386,8 +387,7 @@ PAID_BACK = np.uint64(1 << 54)
 GONE = np.uint64(0xFFFF << 32)
 """Period of loss of those who were lost before calendar 0: all bits of ``LOST_AT``, which no period has."""
 
-Z_MAX = 6.5
-NODES = 2048
+Z_MAX, NODES = 6.5, 2048
 """Quantile tables: NODES values at equal steps of z; 32-bit uniforms never pass |z| = 6.4."""
 
 RECRUITS = 2**18

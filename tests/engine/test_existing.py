@@ -37,7 +37,15 @@ def test_threads_drivers_and_order(tmp_path: Path) -> None:
     every = np.array(list(groups([0] * len(sampled), sampled, 1, keep=False)), np.int64)
     shuffled, wide = np.random.default_rng(0).permutation(every), arrays.width(max(sampled))
     tally = arrays.empty_tally(tables, int(scenario.horizon), 1)
-    run_groups(tables, tally, arrays.empty_kept(1, 0), arrays.empty_state(tables, 1, wide), arrays.empty_scratch(tables, wide), shuffled)
+    run_groups(
+        tables,
+        tally,
+        arrays.empty_kept(1, 0),
+        arrays.empty_state(tables, 1, wide),
+        arrays.empty_scratch(tables, wide),
+        shuffled,
+        arrays.empty_state(tables, 0, 0),
+    )
     assert_same(one, arrays.canonical(tally))
 
 

@@ -91,7 +91,15 @@ def test_any_order_of_groups() -> None:
     assert not np.array_equal(every, shuffled)
     tally = arrays.empty_tally(tables, 14, 1)
     nothing = arrays.empty_kept(1, 0)
-    run_groups(tables, tally, nothing, arrays.empty_state(tables, 1, wide), arrays.empty_scratch(tables, wide), shuffled)
+    run_groups(
+        tables,
+        tally,
+        nothing,
+        arrays.empty_state(tables, 1, wide),
+        arrays.empty_scratch(tables, wide),
+        shuffled,
+        arrays.empty_state(tables, 0, 0),
+    )
     assert_same(simulate(scenario, tables).tally, arrays.canonical(tally))
 
 

@@ -30,16 +30,16 @@ def following(tables: Tables, horizon: int) -> Array:
     everything else is the same.
     """
     reference = tables.variant[tables.reference[0]]
-    found = np.zeros((len(tables.variant), tables.segment.size), np.int64)
+    nobody = np.zeros((0, tables.segment.size), np.int64)
     if not tables.treating.any() or tables.treating[reference].any() or tables.reach.any():
-        return found[:0]
-    for mine, case in zip(found, tables.variant, strict=True):
-        for segment, v in enumerate(case):
-            cells = np.flatnonzero(tables.segment == segment)
-            first = _first_contact(tables, v, tables.arrival[cells].astype(np.int64), horizon)
-            if v != reference[segment] and first.any() and _same(tables, v, reference[segment]):
-                mine[cells] = first
-    return found if found.any() else found[:0]
+        return nobody
+    found = np.zeros((len(tables.variant), tables.segment.size), np.int64)
+    for k, g in zip(*np.nonzero(tables.variant != reference), strict=True):
+        cells = np.flatnonzero(tables.segment == g)
+        found[k, cells] = _first_contact(tables, tables.variant[k, g], tables.arrival[cells].astype(np.int64), horizon)
+    if found.any():
+        found *= _same(tables, reference)[:, tables.segment]
+    return found if found.any() else nobody
 
 
 def _first_contact(tables: Tables, v: int, arrivals: Array, horizon: int) -> Array:
@@ -54,19 +54,20 @@ def _first_contact(tables: Tables, v: int, arrivals: Array, horizon: int) -> Arr
     return np.asarray(due.argmax(axis=1))
 
 
-def _same(tables: Tables, v: int, other: int) -> bool:
-    """Return whether customers of two variants go the same way until a policy contacts them, and it asks for nothing of before."""
-    if tables.policy_trail[v].any() or ((tables.over[v] != 0) != (tables.over[other] != 0)).any():
-        return False
-    rows = int(tables.policy_rows[v])
+def _same(tables: Tables, reference: Array) -> Array:
+    """Return in which cases and segments, (k, segment) bool, customers go the way of the ``reference`` until a policy contacts them.
+
+    reference: (segment,) variants. Not where a policy asks for what they brought before, or where others are done.
+    """
+    rows = int(tables.policy_rows[0])
+    asks: Array = np.any(tables.policy_trail != 0, axis=1)
+    same = ~asks[tables.variant]
     for field in Variant._fields:
-        values = getattr(tables, field)
-        one, two = values[v], values[other]
-        if field in BY_ROW:
-            one, two = one[..., :rows], two[..., :rows]
-        if field not in OF_POLICIES and field != "over" and not np.array_equal(one, two):
-            return False
-    return True
+        if field not in OF_POLICIES:
+            values = getattr(tables, field)
+            values = values != 0 if field == "over" else values[..., :rows] if field in BY_ROW else values
+            same &= (values[tables.variant] == values[reference]).reshape(*same.shape, -1).all(axis=2)
+    return np.asarray(same)
 
 
 def follow(tables: Tables, tally: Tally) -> None:

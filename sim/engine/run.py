@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.engine.arrays import canonical, empty_kept, empty_scratch, empty_state, empty_tally, merge, width
-from sim.engine.following import follow, following
+from sim.engine.following import follow
 from sim.kernels.drivers import COUNT, FIRST, run_groups, run_period
 from sim.kernels.types import GROUP, SUBSCRIPTION, Array, Kept, Scratch, Tables, Tally
 from sim.scenario.world import Run
@@ -118,7 +118,6 @@ def run(
         tally, _ = on_threads(through_periods, tables, kept, parts, sizes, total, on_progress)
     else:
         compile_now(run_groups, tables, kept, horizon, settings.replicates, empty_state(tables, 0, 0, timed(kept)))
-        tables = tables._replace(follows=following(tables, horizon))
         tally, _ = on_threads(through_groups, tables, kept, chunks(every, n_groups, threads), sizes, total, on_progress)
     seconds = time.perf_counter() - started
     if before is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.compile import compile_tables
 from sim.engine import Checkpoint, Outcome
+from sim.engine.following import following
 from sim.kernels.types import Kept, Tables
 from sim.measures.paired import Paired, case_of
 from sim.scenario.errors import Fault, ScenarioError
@@ -82,6 +83,7 @@ def compared(
         outcome = ration(tables, [arm.scenario for arm in every], progress, given)
         return replace(_comparison(scenario, every, names.index(comparator), outcome, tables), functions=given)
     settings = scenario.run.model_copy(update={"driver": "group"})
+    tables = tables._replace(follows=following(tables, int(scenario.horizon)))
     for outcome in outcomes(tables, scenario, settings, progress, checkpoint):
         found = _comparison(scenario, every, names.index(comparator), outcome, tables)
         if precise(found):
@@ -121,4 +123,4 @@ def _outcome(outcome: Outcome, k: int) -> Outcome:
 
 def _tables(tables: Tables, k: int) -> Tables:
     """Return the tables of one case."""
-    return tables._replace(variant=tables.variant[k : k + 1])
+    return tables._replace(variant=tables.variant[k : k + 1], reference=np.zeros(1, np.int64), follows=tables.follows[:0])

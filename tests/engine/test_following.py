@@ -1,6 +1,5 @@
 """Arms that begin later start from where the reference is then: to the last bit as if each had been through all of it."""
 
-import importlib
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from sim.compile import compile_tables
 from sim.engine.following import following
 from sim.engine.run import Outcome, run
-from sim.kernels.types import EVERY, START, STOP, TENURE_FROM, TENURE_UNTIL, Array, Tables
+from sim.kernels.types import EVERY, START, STOP, TENURE_FROM, TENURE_UNTIL, Array
 from sim.scenario.model import Scenario
 from sim.scenario.sample import cells
 from tests import zoo
@@ -32,10 +31,10 @@ def arms(name: str, start: int, **settings: Any) -> list[Scenario]:
     return [whole.model_copy(update={"policies": policies}) for policies in ({}, *({key: one} for key, one in later.items()), later)]
 
 
-def compared(every: list[Scenario], reference: int) -> tuple[Tables, Outcome]:
-    tables = compile_tables(*every)._replace(reference=np.array([reference]))
-    sampled = [cell.sampled for cell in cells(every[0])]
-    return tables, run(tables, sampled, every[0].run, int(every[0].horizon))
+def compared(every: list[Scenario], reference: int, follow: bool) -> Outcome:
+    tables, horizon = compile_tables(*every)._replace(reference=np.array([reference])), int(every[0].horizon)
+    tables = tables._replace(follows=following(tables, horizon)) if follow else tables
+    return run(tables, [cell.sampled for cell in cells(every[0])], every[0].run, horizon)
 
 
 def due(when: Array, t: int, y: int) -> bool:
@@ -46,12 +45,10 @@ def due(when: Array, t: int, y: int) -> bool:
 @pytest.mark.parametrize("start", [3, 4])
 @pytest.mark.parametrize("reference", [0, 1])
 @pytest.mark.parametrize("name", [*zoo.TREATED, *MORE])
-def test_to_the_last_bit(name: str, reference: int, start: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_to_the_last_bit(name: str, reference: int, start: int) -> None:
     """Words serve two periods, and four: arms begin within a block and at its start."""
     every = arms(name, start, customers=300, replicates=2, keep_customers=True, threads=2)
-    _, found = compared(every, reference)
-    monkeypatch.setattr(importlib.import_module("sim.engine.run"), "following", lambda tables, _: tables.follows)
-    _, whole = compared(every, reference)
+    found, whole = compared(every, reference, follow=True), compared(every, reference, follow=False)
     assert_same(found.tally, whole.tally)
     assert found.kept is not None
     assert whole.kept is not None

@@ -31,7 +31,7 @@ import numpy as np
 import sim
 from chain import HORIZON, Array, live_periods, numpy_everybody, numpy_living, scenario
 from mechanisms import costs, told
-from showing import run
+from showing import options, run
 from sim.kernels.vectors import AT_ONCE
 from sim.scenario import Fault
 
@@ -205,26 +205,10 @@ def write_page(page: Path, text: str) -> None:
     page.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
-def read(arguments: tuple[str, ...]) -> dict[str, Any]:
-    """Return the options, with those given on the command line."""
-    options, faults = dict(OPTIONS), []
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        try:
-            options[key] = type(OPTIONS[key])(value)
-            if not isinstance(options[key], str) and not options[key] > 0:
-                raise ValueError
-        except KeyError:
-            faults.append(Fault(key, value, "is no option", f"there are {', '.join(OPTIONS)}"))
-        except ValueError:
-            faults.append(
-                Fault(key, value, f"must be {'a number' if key == 'each' else 'a whole number'} above 0", f"such as {OPTIONS[key]}")
-            )
-    if options["page"] and not Path(options["page"]).is_file():
-        faults.append(Fault("page", options["page"], "must be a page that is there", "give docs/benchmark.md"))
-    if faults:
-        raise sim.ScenarioError(faults)
-    return options
+def page_faults(given: Mapping[str, Any]) -> list[Fault]:
+    """Say what is wrong with the page that is asked for."""
+    missing = given["page"] and not Path(given["page"]).is_file()
+    return [Fault("page", given["page"], "must be a page that is there", "give docs/benchmark.md")] if missing else []
 
 
 def installed_peers() -> Any:
@@ -238,9 +222,9 @@ def installed_peers() -> Any:
 
 def main(*arguments: str) -> None:
     """Run the benchmark, print and write what it found."""
-    options = read(arguments)
-    customers, threads, rounds, fewer = (int(options[key]) for key in ("customers", "threads", "rounds", "peer_rounds"))
-    each, out = float(options["each"]), Path(options["out"])
+    given = options(arguments, OPTIONS, page_faults)
+    customers, threads, rounds, fewer = (int(given[key]) for key in ("customers", "threads", "rounds", "peer_rounds"))
+    each, out = float(given["each"]), Path(given["out"])
     out.parent.mkdir(parents=True, exist_ok=True)
     compiling = seconds(lambda: sim.simulate(scenario(1000, 1, 1)))
     result: Any = sim.simulate(scenario(customers, threads, 1))
@@ -250,12 +234,12 @@ def main(*arguments: str) -> None:
     peers = installed_peers()
     if peers is not None:
         packages += ["mesa", "starsim", "lifetimes"]
-        sizes = {name: customers if name == "Starsim" else int(options["mesa"]) for name in peers.CHAIN}
+        sizes = {name: customers if name == "Starsim" else int(given["mesa"]) for name in peers.CHAIN}
         jobs[f"{chain}, with peers"] = the_chain(
             {name: (play, sizes[name]) for name, play in peers.CHAIN.items()}, customers, threads, fewer, each
         )
         for name, play in peers.LIFETIMES.items():
-            jobs[f"a frame of customers, {name}"] = generated(name, play, int(options["lifetimes"]), threads, fewer)
+            jobs[f"a frame of customers, {name}"] = generated(name, play, int(given["lifetimes"]), threads, fewer)
     jobs["all figures of a run"] = figures_drawn(customers, fewer)
     block = philox_timer()
     scaling = [row["clvsim, one thread"] / row["clvsim"] for row in jobs[chain]["each"]]
@@ -274,14 +258,14 @@ def main(*arguments: str) -> None:
         "first_call_seconds": compiling,
         "philox_block_ns": statistics.median(block() for _ in range(rounds)),
         "mechanisms": costs(max(customers // 5, 1), fewer, block),
-        "by_customers": {str(n): child(n) for n in (customers // 10, customers, int(options["large"]))},
+        "by_customers": {str(n): child(n) for n in (customers // 10, customers, int(given["large"]))},
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "jobs": jobs,
     }
     print(table(found))
     out.write_text(json.dumps(found, indent=2) + "\n")
-    if options["page"]:
-        write_page(Path(options["page"]), table(found))
+    if given["page"]:
+        write_page(Path(given["page"]), table(found))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import sim
+from sim.scenario import Fault
 
 
 def beside(printed: Any, exact: Any, simulated: Any, se: Any, *, digits: tuple[int, int] = (0, 1)) -> pd.DataFrame:
@@ -66,6 +67,31 @@ def save(figure: Any, frame: pd.DataFrame, name: str) -> None:
     figure.savefig(path.with_suffix(".png"), dpi=150, bbox_inches="tight")
     frame.to_csv(path.with_suffix(".csv"))
     print(f"Drawn in {path}.png, numbers in {path}.csv")
+
+
+def options(
+    arguments: Iterable[str], defaults: Mapping[str, Any], more: Callable[[Mapping[str, Any]], Iterable[Fault]] = lambda _: ()
+) -> dict[str, Any]:
+    """Return the defaults with those given as ``key=value``, of the same types, numbers above 0.
+
+    more: further faults of what was found. Raises ScenarioError with every fault.
+    """
+    found, faults = dict(defaults), []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        try:
+            found[key] = type(defaults[key])(value)
+            if not isinstance(found[key], str) and not found[key] > 0:
+                raise ValueError
+        except KeyError:
+            faults.append(Fault(key, value, "is no option", f"there are {', '.join(defaults)}"))
+        except ValueError:
+            kind = "a number" if isinstance(defaults[key], float) else "a whole number"
+            faults.append(Fault(key, value, f"must be {kind} above 0", f"such as {defaults[key]}"))
+    faults += more(found)
+    if faults:
+        raise sim.ScenarioError(faults)
+    return found
 
 
 def run(main: Callable[..., None]) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from unittest import mock
 
 import sim
-from showing import run
+from showing import options, run
 from sim.scenario.study import read_study
 from sim.studies.planning import plan
 from sim.studies.sweep import run as run_plan
@@ -126,14 +126,14 @@ def peak(points: int) -> dict[str, float]:
 
 def main(*arguments: str) -> None:
     """Run the benchmark, print and write what it found."""
-    options = OPTIONS | {key: type(OPTIONS[key])(value) for key, _, value in (argument.partition("=") for argument in arguments)}
+    given = options(arguments, OPTIONS)
     swept(4, 1000)  # compiles what is not compiled yet
-    found = {"shares": [swept(options["points"], customers) for customers in (100_000, 10_000)]}
-    found |= {"hydra": beside_hydra(options["hydra"]), "memory": peak(options["many"])}  # type: ignore[dict-item]
+    found = {"shares": [swept(given["points"], customers) for customers in (100_000, 10_000)]}
+    found |= {"hydra": beside_hydra(given["hydra"]), "memory": peak(given["many"])}  # type: ignore[dict-item]
     text = json.dumps(found, indent=2)
     print(text)
-    Path(options["out"]).parent.mkdir(parents=True, exist_ok=True)
-    Path(options["out"]).write_text(text + "\n")
+    Path(given["out"]).parent.mkdir(parents=True, exist_ok=True)
+    Path(given["out"]).write_text(text + "\n")
 
 
 if __name__ == "__main__":

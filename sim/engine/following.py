@@ -19,8 +19,8 @@ OF_POLICIES = (
 BY_ROW = ("hazard", "certain")
 """What has a copy for each set of policies: untreated customers stand in the first."""
 
-BY_TENURE = ("flows", "conversions", "losses", "orders", "cash", "cash_square", "payback", "talk", "feelings", "activity")
-"""Tally fields of (case, cell, tenure, …)."""
+BY_TENURE = ("flows", "conversions", "losses", "orders", "cash", "cash_square", "payback", "feelings", "activity")
+"""Tally fields of (case, cell, tenure, …) that are counted before anybody is contacted; where there is talk, nobody follows."""
 
 
 def following(tables: Tables, horizon: int) -> Array:

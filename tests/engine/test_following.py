@@ -17,12 +17,19 @@ from tests.running import assert_same
 pytestmark = pytest.mark.usefixtures("small_groups")
 
 COHORTS = zoo.changed(zoo.ZOO["frailty_seasons_cohorts"], **zoo.SEEN, policies=zoo.POLICIES)
-MORE = [pytest.param(name, marks=pytest.mark.jit) for name in ("cohorts", "treated_by_staff", "treated_service", "treated_margins")]
+OFFER: dict[str, Any] = {"offer": {"effects": {"margin": 0.1}, "cost": {"per_contact": 0.1}, "lasts": 2}}
+OFFERED = ("wallet_by_chance", "pareto_nbd", "contacts_alone", "mindful_orders", "prospects_and_win_back")
+"""Scenarios which, between them, have all that differs between customers. They get a policy that fits anywhere, and the lost are done, so
+that customers change places."""
+MORE = [
+    pytest.param(name, marks=pytest.mark.jit) for name in ("cohorts", "treated_by_staff", "treated_service", "treated_margins", *OFFERED)
+]
 
 
 def arms(name: str, start: int, **settings: Any) -> list[Scenario]:
     """Return a scenario of the zoo without policies, with each of them, and with all, which treat from calendar ``start`` on."""
     raw = {**(COHORTS if name == "cohorts" else zoo.ZOO[name]), "name": name, "run": settings}
+    raw |= {"policies": OFFER, "stages": {**raw["stages"], "lost": {"kind": "lost"}}} if name in OFFERED else {}
     whole = Scenario.model_validate(raw)
     later = {
         key: one.model_copy(update={"when": one.when.model_copy(update={"start": start, "stop": None})})

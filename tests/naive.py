@@ -54,6 +54,11 @@ def philox(counter: list[int], key: list[int]) -> list[int]:
     return c
 
 
+def twofold(word: int) -> tuple[int, int]:
+    """Return a word and its second number."""
+    return word, word * 0x9E3778C1 % 2**32
+
+
 @dataclass
 class Life:
     """One customer's life: what it left in the ledger, where it stood, what it did."""
@@ -198,7 +203,7 @@ def turns(
         real_rows = int(tables.nowhere[v]) - tables.stage_kind.size
         last_age = int(np.sum((rows >= first) & (rows < real_rows))) - 1
         row = first + min(age, last_age)
-        moves, ordering = words(t // 2, 0)[t % 2 * 2 :], words(t // 2, 1)[t % 2 * 2 :]
+        moves, ordering = twofold(words(t // 4, 0)[t % 4]), words(t // 2, 1)[t % 2 * 2 :]
         m = int(tables.regime[replicate, y]) if tables.regime.size else 0
         yield Turn(firm, row, t, y, mind.satisfaction, life.clv, life.orders.total(), (cell, serial))
         if spent := firm.act(row, t, y, mind.satisfaction):

@@ -417,7 +417,7 @@ COUPLED: dict[str, dict[str, Any]] = {
         horizon=5,
         satisfaction={"initial": 4.2, "spread": 1.0, "speed": 0.1, "drift": 0.5},
         word_of_mouth={"reach": 0.3, "recruits": {"fee": 2.0}},
-        firm={"customers": 60},
+        firm={"customers": 120},
     ),
     "crowd": one_stage(
         {"probability": 0.1},

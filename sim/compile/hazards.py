@@ -99,7 +99,7 @@ def stage_hazards(scenario: Scenario, stage: Stage, oldest: int = 0, count: int 
 
 
 def leave_below(total: Array, certain: Array) -> Array:
-    """Return for each row how many first words lead out, uint64: by bisection on the kernels' own exponential.
+    """Return for each row how many words lead out, uint64: by bisection on the kernels' own exponential.
 
     total: (row,) float32 hazard; certain: (row,) bool.
     """
@@ -116,7 +116,7 @@ def leave_below(total: Array, certain: Array) -> Array:
 
 
 def edge_below(hazard: Array) -> Array:
-    """Return for each row and edge how many second words lead out by it or one before it, (row, edge) uint64.
+    """Return for each row and edge how many second numbers of words lead out by it or one before it, (row, edge) uint64.
 
     hazard: (row, edge) float32. The same float32 arithmetic as the kernels', by bisection.
     """

@@ -17,13 +17,12 @@ from sim.compile.quantiles import Library
 from sim.compile.variant import LAST, Variant
 from sim.kernels.addresses import BETA_PURPOSES
 from sim.kernels.life import reached
-from sim.kernels.types import LIMIT, STAGE_KINDS, Array, Tables
+from sim.kernels.types import AT_TOP, LIMIT, LOST_AT, STAGE_KINDS, WAS_ACTIVE, WAS_LOST, Array, Tables
 from sim.scenario import Fault, Scenario, ScenarioError
 from sim.scenario.memory import Memory, asking
 from sim.scenario.sample import Cell, cells, recruited_before
 from sim.scenario.stages import Stage
 
-EVERY_BIT = 2**64 - 1
 AMOUNT_NODES = (*range(1, 33), 40, 48, 64, 96, 128, 256, 1024)
 
 
@@ -144,21 +143,24 @@ def _graph(scenario: Scenario) -> dict[str, Array]:
 
 
 def _edges(scenario: Scenario) -> dict[str, Array]:
-    """Return what a move along each edge does, as numbers to add and masks; a scenario without edges has one that is never taken."""
+    """Return what a move along each edge does; a scenario without edges has one that is never taken."""
     ends = edge_ends(scenario) or [(0, 0)]
     stages = list(scenario.stages.values())
+    first = scenario.base is not None or any(stage.kind == "prospect" for stage in stages)
     return {
         "edge_source": np.array([source for source, _ in ends], np.uint32),
-        "edge_does": np.array([_does(stages[one], stages[other], one == other) for one, other in ends], np.uint64),
+        "edge_does": np.array([_does(one, other, stages) for one, other in ends], np.uint64),
+        "winning": np.array([first], np.uint32),
         "edge_returns": np.array([stages[one].kind == "lost" and stages[other].kind != "lost" for one, other in ends], np.uint32),
     }
 
 
-def _does(source: Stage, target: Stage, renewal: bool) -> list[int]:
-    """Return what a move does, in the order of ``ENDS`` … ``WINS``."""
-    ends, tops = not renewal, not renewal and source.rank == 3
-    masks = [EVERY_BIT * holds for holds in (ends, tops, target.kind == "lost", target.kind == "active")]
-    return [*masks[:2], int(reached(target.rank or 0)), *masks[2:]]
+def _does(source: int, target: int, stages: Sequence[Stage]) -> int:
+    """Return what a move does, as ``Tables.edge_does`` packs it."""
+    ends, into = source != target, stages[target]
+    stay = ends | (ends and stages[source].rank == 3) << int(AT_TOP)
+    kind = (into.kind == "active") * int(WAS_ACTIVE) | (into.kind == "lost") * int(WAS_LOST)
+    return stay | source << int(LOST_AT) | int(reached(into.rank or 0)) | kind
 
 
 def _thresholds(variants: Sequence[Variant]) -> dict[str, Array]:

@@ -15,7 +15,7 @@ import numpy as np
 from sim.engine.arrays import canonical, empty_kept, empty_state, empty_tally, refuse_full, width
 from sim.engine.run import Arrivals, Outcome, available_threads, chunks, compile_now, count_groups, groups, on_threads, through_groups
 from sim.kernels.drivers import run_groups
-from sim.kernels.types import ACQUISITION, ACTIVE, FELT, GROUP, WINS, Array, Tables, Tally
+from sim.kernels.types import ACQUISITION, ACTIVE, FELT, GROUP, WAS_ACTIVE, Array, Tables, Tally
 from sim.scenario.arrivals import MOST_PEOPLE, Coupling
 from sim.scenario.errors import Fault, ScenarioError
 from sim.scenario.sample import sainte_lague
@@ -180,7 +180,7 @@ def active(tables: Tables, tally: Tally, counts: Array) -> Array:
             starts += int(is_active[tables.row_stage[variant[g], rows]].sum())
         else:
             starts += count * int(is_active[tables.start_stage[variant[g]]])
-    change = (tables.edge_does[:, WINS] & np.uint64(1)).astype(np.int64) - is_active[tables.edge_source]
+    change = ((tables.edge_does & WAS_ACTIVE) != 0).astype(np.int64) - is_active[tables.edge_source]
     flows = tally.flows[0].sum(axis=0) @ change
     return starts + np.concatenate([[0], np.cumsum(flows)])
 

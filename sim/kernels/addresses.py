@@ -2,8 +2,8 @@
 
 BLOCK_MOVES, BLOCK_ORDERS, BLOCK_MIND, BLOCK_TALK, BLOCK_PRODUCTS = 0, 1, 2, 3, 4
 """Purposes of a customer's blocks: leave and edge; number of orders and amount; drift and failure; number of recruits and of contacts;
-products. A block serves an even period and the next, its number is half the period's; that of products, of one word a period, serves four,
-and its number is a quarter.
+products. Moves and products take one word a period: a block serves four periods in a row, its number is a quarter of the period's. The
+others take two: a block serves an even period and the next, its number is half the period's.
 """
 
 BLOCK_LAST = 5

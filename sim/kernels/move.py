@@ -6,20 +6,17 @@ from sim.kernels.jit import inner, leaf
 from sim.kernels.maths import TO_UNIT
 from sim.kernels.mind import return_home
 from sim.kernels.pair import note_moves
+from sim.kernels.philox import second
 from sim.kernels.sums import add
 from sim.kernels.types import (
     ACQUISITION,
     AT_TOP,
-    ENDS,
-    LOSES,
     LOST_AT,
-    REACHES,
+    REACHED,
     SHORT,
-    TOPS,
     TRANSITION,
     WAS_ACTIVE,
     WAS_LOST,
-    WINS,
     Array,
     Integer,
     Scratch,
@@ -31,8 +28,9 @@ from sim.kernels.vectors import take
 
 ZERO = np.float32(0.0)
 NOTHING, ONCE = np.uint64(0), np.uint64(1)
-ACTIVE_AT = np.uint64(52)
-"""The bit of WAS_ACTIVE; WAS_LOST is the next."""
+TIMES = ONCE | (ONCE << AT_TOP)
+RANKS = np.uint64(7) << REACHED
+"""Parts of ``Tables.edge_does``: what the stay is multiplied by, the rank that is reached."""
 
 
 @inner
@@ -55,21 +53,21 @@ def move(
     k, g, v = who
     row, net, moved, edge = state.row[q], scratch.net, scratch.moved, scratch.edge
     if tables.plain[v] != 0:
-        pick_plain(tables.edge_below[v], tables.edge[v], row, rows, scratch.words[t % 2 * 2 + 1], moved, edge, movers)
+        pick_plain(tables.edge_below[v], tables.edge[v], row, rows, scratch.words[t % 4], moved, edge, movers)
     else:
-        pick(tables.edge[v], row, scratch.words[t % 2 * 2 + 1], scratch, movers)
+        pick(tables.edge[v], row, scratch.words[t % 4], scratch, movers)
     if state.trace.shape[1] > 0:
         note_moves(tables, state, scratch, q, (k, v), t, movers)
-    losses, won, done = move_each(
-        (tables.edge_does, tables.edge_source, tables.edge_row[v], tables.edge_drops[v]),
+    losses, done = move_each(
+        (tables.edge_does, tables.edge_row[v], tables.edge_drops[v]),
         (tally.flows[k, g, t], tally.sojourns[k, g]),
-        (state.history[q], row, moved, edge, scratch.dropped, scratch.places),
+        (state.history[q], row, moved, edge, scratch.dropped),
         t,
         movers,
     )
     tally.losses[k, g, t] += losses
-    for c in range(won):
-        convert(tables, tally, state, net, q, (k, g, v), t, np.uintp(scratch.places[c]))
+    if tables.winning[0] != 0:
+        convert_all(tables, tally, state, scratch, q, (k, g, v), t, movers)
     if tables.minded[v] != 0:
         return_home(tables, state.mind[q], scratch, v, movers)
     if tables.edge_cash[v] != 0:
@@ -81,34 +79,32 @@ def move(
 
 @leaf
 def move_each(
-    along: tuple[Array, ...], counts: tuple[Array, ...], them: tuple[Array, ...], t: int, movers: Integer
-) -> tuple[Integer, Integer, Integer]:
-    """Move the leavers along their edges; return how many were lost for the first time, turned active (``fresh``), are done (``dropped``).
+    along: tuple[Array, Array, Array], counts: tuple[Array, Array], them: tuple[Array, ...], t: int, movers: Integer
+) -> tuple[Integer, Integer]:
+    """Move the leavers along their edges; return how many were lost for the first time, and are done (``dropped``).
 
     Without branches on what a mover does: they would be mispredicted, which costs more than all the work here.
     """
-    does, source, target, drops = along
+    what, target, drops = along
     flows, sojourns = counts
-    history, row, moved, edge, dropped, fresh = them
+    history, row, moved, edge, dropped = them
     now, lost_now = np.uint64(t + 1), WAS_LOST | (np.uint64(t) << LOST_AT)
-    losses, won, done = NOTHING, np.uintp(0), np.uintp(0)
+    losses, done = NOTHING, np.uintp(0)
     for m in range(movers):
         i, e = np.uintp(moved[m]), np.uintp(edge[m])
-        past = history[i]
+        past, does = history[i], what[e]
         stay = now - (past & SHORT)
         flows[e] += 1
-        sojourns[source[e], stay] += np.int64(does[e, ENDS] & ONCE)
-        past += (stay & does[e, ENDS]) + ((stay & does[e, TOPS]) << AT_TOP)
-        past |= does[e, REACHES]
-        lost = does[e, LOSES] & (past & ~(past >> ONCE)) & WAS_ACTIVE
+        sojourns[(does >> LOST_AT) & SHORT, stay] += np.int64(does & ONCE)
+        past += stay * (does & TIMES)
+        past |= does & RANKS
+        lost = (does & ~past & WAS_LOST) & (past << ONCE)  # was active, which is the bit before
         history[i] = past | (lost_now if lost != NOTHING else NOTHING)
-        losses += lost >> ACTIVE_AT
+        losses += np.uint64(lost != NOTHING)
         row[i] = target[e]
-        fresh[won] = np.uint32(i)
-        won += np.uintp((does[e, WINS] & ~past & WAS_ACTIVE) >> ACTIVE_AT)  # never where customers start active
         dropped[done] = np.uint32(i)
         done += np.uintp(drops[e])
-    return np.int64(losses), np.int64(won), np.int64(done)
+    return np.int64(losses), np.int64(done)
 
 
 @inner
@@ -143,13 +139,26 @@ def convert(tables: Tables, tally: Tally, state: State, net: Array, q: int, who:
         add(tally.cash[k, g, t, ACQUISITION], cost)
 
 
+@inner
+def convert_all(
+    tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, who: tuple[int, int, int], t: int, movers: Integer
+) -> None:
+    """Convert those whom their moves turned active for the first time; who: case, cell, variant."""
+    history, moved, edge, fresh, won = state.history[q], scratch.moved, scratch.edge, scratch.places, np.uintp(0)
+    for m in range(movers):
+        fresh[won] = moved[m]
+        won += np.uintp((tables.edge_does[edge[m]] & ~history[moved[m]] & WAS_ACTIVE) != NOTHING)
+    for c in range(won):
+        convert(tables, tally, state, scratch.net, q, who, t, np.uintp(fresh[c]))
+
+
 @leaf
 def pick_plain(edge_below: Array, edge: Array, row: Array, rows: Array, word: Array, moved: Array, taken: Array, movers: Integer) -> None:
-    """Write the edge each mover takes to ``taken``: as many of its thresholds (in ``rows``) as the second word has passed."""
+    """Write the edge each mover takes to ``taken``: as many of its thresholds (in ``rows``) as the second number of its word has passed."""
     last = edge_below.shape[1] - 1
     for m in range(movers):
         i = np.uintp(moved[m])
-        drawn = np.uint64(word[i])
+        drawn = second(np.uint64(word[i]))
         r = rows[i]
         passed = np.uintp(0)
         for j in range(last):
@@ -166,7 +175,7 @@ def pick(edge: Array, row: Array, word: Array, scratch: Scratch, movers: Integer
     hazards = scratch.hazards
     for m in range(movers):
         i = np.uintp(scratch.moved[m])
-        target = np.float32(word[i]) * TO_UNIT * hazards[0, i]
+        target = np.float32(second(np.uint64(word[i]))) * TO_UNIT * hazards[0, i]
         below = ZERO
         passed, last = 0, 0
         for j in range(1, hazards.shape[0]):

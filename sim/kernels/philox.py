@@ -2,7 +2,7 @@
 
 A draw is an address, not a position in a stream: nothing that happens before it can move it. Counter words 0 and 1 are the
 customer's identity (cohort 16 bits, segment slot 8, serial 40), word 2 the replicate, word 3 half the
-tenure (upper 16 bits) and the purpose (lower 16); the key is the seed.
+tenure or a quarter of it (upper 16 bits) and the purpose (lower 16); the key is the seed.
 """
 
 import numpy as np
@@ -17,6 +17,9 @@ MULTIPLIER_1 = np.uint64(0xCD9E8D57)
 WEYL_0 = np.uint64(0x9E3779B9)
 WEYL_1 = np.uint64(0xBB67AE85)
 ROUNDS = 10
+
+SPREADING = np.uint64(0x9E3778C1)
+"""An odd number near 2**32 divided by the golden ratio; the continued fraction of its share of 2**32 has no term above 3."""
 
 
 @jit
@@ -35,6 +38,17 @@ def philox(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.ui
         k0 = (k0 + WEYL_0) & MASK
         k1 = (k1 + WEYL_1) & MASK
     return c0 & MASK, c1 & MASK, c2 & MASK, c3 & MASK
+
+
+@jit
+def second(word: np.uint64) -> np.uint64:
+    """Return a word's second number, of 32 bits, by which those whom the first lets leave choose their edge.
+
+    Over any T words in a row the second numbers are spread evenly: as many in any range as its share of T, give or take less than
+    1 + ln T. (Multiples of a number whose continued fraction is bounded deviate in the order of ln T: Niederreiter 1992. The constant was
+    computed for this one, for all T.) All words together give each number once.
+    """
+    return word * SPREADING & MASK
 
 
 @leaf
@@ -73,6 +87,6 @@ def draw_each(words: Array, who: Array, place: Array, n: int, upper: tuple[np.ui
 
 
 @jit
-def counter(replicate: int, half: int, purpose: int) -> tuple[np.uint64, np.uint64]:
-    """Return counter words 2 and 3; half: half the tenure, as a block serves two periods."""
-    return np.uint64(replicate), (np.uint64(half) << np.uint64(16)) | np.uint64(purpose)
+def counter(replicate: int, number: int, purpose: int) -> tuple[np.uint64, np.uint64]:
+    """Return counter words 2 and 3; number: of the block, half the tenure or a quarter, as it serves two periods or four."""
+    return np.uint64(replicate), (np.uint64(number) << np.uint64(16)) | np.uint64(purpose)

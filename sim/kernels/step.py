@@ -71,7 +71,7 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
     if tables.selling[v] != 0:
         sell(tables, tally.activity[k, g, t], state, scratch, q, v, t, n)
     if tables.plain[v] != 0:
-        movers = decide_plain(tables.leave_below[v], rows, scratch.words[t % 2 * 2], scratch.net.view(np.uint64), scratch.moved, n)
+        movers = decide_plain(tables.leave_below[v], rows, scratch.words[t % 4], scratch.net.view(np.uint64), scratch.moved, n)
     else:
         movers = decide(tables, state, scratch, q, v, rows, (t, y, m), n)
     if tables.fixed[v] != 0:
@@ -99,16 +99,17 @@ def step(tables: Tables, tally: Tally, state: State, scratch: Scratch, q: int, w
 def draw_words(tables: Tables, scratch: Scratch, place: Array, who: tuple[int, int, np.uint64], t: int, drawn: bool, n: int) -> None:
     """Draw the blocks that the period needs and that are not in scratch yet; who: replicate, variant, identity."""
     replicate, v, identity = who
+    if t % 4 == 0 or not drawn:
+        draw_for(tables, scratch.words, place, n, identity, counter(replicate, t // 4, BLOCK_MOVES))
+        if tables.selling[v] != 0:
+            draw_for(tables, scratch.product_words, place, n, identity, counter(replicate, t // 4, BLOCK_PRODUCTS))
     if t % 2 == 0 or not drawn:
-        draw_for(tables, scratch.words, place, n, identity, counter(replicate, t // 2, BLOCK_MOVES))
         if tables.purchase[v] != SUBSCRIPTION:
             draw_for(tables, scratch.order_words, place, n, identity, counter(replicate, t // 2, BLOCK_ORDERS))
         if tables.feels[v] != 0:
             draw_for(tables, scratch.mind_words, place, n, identity, counter(replicate, t // 2, BLOCK_MIND))
         if tables.reach[v] > ZERO or tables.contacting[v] != 0:
             draw_for(tables, scratch.talk_words, place, n, identity, counter(replicate, t // 2, BLOCK_TALK))
-    if tables.selling[v] != 0 and (t % 4 == 0 or not drawn):
-        draw_for(tables, scratch.product_words, place, n, identity, counter(replicate, t // 4, BLOCK_PRODUCTS))
 
 
 @inner
@@ -121,7 +122,7 @@ def find_stages(tables: Tables, row: Array, scratch: Scratch, v: int, live: Inte
 
 @leaf
 def decide_plain(leave_below: Array, row: Array, word: Array, below: Array, moved: Array, n: int) -> Integer:
-    """List the places of those who leave in ``moved`` and return their number: the first word against the threshold of the row.
+    """List the places of those who leave in ``moved`` and return their number: the word against the threshold of the row.
 
     below: scratch, uint64.
     """
@@ -162,7 +163,7 @@ def decide(tables: Tables, state: State, scratch: Scratch, q: int, v: int, rows:
     if tables.sure[v] != 0:
         take(tables.certain[v], rows, certain, n)
     scratch.exposure[:n] = ONE
-    listed = list_likely(scratch.words[t % 2 * 2], total, certain, scratch.places, n)
+    listed = list_likely(scratch.words[t % 4], total, certain, scratch.places, n)
     return list_leavers(tables, scratch, v, t, listed)
 
 
@@ -182,7 +183,7 @@ def list_likely(word: Array, total: Array, certain: Array, places: Array, n: int
 @inner
 def list_leavers(tables: Tables, scratch: Scratch, v: int, t: int, listed: Integer) -> Integer:
     """Write those of the ``places`` who do leave to ``moved`` and return their number; scale the exposure of theirs where it ends then."""
-    word, mine, wait, total, moved = scratch.words[t % 2 * 2], scratch.edge, scratch.floats[2], scratch.hazards[0], scratch.moved
+    word, mine, wait, total, moved = scratch.words[t % 4], scratch.edge, scratch.floats[2], scratch.hazards[0], scratch.moved
     for c in range(listed):
         mine[c] = word[np.uintp(scratch.places[c])]
     exponential(mine, scratch.floats[0], scratch.floats[1], wait, listed)

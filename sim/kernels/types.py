@@ -50,10 +50,6 @@ ACTIVITIES = ("contacts", "products", "added")
 
 CONTACTS, HELD, ADDED = range(len(ACTIVITIES))
 
-ENDS, TOPS, REACHES, LOSES, WINS = range(5)
-"""Places on the last axis of ``Tables.edge_does``: a move ends the stay (it is no renewal); the stay it ends was one in rank 3; the rank it
-leads into; that is a lost stage; an active one."""
-
 LOYALTY_SWAY, TRUST_SWAY, COST_SWAY = range(3)
 """Places on the last axis of ``Tables.sway``."""
 
@@ -137,17 +133,19 @@ class Tables(NamedTuple):
     stage_rank: Array  # (s,) uint32, 0 for none
     edges: Array  # (s,) uint32: edges out of a stage
     edge: Array  # (v, r, j) uint32: index on the e axis
-    # what a move along an edge does, ready to be added or masked
+    # what a move along an edge does
     edge_source: Array  # (e,) uint32: stage it leads out of
     edge_row: Array  # (v, e) uint32: target's first row; where ageing, one in which no period is spent and that ``stay_row`` leads on from
-    edge_does: Array  # (e, 5) uint64: ENDS … WINS; all bits of one that holds, else 0; but REACHES: the REACHED bit of its target's rank
+    edge_does: Array  # (e,) uint64: 1 where it ends the stay, 1 << AT_TOP beside it where that was one in rank 3; its source from LOST_AT
+    # on; the REACHED bit of its target's rank; WAS_ACTIVE and WAS_LOST where that is an active or a lost stage
     edge_drops: Array  # (v, e) uint32: leads into a stage without a way out, without cash and without orders
+    winning: Array  # (1,) uint32: some move can be a customer's first into an active stage
     edge_cash: Array  # (v,) uint32: some edge has cash
     edge_units: Array  # (v, t, e) int64: cash of a move at the end of t, units, discounted
     # leaving
     plain: Array  # (v,) uint32: no modifier, the integer thresholds decide
-    leave_below: Array  # (v, r) uint64: leave where the first word is below
-    edge_below: Array  # (v, r, j) uint64: take the first edge the second word is below
+    leave_below: Array  # (v, r) uint64: leave where the word is below
+    edge_below: Array  # (v, r, j) uint64: take the first edge the word's second number is below
     hazard: Array  # (v, j, r) float32: cumulative hazard of a period (weights where certain; a factor of a beta edge's own)
     certain: Array  # (v, r) uint32: probabilities sum to 1
     sure: Array  # (v,) uint32: in some row they do
@@ -340,8 +338,8 @@ class State(NamedTuple):
 class Scratch(NamedTuple):
     """Room for one group's step, one a thread."""
 
-    words: Array  # (4, GROUP) uint32: leave and edge, of an even period and of the next
-    order_words: Array  # (4, GROUP) uint32: number of orders and amount, likewise
+    words: Array  # (4, GROUP) uint32: leave and, by its second number, edge, of four periods in a row
+    order_words: Array  # (4, GROUP) uint32: number of orders and amount, of an even period and of the next
     mind_words: Array  # (4, GROUP) uint32: drift and failure, likewise
     talk_words: Array  # (4, GROUP) uint32: number of recruits and of contacts, likewise
     product_words: Array  # (4, GROUP) uint32: adding a product, of four periods in a row

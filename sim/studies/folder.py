@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sim.studies.functions import Functions
     from sim.studies.result import Result
 
-DRAWS = 2
+DRAWS = 3
 """Number of the map from customer, period and purpose to random numbers; another map is another number."""
 
 LIBRARIES = ("numpy", "numba", "scipy", "pandas", "duckdb", "pydantic")

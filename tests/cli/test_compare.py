@@ -203,7 +203,7 @@ def test_verify_tells_the_same_from_the_changed(clvsim: Clvsim, mine: str, tmp_p
     manifest.write_text(json.dumps(listed | {"seed": 7, "draws": 1}), encoding="utf-8")
     assert clvsim("verify", "cmp").out.splitlines() == [
         "tables/parting.csv: is not in the manifest",
-        "manifest.json: draws is 1, and here 2",
+        "manifest.json: draws is 1, and here 3",
         "manifest.json: seed is 7, and here 1",
         "tables/parting.csv: is missing from the manifest",
     ]

@@ -10,10 +10,11 @@ import sim
 from sim.compile import compile_tables
 from sim.engine import Panel, follow
 from sim.kernels.types import AFTER, BEFORE, FELT, LOST, Tables
+from sim.scenario.model import Scenario
 from sim.scenario.sample import cells
 from tests import base, naive
 from tests.running import simulate
-from tests.zoo import ZOO, scenario
+from tests.zoo import ZOO, changed, scenario
 
 pytestmark = pytest.mark.usefixtures("small_groups")
 
@@ -80,6 +81,26 @@ def test_minds_are_the_twin_s() -> None:
             mine = [round(float(panel.mind[name][t, i]) * FELT) for t in range(horizon) if active[t, i]]
             theirs = [felt[t][(0, 1, 3)[place]] for t in range(horizon) if active[t, i]]
             assert np.abs(np.array(mine) - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["mindful", "mindful_orders", "wallet_by_chance", "pareto_nbd"])
+def test_what_is_seen_of_those_who_are_done_is_theirs(name: str) -> None:
+    """Who is lost for good is no longer computed; who could still come back, though nobody does, is: both look alike."""
+    found = []
+    for back in ({}, {"to": {next(iter(ZOO[name]["stages"])): {"hazard": 1e-30}}}):
+        stages = {**ZOO[name]["stages"], "lost": {"kind": "lost", **back}}
+        case = Scenario.model_validate(changed(ZOO[name], stages=stages, run={"customers": 240, "seed": 5}))
+        tables = compile_tables(case)
+        found.append(follow(tables, [min(120, cell.sampled) for cell in cells(case)], int(case.horizon)))
+    gone, waiting = found
+    assert (gone.stage == waiting.stage).all()
+    lost = tables.stage_kind[gone.stage[-1]] == LOST
+    assert lost.any()
+    assert not lost.all()
+    for field in ("clv", "acquisition", "orders", "spend", "pattern"):
+        assert np.array_equal(getattr(gone, field), getattr(waiting, field)), field
+    held = tables.stage_kind[gone.stage[:-1]] != LOST
+    assert all(np.array_equal(values[held], waiting.mind[key][held]) for key, values in gone.mind.items())
 
 
 def test_nobody_is_followed_where_nobody_is_asked_for() -> None:

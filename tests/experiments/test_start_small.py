@@ -13,7 +13,7 @@ NAME = "start_small"
 
 @pytest.mark.jit
 def test_finding(tmp_path: Path) -> None:
-    done = run(NAME, tmp_path, "run.customers=20000", columns=150)
+    done = run(NAME, tmp_path, columns=150)
     assert (done.returncode, done.stderr) == (0, "")
     yes = pd.read_csv(tmp_path / "results" / f"{NAME}.csv", index_col=0)
     assert yes["1,000"].between(50, 80).all()

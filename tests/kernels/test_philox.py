@@ -1,9 +1,14 @@
 """Random words: the published vectors, and that a draw is an address."""
 
+from math import log
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from sim.kernels.philox import counter, draw, philox
+from sim.kernels.philox import MASK, SPREADING, counter, draw, philox, second
 from sim.kernels.types import GROUP
 from tests import naive
 
@@ -36,3 +41,34 @@ def test_group_draws_are_addressed_by_customer() -> None:
         address = [5 * GROUP + i, 3 << 16 | 2 << 8, 4, 11 << 16 | 2]
         assert [int(word) for word in words[:, i]] == naive.philox(address, [7, 9])
         assert np.array_equal(words[:, i], shuffled[:, GROUP - 1 - i])
+
+
+def seconds(first: int, count: int) -> NDArray[np.uint64]:
+    """Return the second numbers of words in a row."""
+    return np.arange(first, first + count, dtype=np.uint64) * SPREADING & MASK
+
+
+@given(first=st.integers(0, 2**32 - 1), count=st.integers(1, 200_000), low=st.floats(0, 1), width=st.floats(0, 1))
+def test_second_numbers_are_spread_over_any_range_of_words(first: int, count: int, low: float, width: float) -> None:
+    """Of T words in a row as many second numbers fall into a range as its share of T, give or take less than 1 + ln T; chance gives √T."""
+    count = min(count, 2**32 - first)
+    numbers = seconds(first, count) / 2**32
+    inside = int(np.sum((numbers >= low) & (numbers < low + width)))
+    assert abs(inside - count * (min(low + width, 1.0) - low)) < 1 + log(count)
+
+
+def test_each_second_number_is_that_of_one_word() -> None:
+    """An odd factor has an inverse. The twin, which knows the factor by itself, has the same numbers."""
+    for word in (0, 1, 2, 2**31, 2**32 - 1):
+        number = int(second(np.uint64(word)))
+        assert (word, number) == naive.twofold(word)
+        assert number * pow(int(SPREADING), -1, 2**32) % 2**32 == word
+    assert seconds(5, 3).tolist() == [naive.twofold(word)[1] for word in (5, 6, 7)]
+
+
+def test_second_numbers_of_any_share_of_words_are_spread() -> None:
+    """At the largest deviation there is, from all ranges that begin at 0, over ever more of the words."""
+    for count in (10, 1_000, 100_000, 5_000_000):
+        numbers = np.sort(seconds(0, count)) / 2**32
+        place = np.arange(count)
+        assert max(np.max(np.abs(place - count * numbers)), np.max(np.abs(place + 1 - count * numbers))) < (1 + log(count)) / 2

@@ -56,7 +56,7 @@ def gifts() -> Comparison:
 
 
 def report(result: Comparison) -> str:
-    return comparison.page(result, [(drawn, drawn.svg()) for drawn in (FIGURES[name](result) for name in fitting(result))], draws=2)
+    return comparison.page(result, [(drawn, drawn.svg()) for drawn in (FIGURES[name](result) for name in fitting(result))], draws=3)
 
 
 def said(result: Comparison) -> str:

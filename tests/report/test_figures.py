@@ -191,12 +191,12 @@ def test_settings_of_the_user_neither_matter_nor_change() -> None:
 @pytest.mark.jit
 def test_files_are_the_names_told_and_the_frames_drawn() -> None:
     result = cases.shipped("publisher")
-    found = files(result, draws=2)
+    found = files(result, draws=3)
     assert set(found) == names(result)
     for name in fitting(result):
         written = pd.read_csv(io.BytesIO(found[f"figures/{name}.csv"]), keep_default_na=False, na_values=[""] if name != "flows" else [])
         pd.testing.assert_frame_equal(written, FIGURES[name](result).frame, check_dtype=False, check_exact=True)
-    assert found == files(sim.simulate(result.scenario), draws=2)
+    assert found == files(sim.simulate(result.scenario), draws=3)
 
 
 def test_letters_without_a_font_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from tests.report.reading import Reader
 
 
 def report(result: Result) -> str:
-    return page(result, [(drawn, drawn.svg()) for drawn in (FIGURES[name](result) for name in fitting(result))], draws=2)
+    return page(result, [(drawn, drawn.svg()) for drawn in (FIGURES[name](result) for name in fitting(result))], draws=3)
 
 
 @cache

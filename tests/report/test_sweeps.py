@@ -55,7 +55,7 @@ def scattered() -> Sweep:
 
 @cache
 def arms() -> Sweep:
-    scenario = sim.load("lifecycle", "run.customers=60", "horizon=12", "currency=EUR")
+    scenario = sim.load("lifecycle", "run.customers=60", "horizon=24", "currency=EUR")
     vary = {RATE: [0.05, 0.2], "policies.win_back.cost.per_contact": [0, 3]}
     return sweep(scenario, vary, policies=["win_back", "service_recovery"])
 

@@ -248,9 +248,9 @@ def test_arms_that_are_alike() -> None:
 
 
 def test_value_beyond_the_horizon_is_told_of() -> None:
-    """Of the comparator: more of a customer's value lies beyond ten years where two points more stay."""
+    """Of the comparator: more of a customer's value lies beyond ten years where ten points more stay."""
     scenario = sim.load("publisher", "run.customers=500")
-    every = (Arm("none", (), scenario), arm(scenario, "plus", plus=PLUS))
+    every = (Arm("none", (), scenario), arm(scenario, "plus", plus={"effects": {"edges": {"renewed": {"lapsed": {"add": -0.1}}}}}))
     told = [any("beyond the horizon" in text for text in compared(scenario, every, one).warnings) for one in ("none", "plus")]
     assert told == [False, True]
 

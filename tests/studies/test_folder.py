@@ -45,7 +45,7 @@ def test_folder_holds_config_summary_tables_and_manifest(run: Path) -> None:
     assert {str(path.relative_to(run)) for path in run.rglob("*.*")} == {"config.yaml", "summary.json", "manifest.json", *tables}
     manifest = store.read_manifest(run)
     assert set(manifest["files"]) == {"config.yaml", "summary.json", *tables}
-    assert (manifest["draws"], manifest["schema_version"], manifest["seed"]) == (2, SCHEMA_VERSION, 1)
+    assert (manifest["draws"], manifest["schema_version"], manifest["seed"]) == (3, SCHEMA_VERSION, 1)
     assert set(manifest["libraries"]) >= {"numpy", "numba", "scipy", "pandas"}
     assert len(manifest["result_hash"]) == 64
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
@@ -224,7 +224,7 @@ def test_verify_finds_files_missing_from_and_unknown_to_the_manifest(run: Path) 
 
 def test_verify_compares_draws_and_seed(run: Path) -> None:
     forge(run, draws=0, seed=99)
-    assert folder.verify(run) == ["manifest.json: draws is 0, and here 2", "manifest.json: seed is 99, and here 1"]
+    assert folder.verify(run) == ["manifest.json: draws is 0, and here 3", "manifest.json: seed is 99, and here 1"]
 
 
 @pytest.mark.parametrize("files", [[], None, {"a\0b": "0"}, {"../a": "0"}, {"/etc/hosts": "0"}, {"a": 1}])

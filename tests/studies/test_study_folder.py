@@ -186,7 +186,7 @@ def test_a_change_in_the_scenario_is_told(folder: Path) -> None:
 def test_a_manifest_that_says_otherwise(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     (folder / "manifest.json").write_text(json.dumps(manifest | {"seed": 9, "draws": 1}), encoding="utf-8")
-    assert sim.verify(folder) == ["manifest.json: draws is 1, and here 2", "manifest.json: seed is 9, and here 1"]
+    assert sim.verify(folder) == ["manifest.json: draws is 1, and here 3", "manifest.json: seed is 9, and here 1"]
     (folder / "manifest.json").write_text(json.dumps(manifest | {"result_hash": "x"}), encoding="utf-8")
     assert sim.verify(folder) == ["manifest.json: result_hash comes out differently"]
 

@@ -1,7 +1,7 @@
 """Who is worth keeping, who is worth growing: python experiments/gold_silver_iron_lead.py [key=value ...].
 
-Gold brings much and has room to grow, silver has the room, iron gives nearly all of its wallet already, lead neither. After two years a
-third of the customers left are gold and stand for two thirds of what is still to come. In a year three in ten of the silver turn gold or
+Gold brings much and has room to grow, silver has the room, iron gives nearly all of its wallet already, lead neither. After two years over
+a third of the customers left are gold and stand for two thirds of what is still to come. In a year three in ten of the silver turn gold or
 iron and a third are lost, and a quarter of the gold is iron: grow silver before it goes, keep gold and iron, spend little on lead.
 """
 

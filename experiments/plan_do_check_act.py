@@ -2,8 +2,8 @@
 
 Nobody knows whether an offer works, hardly works or does harm, and on average it does not pay, so that a firm that never looks again
 never makes it. Who tries it on a few each year, and acts on how many more of them were kept, loses less against knowing the truth, though
-a small pilot is often wrong. Who remembers all pilots so far loses less still than who looks at the last one alone, most so where pilots
-are small. A plan was needed all the same: it says how many more must be kept for the offer to pay.
+a small pilot is often wrong. Who remembers all pilots so far loses less still than who looks at the last one alone, least so where
+pilots are large. A plan was needed all the same: it says how many more must be kept for the offer to pay.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Start small, then scale: what a pilot tells, and when: python experiments/start_small.py [key=value ...].
 
 Customers differ far more than a programme changes them: a pilot of a thousand, with as many beside it, is right about a gain that is
-really there not much more often than a coin. Looked at after a year it sees a thirteenth of the gain, for what is kept pays later; the
+really there not much more often than a coin. Looked at after a year it sees a twelfth of the gain, for what is kept pays later; the
 later it is looked at, the fewer customers it takes. A pilot of a tenth bears all of the fixed cost for a tenth of the gain, and loses money
 where the whole gains: what it buys is knowing. Scaling pays from as many customers on as carry the fixed cost. All numbers are assumed.
 """

@@ -1,8 +1,8 @@
 """Which dozen numbers of a lifecycle its value hangs on: python experiments/value_sources.py [key=value ...].
 
 Were each of twelve numbers up to a fifth lower or higher, over half of the variance of customer equity would come from quality, what
-customers get, and a fifth each from the margin and from what customers have to spend. How long stability lasts makes 4 %, acquisition cost
-and discount rate 1 % each, and the other six, competition, trust and the cost of switching among them, less than 2 % together. Quality does
+customers get, and a fifth each from the margin and from what customers have to spend. How long stability lasts makes 5 %, acquisition cost
+and discount rate 1 % each, and the other six, competition, trust and the cost of switching among them, less than 3 % together. Quality does
 so mostly by itself, whatever the others are; a fifth of it is much on a scale that ends at 5, and all ranges are assumed.
 """
 

@@ -1,4 +1,4 @@
-"""What mechanisms cost: nanoseconds a customer-period lived through, on one thread, and in blocks of Philox, the least that a draw costs.
+"""What mechanisms cost: nanoseconds a customer-period lived through, on one thread, and in blocks of Philox, four random words each.
 
     python experiments/mechanisms.py [customers=400000] [rounds=9]
 

@@ -3,7 +3,7 @@
 Five years' newcomers are to be invited or not by a firm that believes the programme to take a fifth, give or take 8 points, off the hazard
 of going to a rival, and is not sure of costs, competition and quality either: on average it loses a little, yet it pays with a chance of
 nearly 40 %, and to know all is worth 0.7 million USD (SE 0.15), nine tenths of it by its effect alone. Customers differ so much that a
-pilot of a thousand is worth less than a tenth of that and it takes more than twenty thousand for half of it: where each who is followed
+pilot of a thousand is worth less than a tenth of that and half of it takes more than twenty thousand: where each who is followed
 costs 5 USD, twenty thousand are best; where each costs 50, no pilot pays. It is taken to see whole lives, and all numbers are assumed.
 """
 

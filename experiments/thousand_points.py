@@ -1,7 +1,7 @@
 """Where winning back pays, at a thousand points: python experiments/thousand_points.py [key=value ...].
 
 Whether the lost are worth a call is mostly a matter of what a call costs: below 4 USD it pays at every point, above 16 at none, and the
-2.50 of the scenario are on the safe side. In between quality decides, for whoever comes back to a good firm stays, the discount
+2.50 of the scenario are on the safe side. In between quality decides, for whoever comes back to a good firm stays; the discount
 rate comes second, and competition hardly matters. Points are kept beside the folder of the report, and the same again simulates
 nothing; all ranges are assumed.
 """

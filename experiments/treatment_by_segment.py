@@ -1,8 +1,8 @@
 """The right treatment for each segment within one budget: python experiments/treatment_by_segment.py [key=value ...].
 
 Six treatments gain and cost differently in each segment: what pays for a premium customer is wasted on a budget one. Choosing one for each
-segment, as a knapsack, gains two fifths as much again within the budget as the best single one for all, for twice the money. On luck of its
-own the choice holds, at a little less than was expected of it: the largest of several estimates is more likely one that is too high.
+segment, as a knapsack, gains two fifths more within the budget than the best single one for all. On luck of its own the choice holds,
+at a little less than was expected of it: the largest of several estimates is more likely one that is too high.
 """
 
 from typing import Any

@@ -23,7 +23,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / "experiments"
 PUBLISHED = (0.553, 10.578, 0.606, 11.669)
 """r, alpha, s, beta of the CDNOW customers, weekly (Fader, Hardie and Lee 2005, RFM and CLV, Journal of Marketing Research 42(4))."""
 WEEKS = 39
-EACH = 200_000
+EACH = 400_000
 
 Floats = NDArray[np.float64]
 
